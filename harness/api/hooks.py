@@ -1,0 +1,82 @@
+"""The hooks a plugin may implement. Collecting hooks return entries and import nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from .example import PromptFormat
+from .metric import MetricEntry
+from .model import ModelEntry
+from .run import RunContext, RunRecord
+from .spec import LaunchSpec, RunSpec
+from .task import TaskEntry
+
+API_VERSION = 1
+PROJECT = "harness"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def harness_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
+    """Called once at start; return the models this plugin brings."""
+
+
+@hookspec
+def harness_tasks() -> Iterable[TaskEntry]:  # type: ignore[empty-body]
+    """Called once at start; return the tasks this plugin brings."""
+
+
+@hookspec
+def harness_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
+    """Called once at start; return the metrics this plugin brings."""
+
+
+@hookspec(firstresult=True)
+def harness_prompt(model: str, task: str) -> PromptFormat | None:
+    """Called when a run is planned; return the prompt format this model wants for this task, or None."""
+
+
+@hookspec(firstresult=True)
+def harness_find_data(name: str, version: str) -> Path | None:
+    """Called when a task looks for published data; return the folder that holds it, or None."""
+
+
+@hookspec(firstresult=True)
+def harness_launch(launch: LaunchSpec, stage: str, directory: Path) -> bool | None:
+    """Called to run a stage's processes; return True when they have ended well, None to decline."""
+
+
+@hookspec(firstresult=True)
+def harness_render_leaderboard(board: Any, format: str) -> str | None:
+    """Called for a leaderboard format that is not built in; return the text, or None."""
+
+
+@hookspec
+def harness_run_started(spec: RunSpec, directory: Path) -> None:
+    """Called when a run begins."""
+
+
+@hookspec
+def harness_event(kind: str, facts: Mapping[str, Any], directory: Path) -> None:
+    """Called for each event of a stage, such as a logged training step; where trackers listen."""
+
+
+@hookspec
+def harness_stage_finished(stage: str, seconds: float, run: RunContext) -> None:
+    """Called after each stage that did work."""
+
+
+@hookspec
+def harness_run_finished(record: RunRecord, directory: Path) -> None:
+    """Called when a run's record is on disk."""
+
+
+@hookspec
+def harness_run_failed(spec: RunSpec, reason: str, directory: Path) -> None:
+    """Called when a run ends in an error."""

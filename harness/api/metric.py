@@ -1,0 +1,40 @@
+"""What a metric plugin offers: an entry that is also its card, and a function from rows to a score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from .example import Pairs, Score
+
+
+@dataclass(frozen=True, slots=True)
+class MetricEntry:
+    """A metric on the shelf, with the definition its numbers stand for.
+
+    `scale` is what a value is multiplied by in tables (100 for shares). `silence_wins` declares that
+    under this definition an empty answer can beat a wrong one; tables then mark the column.
+    """
+
+    name: str
+    summary: str
+    target: str
+    requires: tuple[str, ...] = ()
+    version: str = "1"
+    higher_is_better: bool = True
+    range: tuple[float | None, float | None] = (0.0, 1.0)
+    scale: float = 1.0
+    silence_wins: bool = False
+    kind: str = "text"  # text | molecule | property | qa | choice
+    definition: str = ""
+    edge_cases: str = ""
+    source: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class Metric(Protocol):
+    """A function from scored rows to a score. Order of rows never matters to the value."""
+
+    def __call__(self, pairs: Pairs, /) -> Score:
+        """Return the score of all rows together."""
+        ...
