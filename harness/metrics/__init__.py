@@ -1,0 +1,1 @@
+"""Bundled metrics: text, molecules, properties, question answering and choices."""
