@@ -1,0 +1,109 @@
+"""The toy tasks: element names in a cipher that replaces each letter by the one three places on."""
+
+from __future__ import annotations
+
+import csv
+import random
+import string
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness import DataError, Example, Pairs, PromptFormat, Request, Score, Task
+
+from .elements import ELEMENTS
+
+SHIFT = 3
+CIPHER = str.maketrans(
+    string.ascii_lowercase, string.ascii_lowercase[SHIFT:] + string.ascii_lowercase[:SHIFT]
+)
+COLUMNS = ("id", "word")
+
+
+class Cipher(Task):
+    """Write a word in cipher. A folder source holds `<split>.csv` with the columns id and word."""
+
+    version = "1"
+    metrics: tuple[str, ...] = ("letter-accuracy",)
+    prompt_format = PromptFormat("toy-cipher", "Write in cipher: {word}")
+    sources = {  # noqa: RUF012
+        "sample": "the names of the 118 chemical elements: 71 train, 24 validation, 23 test",
+        "dir": "a folder with train.csv, validation.csv and test.csv; columns id and word",
+    }
+    licence = "Apache-2.0"
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """Yield the words of a split with their cipher as the reference."""
+        for number, word in self._words(split):
+            yield Example(number, {"word": word}, (word.translate(CIPHER),))
+
+    def _words(self, split: str) -> Iterator[tuple[str, str]]:
+        if self.data.source == "sample":
+            return _sample(split)
+        if self.data.source == "hub":
+            raise DataError("the toy tasks are published nowhere", hint="--data sample, or --data FOLDER")
+        return _read(Path(self.data.source) / f"{split}.csv")
+
+
+class CipherChoice(Cipher):
+    """Pick a word's cipher out of four words of the same length."""
+
+    metrics = ("letter-accuracy",)
+
+    def request(self, example: Example, prompt: str) -> Request:
+        """Add the choices, shuffled by the row's id."""
+        return Request(example.id, prompt, example.inputs, choices_of(example))
+
+
+def choices_of(example: Example) -> tuple[str, ...]:
+    """Return the reference among three spellings that differ from it in one letter each."""
+    (right,) = example.references
+    dice = random.Random(example.id)
+    choices = {right}
+    while len(choices) < 4:
+        place, letter = dice.randrange(len(right)), dice.choice(string.ascii_lowercase)
+        choices.add(right[:place] + letter + right[place + 1 :])
+    return tuple(dice.sample(sorted(choices), len(choices)))
+
+
+def letter_accuracy(pairs: Pairs) -> Score:
+    """Mean share of letters in their right place, over the longer of answer and reference."""
+    shares = tuple(max(_share(p.text, reference) for reference in e.references) for e, p in pairs)
+    value = sum(shares) / len(shares) if shares else None
+    return Score("letter-accuracy", value, len(shares), shares)
+
+
+def _share(text: str, reference: str) -> float:
+    longer = max(len(text), len(reference))
+    return sum(a == b for a, b in zip(text, reference, strict=False)) / longer if longer else 1.0
+
+
+def _sample(split: str) -> Iterator[tuple[str, str]]:
+    order = ("train", "train", "validation", "train", "test")
+    for number, word in enumerate(ELEMENTS, start=1):
+        if order[number % len(order)] == split:
+            yield f"element-{number}", word
+
+
+def _read(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(
+            f"no data at {path}", hint=f"a CSV file with the columns {', '.join(COLUMNS)}"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8: byte {error.start}") from None
+    rows = csv.DictReader(text.splitlines())
+    _check(path, rows.fieldnames or ())
+    for row in rows:
+        if not row["word"]:
+            raise DataError(f"{path}, line {rows.line_num}: no word")
+        yield row["id"], row["word"]
+
+
+def _check(path: Path, columns: Sequence[str]) -> None:
+    if missing := [name for name in COLUMNS if name not in columns]:
+        raise DataError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}",
+            hint=f"the first line must be {','.join(COLUMNS)}",
+        )
