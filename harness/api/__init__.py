@@ -31,7 +31,7 @@ from .metric import Metric, MetricEntry
 from .model import ModelEntry, ModelPlugin, NoOptions
 from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
-from .task import Task, TaskEntry
+from .task import DataReport, Finding, Task, TaskEntry
 
 __all__ = [
     "API_VERSION",
@@ -39,11 +39,13 @@ __all__ = [
     "Completion",
     "Conversation",
     "DataError",
+    "DataReport",
     "DataSpec",
     "Document",
     "DuplicateName",
     "Evaluator",
     "Example",
+    "Finding",
     "GenerateSpec",
     "HarnessError",
     "LaunchSpec",

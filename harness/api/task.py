@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from .errors import DataError
 from .example import Example, PromptFormat, Request, TrainPair, TrainRow
 from .spec import DataSpec
 
@@ -24,6 +25,32 @@ class TaskEntry:
     languages: tuple[str, ...] = ("en",)
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something wrong about a row of a data file, or only odd (`bad` False: the row is used)."""
+
+    kind: str
+    file: str
+    line: int
+    expected: str
+    found: str
+    bad: bool = True
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: expected {self.expected}, found {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
+class DataReport:
+    """What a check of a data source saw; `findings` holds the first of each kind, `counts` all of them."""
+
+    rows: Mapping[str, int]  # usable rows by split
+    forms: Mapping[str, str] = field(default_factory=dict)  # file -> the form it was read in
+    findings: tuple[Finding, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)  # kind of finding -> rows
+
+
 class Task(ABC):
     """Base of a task. The module that defines it must be light: `show` imports it.
 
@@ -35,13 +62,15 @@ class Task(ABC):
     metrics: tuple[str, ...] = ()
     prompt_format: PromptFormat | None = None
     sources: Mapping[str, str] = {}  # source name -> what it is: "sample", "hub", "dir"
-    synthetic: tuple[str, ...] = ("sample",)  # sources whose rows are made by our own code
+    synthetic: tuple[str, ...] = ()  # sources whose rows are made up by code, such as "sample"
+    files: Mapping[str, str] = {}  # published files that are looked for -> what they hold
     licence: str = ""
     citation: str = ""
     homepage: str = ""
 
     def __init__(self, data: DataSpec | None = None) -> None:
         self.data = data or DataSpec()
+        self.notes: list[str] = []  # what loading did that a reader of the record must know: skips, repairs
 
     @abstractmethod
     def examples(self, split: str) -> Iterator[Example]:
@@ -50,6 +79,25 @@ class Task(ABC):
     def splits(self) -> tuple[str, ...]:
         """Name the splits of the chosen source."""
         return ("train", "validation", "test")
+
+    def check(self) -> DataReport:
+        """Validate every row of the chosen source; without a closer look, rows that load are fine."""
+        rows: dict[str, int] = {}
+        findings: list[Finding] = []
+        for split in self.splits():
+            try:
+                rows[split] = sum(1 for _ in self.examples(split))
+            except DataError as error:
+                findings.append(
+                    Finding("unreadable", self.data.source, 0, f"a readable split '{split}'", error.message)
+                )
+        return DataReport(rows, {}, tuple(findings), {"unreadable": len(findings)} if findings else {})
+
+    def seen_in_training(
+        self, train: Iterable[Example], rows: Sequence[Example]
+    ) -> Mapping[str, frozenset[str]]:
+        """Return, by kind of overlap, the ids of `rows` that training rows give away; nothing by default."""
+        return {}
 
     def prompt(self, example: Example) -> str:
         """Return the exact prompt; without a format, the inputs one a line."""
