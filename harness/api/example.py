@@ -90,7 +90,7 @@ class Completion:
 
     `finish` is `stop`, `length`, `stop-string` or `choice`; `choice_scores` are log-likelihoods in the
     order of the request's choices; `notes` name anything odd (`prompt-truncated-left`, `double-bos`, …)
-    and are counted in the record.
+    and are counted in the record; `alternatives` are the further texts of an n-best search, best first.
     """
 
     request_id: str
@@ -100,6 +100,7 @@ class Completion:
     new_tokens: int = 0
     choice_scores: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
