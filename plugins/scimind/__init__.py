@@ -1,0 +1,23 @@
+"""scimind: a LLaMA whose feed-forward neurons are experts, routed by modality."""
+
+from pathlib import Path
+
+from harness import ModelEntry, hookimpl
+
+
+@hookimpl
+def harness_models() -> list[ModelEntry]:
+    """Return SciMind."""
+    return [
+        ModelEntry(
+            "scimind",
+            "LLaMA with modality-routed experts for text, molecules, nucleotides and proteins",
+            "harness.plugins.scimind.model:SciMind",
+            requires=("torch", "transformers"),
+            recipes=Path(__file__).parent / "recipes",
+            presets=("tiny", "7b", "7b-lora", "7b-pretrain"),
+            multitask=True,
+            tags=("molecules", "proteins", "nucleotides", "mixture-of-experts"),
+            licence="Apache-2.0",
+        )
+    ]
