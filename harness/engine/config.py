@@ -1,0 +1,429 @@
+"""Flags, environment, config file, recipe and defaults, resolved into one spec; every value has a source.
+
+flag  >  HARNESS_*  >  --config FILE  >  recipe of the preset  >  default
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from operator import attrgetter
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from harness.api.errors import UsageError, nearest
+from harness.api.model import ModelEntry, NoOptions
+from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
+
+from .run_dir import from_mapping
+
+SECTIONS: dict[str, type] = {"data": DataSpec, "train": TrainSpec, "generate": GenerateSpec}
+# What a run has beside its sections; everything else is a section's field or a model option.
+TOP: dict[str, Any] = {
+    "preset": str,
+    "checkpoint": str,
+    "device": str,
+    "seed": int,
+    "metrics": tuple[str, ...],
+    "stages": tuple[str, ...],
+    "compare_with": tuple[str, ...],
+}
+RUN_KEYS = ("model", "task", "seeds", "plugins", "output", *TOP)
+NOT_SETTINGS = ("PLUGINS", "OUTPUT", "TEST_DATA", "OFFLINE", "STRICT")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and where it came from."""
+
+    value: Any
+    source: str
+
+
+Settings = dict[str, Setting]
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the user asked for, before any plugin is known: names, and layers of dotted settings."""
+
+    models: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    plugins: tuple[str, ...] = ()
+    output: Path = Path("runs")
+    layers: list[Settings] = field(default_factory=list)  # the strongest last
+
+    def top(self, key: str, default: Any = None) -> Any:
+        """Return the strongest value of a setting that no recipe decides."""
+        for layer in reversed(self.layers):
+            if key in layer:
+                return layer[key].value
+        return default
+
+
+def schema() -> dict[str, Any]:
+    """Return every dotted key with its type; `model.*` and `*.options.*` are open."""
+    known = dict(TOP)
+    for section, kind in SECTIONS.items():
+        known.update(_flatten(kind, section))
+    return known
+
+
+def _flatten(kind: type, prefix: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind).items():
+        if is_dataclass(hint):
+            found.update(_flatten(hint, f"{prefix}.{name}"))  # type: ignore[arg-type]
+        elif get_origin(hint) is not Mapping:
+            found[f"{prefix}.{name}"] = hint
+    return found
+
+
+def is_open(key: str) -> bool:
+    """Whether a key's meaning belongs to a plugin, which checks it when it is loaded."""
+    return key.startswith(("model.", "train.options.", "generate.options."))
+
+
+def read_flag(text: str) -> tuple[str, Any]:
+    """Split `key=value` of --set; the value is read as TOML, and as plain text where it is none."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set {text} is no key=value", hint="for example --set train.learning_rate=1e-3")
+    return key.strip(), read_value(value.strip())
+
+
+def read_value(text: str) -> Any:
+    """Read a value as TOML, or as the text it is."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def check_keys(settings: Mapping[str, Any], origin: str) -> None:
+    """Refuse keys that nothing would ever read, with the nearest that something does."""
+    known = schema()
+    for key in settings:
+        if key not in known and not is_open(key):
+            raise UsageError(f"{origin} sets '{key}', which nothing reads", hint=nearest(key, known))
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read a config file; what is wrong with it is said with its line."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise UsageError(f"config {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise UsageError(f"config {path}, line {line}: not UTF-8") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"config {path} is not TOML: {error}") from error
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested tables into dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Read `HARNESS_TRAIN__LEARNING_RATE` as `train.learning_rate`; two underscores are a dot."""
+    found = {}
+    for name, text in environ.items():
+        if name.startswith("HARNESS_") and name.removeprefix("HARNESS_") not in NOT_SETTINGS:
+            found[name.removeprefix("HARNESS_").lower().replace("__", ".")] = read_value(text)
+    return found
+
+
+def ask(
+    flags: Mapping[str, Any], sets: Sequence[str], config: Path | None, environ: Mapping[str, str]
+) -> Asked:
+    """Gather the layers that do not depend on the chosen model; check every key."""
+    file = read_file(config) if config is not None else {}
+    run = dict(file.pop("run", {}))
+    if unknown := sorted(set(run) - set(RUN_KEYS)):
+        raise UsageError(
+            f"config {config} sets run.{unknown[0]}, which nothing reads", hint=nearest(unknown[0], RUN_KEYS)
+        )
+    in_file = flatten(file) | {key: value for key, value in run.items() if key in TOP}
+    in_environment = from_environment(environ)
+    in_flags = dict(flags) | dict(map(read_flag, sets))
+    names: dict[str, Any] = {}
+    for layer in (run, in_environment, in_flags):
+        names.update({key: layer[key] for key in ("model", "task", "seeds") if key in layer})
+    for key in ("model", "task", "seeds"):
+        in_environment.pop(key, None)
+        in_flags.pop(key, None)
+    check_keys(in_file, f"config {config}")
+    check_keys(in_environment, "the environment")
+    check_keys(in_flags, "the command line")
+    layers = [
+        {key: Setting(value, f"config {config}") for key, value in in_file.items()},
+        {
+            key: Setting(value, f"env HARNESS_{key.upper().replace('.', '__')}")
+            for key, value in in_environment.items()
+        },
+        {key: Setting(value, "flag") for key, value in in_flags.items()},
+    ]
+    plugins = [*_list(run.get("plugins", ())), *_list(environ.get("HARNESS_PLUGINS", ""))]
+    output = environ.get("HARNESS_OUTPUT") or run.get("output") or "runs"
+    return Asked(
+        tuple(_list(names.get("model", ()))),
+        tuple(_list(names.get("task", ()))),
+        tuple(_integer(seed) for seed in _list(names.get("seeds", ()))),
+        tuple(plugins),
+        Path(output),
+        layers,
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return list(value) if isinstance(value, Iterable) else [value]
+
+
+def _integer(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"seed '{value}' is no whole number") from None
+
+
+def recipe(entry: ModelEntry, preset: str, tasks: Sequence[str]) -> Settings:
+    """Read a preset's recipe; tables of a task, or of the group it belongs to, override the general ones."""
+    if not entry.presets:
+        if preset:
+            raise UsageError(f"model '{entry.name}' has no presets, '{preset}' was asked for")
+        return {}
+    if preset not in entry.presets:
+        raise UsageError(
+            f"model '{entry.name}' has no preset '{preset}'", hint=nearest(preset, entry.presets)
+        )
+    path = (entry.recipes or Path()) / f"{preset}.toml"
+    tree = read_file(path)
+    tree.pop("summary", None)
+    by_task = tree.pop("task", {})
+    stages = tree.pop("stage", {})
+    if "data" in tree and not isinstance(tree["data"], Mapping):
+        tree["data"] = {"source": tree["data"]}
+    flat = flatten(tree)
+    for name in tasks:  # the group first, then the member
+        flat.update(flatten(by_task.get(name, {})))
+    check_keys(flat, f"recipe {path.name} of '{entry.name}'")
+    settings = {key: Setting(value, f"recipe {preset}") for key, value in flat.items()}
+    for stage, table in stages.items():
+        overrides = flatten(table, "train.")
+        check_keys(overrides, f"recipe {path.name} of '{entry.name}', stage {stage}")
+        settings.update(
+            {
+                f"stage.{stage}.{key}": Setting(value, f"recipe {preset}, stage {stage}")
+                for key, value in overrides.items()
+            }
+        )
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A spec, the source of each of its values, and the models to show beside it."""
+
+    spec: RunSpec
+    sources: Mapping[str, str]
+    compare_with: tuple[str, ...]
+
+
+def resolve(
+    asked: Asked,
+    entry: ModelEntry,
+    model: str,
+    task: str,
+    tasks: Sequence[str],
+    train_tasks: Sequence[str],
+    seed: int | None,
+) -> Resolved:
+    """Resolve one cell of the matrix. `tasks` are the names whose recipe tables apply, the group first."""
+    preset = asked.top("preset", entry.presets[0] if entry.presets else "")
+    from_recipe = recipe(entry, preset, tasks)
+    by_stage = {key: value for key, value in from_recipe.items() if key.startswith("stage.")}
+    merged: Settings = {key: value for key, value in from_recipe.items() if key not in by_stage}
+    for layer in asked.layers:
+        merged.update(layer)
+        _one_length_of_training(merged, layer)
+    if seed is not None:
+        merged["seed"] = Setting(seed, "flag")
+    if "seed" in merged:
+        for key in ("train.seed", "generate.seed"):
+            merged.setdefault(key, merged["seed"])
+    explicit = {key: value for layer in asked.layers for key, value in layer.items()}
+    stages = merged.pop("stages", Setting(("sft",) if entry.trains else (), "default")).value
+    if merged.get("checkpoint", Setting("", "")).value or not entry.trains:
+        stages = ()
+    train = []
+    sources = {key: setting.source for key, setting in merged.items()}
+    for stage in stages:
+        prefix = f"stage.{stage}."
+        overlay = {
+            key.removeprefix(prefix): value for key, value in by_stage.items() if key.startswith(prefix)
+        }
+        chosen = merged | {key: value for key, value in overlay.items() if key not in explicit}
+        chosen["train.stage"] = Setting(stage, "stage")
+        train.append(_section(TrainSpec, "train", chosen))
+        sources.update(
+            {f"{key} [{stage}]": value.source for key, value in overlay.items() if key not in explicit}
+        )
+    spec = RunSpec(
+        model=model,
+        task=task,
+        train_tasks=tuple(train_tasks),
+        preset=preset,
+        data=_section(DataSpec, "data", merged),
+        model_options={
+            k.removeprefix("model."): v.value for k, v in merged.items() if k.startswith("model.")
+        },
+        train=tuple(train),
+        generate=_section(GenerateSpec, "generate", merged),
+        checkpoint=_value(merged, "checkpoint", str, ""),
+        device=_value(merged, "device", str, "auto"),
+        metrics=tuple(_value(merged, "metrics", tuple[str, ...], ())),
+        seed=_value(merged, "seed", int, 0),
+    )
+    check(spec)
+    compare = tuple(_list(merged["compare_with"].value)) if "compare_with" in merged else ()
+    return Resolved(spec, sources, compare)
+
+
+def _one_length_of_training(merged: Settings, layer: Settings) -> None:
+    """Let a layer that sets epochs displace the steps of a weaker one, and the other way round."""
+    for mine, other in (("train.max_steps", "train.epochs"), ("train.epochs", "train.max_steps")):
+        if mine in layer and other not in layer:
+            merged.pop(other, None)
+
+
+def _value(settings: Settings, key: str, hint: Any, default: Any) -> Any:
+    return convert(settings[key], key, hint) if key in settings else default
+
+
+def _section(kind: type, section: str, settings: Settings) -> Any:
+    """Build a section's dataclass from the dotted settings that belong to it."""
+    known = _flatten(kind, section)
+    tree: dict[str, Any] = {}
+    for key, setting in settings.items():
+        if key in known:
+            value = convert(setting, key, known[key])
+        elif key.startswith(f"{section}.options."):
+            value = setting.value
+        else:
+            continue
+        *parents, leaf = key.removeprefix(section + ".").split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = value
+    return from_mapping(kind, tree)
+
+
+def convert(setting: Setting, key: str, hint: Any) -> Any:
+    """Check a value against its type; a number given as text is read, nothing else is guessed."""
+    value = setting.value
+    if get_origin(hint) in (Union, UnionType):
+        if value is None or value == "none":
+            return None
+        hint = next(part for part in get_args(hint) if part is not type(None))
+    if get_origin(hint) is tuple:
+        items = _list(value)
+        return tuple(convert(Setting(item, setting.source), key, get_args(hint)[0]) for item in items)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
+        return value
+    raise UsageError(
+        f"{key} = {value!r} ({setting.source}) is no {_WORDS[hint]}", hint=f"{key} takes a {_WORDS[hint]}"
+    )
+
+
+_WORDS = {int: "whole number", float: "number", bool: "true or false", str: "text"}
+
+AT_LEAST_ONE = (
+    *(
+        "data.limit",
+        "data.train_limit",
+        "generate.max_new_tokens",
+        "generate.num_beams",
+        "generate.processes",
+    ),
+    *("train.max_steps", "train.batch_size", "train.batch_tokens", "train.grad_accumulation", "train.keep"),
+    *("train.max_length", "train.save_every", "train.eval_every", "train.eval_limit", "train.patience"),
+    *("train.launch.processes", "train.launch.nodes"),
+)
+NOT_NEGATIVE = ("train.warmup_steps", "train.weight_decay", "generate.min_new_tokens", "generate.top_k")
+MORE_THAN_ZERO = ("train.epochs", "train.learning_rate", "generate.temperature")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+ONE_OF = {
+    "train.method": ("full", "lora", "qlora"),
+    "train.precision": PRECISIONS,
+    "train.launch.kind": ("inline", "torchrun", "deepspeed"),
+    "generate.decoder": ("greedy", "sampling", "beam", "contrastive"),
+    "generate.precision": PRECISIONS,
+}
+
+
+def check(spec: RunSpec) -> None:
+    """Refuse values that cannot mean anything, before anything is loaded."""
+    owners: dict[str, Sequence[Any]] = {"data": [spec.data], "train": spec.train, "generate": [spec.generate]}
+
+    def demand(key: str, holds: Callable[[Any], bool], words: str) -> None:
+        section, _, path = key.partition(".")
+        for owner in owners[section]:
+            value = attrgetter(path)(owner)
+            if value is not None and not holds(value):
+                raise UsageError(f"{key} is {value}, it must be {words}")
+
+    for key in AT_LEAST_ONE:
+        demand(key, lambda value: value >= 1, "at least 1")
+    for key in NOT_NEGATIVE:
+        demand(key, lambda value: value >= 0, "at least 0")
+    for key in MORE_THAN_ZERO:
+        demand(key, lambda value: value > 0, "more than 0")
+    for key, words in ONE_OF.items():
+        demand(key, words.__contains__, ", ".join(words[:-1]) + f" or {words[-1]}")
+    demand("generate.top_p", lambda value: 0 < value <= 1, "more than 0 and at most 1")
+    tokens = spec.generate.batch_tokens
+    if tokens != "auto" and not (tokens.isdigit() and int(tokens) > 0):
+        raise UsageError(f"generate.batch_tokens is {tokens}, it must be auto or a number of tokens")
+    if spec.device not in ("auto", "cpu", "mps") and not spec.device.startswith("cuda"):
+        raise UsageError(f"device is {spec.device}, it must be auto, cpu, cuda or cuda:N")
+
+
+def make_options(kind: type, values: Mapping[str, Any], model: str) -> Any:
+    """Build a model's options; a name that it does not have gets the nearest that it has."""
+    if kind is NoOptions or not is_dataclass(kind):
+        if values:
+            raise UsageError(f"model '{model}' has no options, '{next(iter(values))}' was set")
+        return kind()
+    hints = get_type_hints(kind)
+    known = {item.name for item in fields(kind)}
+    converted = {}
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(f"model '{model}' has no option '{name}'", hint=nearest(name, known))
+        converted[name] = convert(Setting(value, "model option"), f"model.{name}", hints[name])
+    return kind(**converted)
+
+
+def with_stages(asked: Asked, stages: Sequence[str], source: str) -> None:
+    """Replace the chain of stages, as `--stage` and `--no-train` do."""
+    asked.layers[-1]["stages"] = Setting(tuple(stages), source)

@@ -1,0 +1,199 @@
+"""From a task's rows to what is scored, asked and learned, with a digest of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from harness.api.errors import DataError, UsageError, nearest
+from harness.api.example import (
+    Completion,
+    Example,
+    Pairs,
+    Prediction,
+    PromptFormat,
+    Request,
+    TrainData,
+    TrainRow,
+)
+from harness.api.metric import Metric, MetricEntry
+from harness.api.spec import DataSpec
+from harness.api.task import Task, TaskEntry
+
+from .registry import Registered, Registry
+
+
+@dataclass(slots=True)
+class TaskData:
+    """A task opened on one data source, with the prompt format that the chosen model asks for."""
+
+    registered: Registered[TaskEntry]
+    task: Task
+    prompt: PromptFormat | None
+    _examples: dict[str, list[Example]] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.registered.entry.name
+
+    @property
+    def sample(self) -> bool:
+        """Whether the rows are made up by code, so that no number may stand beside real ones."""
+        return self.task.data.source in self.task.synthetic
+
+    @property
+    def prompt_digest(self) -> str:
+        """Identify the prompt format; a task that builds prompts by hand has its version stand for it."""
+        return self.prompt.digest if self.prompt is not None else f"task-{self.name}-{self.task.version}"
+
+    def examples(self, split: str) -> list[Example]:
+        """Return a split's rows, checked."""
+        if split not in self._examples:
+            if split not in self.task.splits():
+                raise UsageError(
+                    f"task '{self.name}' has no split '{split}'", hint=nearest(split, self.task.splits())
+                )
+            self._examples[split] = list(_checked(self.task.examples(split), self.name, split))
+        return self._examples[split]
+
+    def digest(self, split: str) -> str:
+        """Hash a whole split: ids, inputs and references in order."""
+        if split not in self._digests:
+            total = hashlib.sha256()
+            for example in self.examples(split):
+                row = [example.id, dict(example.inputs), list(example.references)]
+                total.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+            self._digests[split] = total.hexdigest()[:16]
+        return self._digests[split]
+
+    def scored(self, split: str, limit: int | None) -> list[Example]:
+        """Return the rows that are asked and scored."""
+        return self.examples(split)[:limit]
+
+    def render(self, example: Example) -> str:
+        """Return the exact prompt of an example."""
+        return self.prompt.render(example.inputs) if self.prompt is not None else self.task.prompt(example)
+
+    def request(self, example: Example) -> Request:
+        """Return what a model is asked; the references stay here."""
+        return self.task.request(example, self.render(example))
+
+    def rows(self, split: str, limit: int | None) -> Iterator[TrainRow]:
+        """Yield what is learned from a split."""
+        for example in islice(self.examples(split), limit):
+            yield from self.task.training_rows(example, self.render(example))
+
+
+def _checked(examples: Iterable[Example], task: str, split: str) -> Iterator[Example]:
+    seen: set[str] = set()
+    for example in examples:
+        if example.id in seen:
+            raise DataError(f"task '{task}', split '{split}': two rows have the id '{example.id}'")
+        seen.add(example.id)
+        yield example
+    if not seen:
+        raise DataError(
+            f"task '{task}', split '{split}' is empty", hint="run-bench data checks a folder of data"
+        )
+
+
+def open_task(registry: Registry, registered: Registered[TaskEntry], data: DataSpec, model: str) -> TaskData:
+    """Import a task, open it on a data source, and settle its prompt format."""
+    kind = registered.load()
+    name = registered.entry.name
+    if data.source not in ("sample", "hub") and not Path(data.source).exists():
+        raise DataError(f"there is no data at {data.source}", hint="--data takes sample, hub or a path")
+    if kind.sources and data.source in ("sample", "hub") and data.source not in kind.sources:
+        raise UsageError(
+            f"task '{name}' has no data source '{data.source}'", hint="it has: " + ", ".join(kind.sources)
+        )
+    task = kind(data)
+    prompt = registry.plugins.hook.harness_prompt(model=model, task=name) or task.prompt_format
+    return TaskData(registered, task, prompt)
+
+
+class ValidationScorer:
+    """Scores validation completions with the task's metrics; what best-on-validation looks at."""
+
+    def __init__(
+        self,
+        parts: Sequence[tuple[TaskData, Sequence[Example]]],
+        metrics: Mapping[str, tuple[MetricEntry, Metric]],
+        select: str,
+    ) -> None:
+        self._answers: dict[str, tuple[TaskData, Example, Request]] = {}
+        requests: list[Request] = []
+        for data, examples in parts:
+            for example in examples:
+                request = data.request(example)
+                if len(parts) > 1:  # two tasks may number their rows alike
+                    request = _renamed(request, f"{data.name}:{request.id}")
+                self._answers[request.id] = (data, example, request)
+                requests.append(request)
+        self.requests: Sequence[Request] = requests
+        self._metrics = metrics
+        self.select = select
+        self.higher_is_better = metrics[select][0].higher_is_better if select in metrics else True
+
+    def __call__(self, completions: Iterable[Completion]) -> Mapping[str, float]:
+        """Return the mean over tasks of each metric that could be computed."""
+        by_task: dict[str, list[tuple[Example, Prediction]]] = {}
+        for completion in completions:
+            data, example, request = self._answers[completion.request_id]
+            by_task.setdefault(data.name, []).append(
+                (example, predict(data.task, request, example, completion))
+            )
+        values: dict[str, list[float]] = {}
+        for data, _, _ in {id(a[0]): a for a in self._answers.values()}.values():
+            pairs = Pairs(by_task.get(data.name, []))
+            for name in data.task.metrics:
+                if name in self._metrics and (value := self._metrics[name][1](pairs).value) is not None:
+                    values.setdefault(name, []).append(value)
+        return {name: sum(found) / len(found) for name, found in values.items()}
+
+
+def _renamed(request: Request, name: str) -> Request:
+    return Request(name, request.prompt, request.inputs, request.choices)
+
+
+def predict(task: Task, request: Request, example: Example, completion: Completion) -> Prediction:
+    """Let the task read its answer out of a completion."""
+    text = task.answer(completion.text, request)
+    return Prediction(example.id, text, completion.text, completion.choice_scores)
+
+
+def training_data(
+    parts: Sequence[TaskData], spec: DataSpec, *, evaluator: ValidationScorer | None = None
+) -> TrainData:
+    """Return the rows of one or several tasks, interleaved so that no task comes last."""
+    train = _interleaved([list(part.rows(spec.train_split, spec.train_limit)) for part in parts])
+    validation: list[TrainRow] = []
+    for part in parts:
+        if spec.validation_split in part.task.splits():
+            validation += part.rows(spec.validation_split, None)
+    return TrainData(train, validation, training_digest(parts, spec), evaluator)
+
+
+def training_digest(parts: Sequence[TaskData], spec: DataSpec) -> str:
+    """Hash everything that is learned from: rows and prompt formats of every task."""
+    total = hashlib.sha256()
+    for part in parts:
+        split = part.digest(spec.train_split)
+        total.update(f"{part.name} {split} {part.prompt_digest} {spec.train_limit}\n".encode())
+    return total.hexdigest()[:16]
+
+
+def _interleaved(lists: list[list[TrainRow]]) -> list[TrainRow]:
+    """Merge lists in proportion to their lengths, keeping each one's order."""
+    places = [
+        ((index + 0.5) / len(rows), which, row)
+        for which, rows in enumerate(lists)
+        for index, row in enumerate(rows)
+    ]
+    return [row for _, _, row in sorted(places, key=lambda place: place[:2])]

@@ -1,0 +1,100 @@
+"""Completions on disk: appended as they come, keyed by what was asked; resuming asks for the rest only."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from harness.api.errors import DataError, nearest
+from harness.api.example import Completion, Request
+
+from .run_dir import COMPLETIONS, cut_torn_row, digest, read_rows
+
+
+def request_key(request: Request) -> str:
+    """Identify a request by its content, not by its place in the file."""
+    return digest([request.id, request.prompt, dict(request.inputs), list(request.choices)])
+
+
+def finished(directory: Path, requests: Sequence[Request]) -> dict[str, Completion]:
+    """Return the completions already on disk for these requests, by request id, whoever wrote them."""
+    keys = {request_key(request): request.id for request in requests}
+    found: dict[str, Completion] = {}
+    for path in sorted(directory.glob("completions*.jsonl")):
+        for row in read_rows(path):
+            request_id = keys.get(row.get("key", ""))
+            if request_id is not None:
+                found.setdefault(request_id, _completion(request_id, row))
+    return found
+
+
+class Journal:
+    """One process's append-only file of completions."""
+
+    def __init__(
+        self, directory: Path, requests: Sequence[Request], *, rank: int = 0, world_size: int = 1
+    ) -> None:
+        name = COMPLETIONS if world_size == 1 else f"completions.{rank}.jsonl"
+        self.path = directory / name
+        self._requests = {request.id: request for request in requests}
+        cut_torn_row(self.path)
+        self._file = self.path.open("ab", buffering=0)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def append(self, completion: Completion) -> None:
+        """Write one completion, in one system call, before anything else happens to it."""
+        request = self._requests.pop(completion.request_id, None)
+        if request is None:
+            raise DataError(
+                f"the model answered request '{completion.request_id}', which was not (or no longer) open",
+                hint=nearest(completion.request_id, self._requests),
+            )
+        row = {key: value for key, value in asdict(completion).items() if value not in ((), 0)}
+        row["key"] = request_key(request)
+        line = json.dumps(row).encode() + b"\n"
+        if self._file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+
+    def missing(self) -> list[str]:
+        """Return the ids that have not been answered."""
+        return list(self._requests)
+
+
+def _completion(request_id: str, row: Mapping[str, Any]) -> Completion:
+    return Completion(
+        request_id,
+        row["text"],
+        row.get("finish", "stop"),
+        row.get("prompt_tokens", 0),
+        row.get("new_tokens", 0),
+        tuple(row.get("choice_scores", ())),
+        tuple(row.get("notes", ())),
+    )
+
+
+def count_oddities(completions: Iterator[Completion]) -> dict[str, int]:
+    """Count what a reader of the table should know: how answers ended, empty ones, and every note."""
+    counts: dict[str, int] = {}
+    for completion in completions:
+        names = [*completion.notes]
+        if completion.finish != "stop":
+            names.append(completion.finish)
+        if not completion.text.strip() and not completion.choice_scores:
+            names.append("empty")
+        for name in set(names):
+            counts[name] = counts.get(name, 0) + 1
+    return dict(sorted(counts.items()))

@@ -1,0 +1,65 @@
+"""Starts the processes of a stage: the bundled plugin behind `train.launch` and `--processes`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import harness
+from harness.api.errors import StageError
+from harness.api.hooks import hookimpl
+from harness.api.spec import LaunchSpec
+
+
+def inside_a_launcher() -> bool:
+    """Whether somebody else's launcher (torchrun, SLURM, accelerate, deepspeed) started this process."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+@hookimpl(trylast=True)
+def harness_launch(launch: LaunchSpec, stage: str, directory: Path) -> bool | None:
+    """Run a stage under torchrun, one worker a process; DeepSpeed's own launcher is the same for us."""
+    if launch.kind == "inline":
+        return None
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={launch.processes}"]
+    if launch.nodes > 1:
+        address = os.environ.get("MASTER_ADDR", "127.0.0.1")
+        port = os.environ.get("MASTER_PORT", "29500")
+        command += [
+            f"--nnodes={launch.nodes}",
+            "--rdzv-backend=c10d",
+            f"--rdzv-endpoint={address}:{port}",
+        ]
+    else:
+        command.append("--standalone")
+    run_worker([*command, "-m", "harness.engine.worker", str(directory), stage], directory, stage)
+    return True
+
+
+def run_worker(command: list[str], directory: Path, stage: str) -> None:
+    """Run worker processes to their end; pass on a Ctrl-C or SIGTERM and wait for them to save."""
+    with (directory / f"{stage}.log").open("ab") as log:
+        process = subprocess.Popen(command, env=worker_environment(), stdout=log)
+        try:
+            code = process.wait()
+        except BaseException:
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+            raise
+    if code != 0:
+        raise StageError(
+            f"stage '{stage}' ended with code {code} in a worker process",
+            hint=f"what the workers said is in {directory / 'log.txt'} and {stage}.log beside it",
+        )
+
+
+def worker_environment() -> dict[str, str]:
+    """Return this environment with the package importable, from a checkout in any directory."""
+    environment = dict(os.environ)
+    parent = str(Path(harness.__file__).resolve().parent.parent)
+    paths = [parent, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    return environment

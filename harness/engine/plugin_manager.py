@@ -1,0 +1,272 @@
+"""Finds plugins, loads them one by one, and keeps a broken one from hurting the others.
+
+Sources, in this order: bundled folders, installed entry points of the group `harness`, and what
+`--plugin` names. pluggy calls the last registered first, so the nearest plugin wins a firstresult hook.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import pkgutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+
+from harness.api import hooks
+from harness.api.errors import DuplicateName, HarnessError, PluginError, nearest
+from harness.api.metric import MetricEntry
+from harness.api.model import ModelEntry
+from harness.api.task import TaskEntry
+
+from .network import forbidden
+
+GROUP = "harness"
+BUNDLED_FOLDERS = ("harness.plugins", "harness.tasks")
+BUNDLED_MODULES = ("harness.metrics", "harness.engine.launchers")
+HEAVY = ("torch", "transformers", "pandas", "rdkit", "datasets", "evaluate", "deepspeed", "peft", "numpy")
+COLLECTING: dict[str, type] = {
+    "harness_models": ModelEntry,
+    "harness_tasks": TaskEntry,
+    "harness_metrics": MetricEntry,
+}
+
+Entry = ModelEntry | TaskEntry | MetricEntry
+
+
+@dataclass(slots=True)
+class LoadedPlugin:
+    """One plugin as it was found: what it brought, or why it could not be used."""
+
+    name: str
+    origin: str  # bundled | installed | local
+    source: str  # the module or file it comes from
+    distribution: str = ""
+    version: str = ""
+    reason: str = ""  # empty: it is fine
+    seconds: float = 0.0
+    heavy: tuple[str, ...] = ()  # heavy libraries that it was the first to import
+    module: ModuleType | None = None
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the plugin is in use."""
+        return not self.reason
+
+    def files_digest(self) -> str:
+        """Return a hash of the plugin's own Python and recipe files."""
+        return files_digest(self.module) if self.module is not None else ""
+
+
+class Plugins:
+    """The loaded plugins of one process: a value that is passed along, never a global."""
+
+    def __init__(self) -> None:
+        self.manager = pluggy.PluginManager(hooks.PROJECT)
+        self.manager.add_hookspecs(hooks)
+        self.loaded: list[LoadedPlugin] = []
+
+    @property
+    def hook(self) -> Any:
+        """The pluggy relay; callers outside the engine use the typed wrappers below."""
+        return self.manager.hook
+
+    @property
+    def broken(self) -> list[LoadedPlugin]:
+        """Plugins that were found and could not be used."""
+        return [plugin for plugin in self.loaded if not plugin.ok]
+
+    def notify(self, hook: str, **arguments: Any) -> list[str]:
+        """Call each listener of a notification in its own try; return what failed, for the log."""
+        failures = []
+        for listener in getattr(self.hook, hook).get_hookimpls():
+            wanted = {name: arguments[name] for name in listener.argnames}
+            try:
+                listener.function(**wanted)
+            except Exception as error:  # noqa: BLE001  a stranger's listener must never end a run
+                failures.append(f"{hook} of plugin '{listener.plugin_name}' failed: {error!r}")
+        return failures
+
+    def add(self, plugin: LoadedPlugin, load: Callable[[], ModuleType]) -> None:
+        """Load and register one plugin; on any fault take it out again and keep the reason."""
+        before = set(sys.modules)
+        start = time.perf_counter()
+        self.loaded.append(plugin)
+        # Bundled plugins are ours and tested not to talk; strangers' are held to it.
+        guard = (
+            nullcontext()
+            if plugin.origin == "bundled"
+            else forbidden("plugins may not connect while loading")
+        )
+        try:
+            with guard:
+                plugin.module = load()
+                plugin.entries = self._register(plugin, plugin.module)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a stranger's import does
+            plugin.reason = _first_line(error)
+            plugin.entries = []
+            if plugin.module is not None and self.manager.is_registered(plugin.module):
+                self.manager.unregister(plugin.module)
+        plugin.seconds = time.perf_counter() - start
+        plugin.heavy = tuple(name for name in HEAVY if name in sys.modules and name not in before)
+
+    def _register(self, plugin: LoadedPlugin, module: ModuleType) -> list[Entry]:
+        wanted = getattr(module, "HARNESS_API_VERSION", hooks.API_VERSION)
+        if wanted != hooks.API_VERSION:
+            raise PluginError(f"written for plugin API {wanted}, this is API {hooks.API_VERSION}")
+        if self.manager.has_plugin(plugin.name):
+            other = next(p for p in self.loaded if p.name == plugin.name and p is not plugin)
+            raise DuplicateName(f"plugin name '{plugin.name}' is already taken by {other.source}")
+        self.manager.register(module, plugin.name)
+        callers = self.manager.get_hookcallers(module) or []
+        known = [name for name in dir(hooks) if name.startswith("harness_")]
+        for caller in callers:
+            if not caller.has_spec():
+                raise PluginError(f"unknown hook '{caller.name}'; {nearest(caller.name, known)}")
+        if not callers:
+            unmarked = [name for name in known if callable(getattr(module, name, None))]
+            missing = f"{unmarked[0]} is not marked with @hookimpl" if unmarked else "it implements no hook"
+            raise PluginError(missing)
+        entries = [e for caller in callers for e in _collect(caller, module)]
+        seen: set[tuple[type, str]] = set()
+        for entry in entries:
+            if (type(entry), entry.name) in seen:
+                raise DuplicateName(f"it brings '{entry.name}' twice")
+            seen.add((type(entry), entry.name))
+        return entries
+
+
+def load_plugins(
+    local: Iterable[str] = (), *, exclude: Iterable[str] = (), entry_points: bool = True, bundled: bool = True
+) -> Plugins:
+    """Load every plugin that can be found. One named in `local` must load; others may be broken."""
+    plugins = Plugins()
+    excluded = set(exclude)
+    if bundled:
+        for module in bundled_modules():
+            name = module.rpartition(".")[2].replace("_", "-")
+            if name not in excluded:
+                plugins.add(_bundled(name, module), partial(importlib.import_module, module))
+    if entry_points:
+        for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name):
+            if point.name not in excluded:
+                plugins.add(_installed(point), point.load)
+    for source in local:
+        name = _local_name(source)
+        plugin = LoadedPlugin(name, "local", source)
+        plugins.add(plugin, partial(_load_local, source))
+        if not plugin.ok:
+            raise PluginError(
+                f"plugin {source} cannot be used: {plugin.reason}",
+                hint="run it alone with python to see more",
+            )
+    return plugins
+
+
+def bundled_modules() -> list[str]:
+    """Name the bundled plugin modules: the folders under `plugins/` and `tasks/`, metrics and launchers."""
+    found = list(BUNDLED_MODULES)
+    for folder in BUNDLED_FOLDERS:
+        package = importlib.import_module(folder)
+        found += [f"{folder}.{item.name}" for item in pkgutil.iter_modules(package.__path__) if item.ispkg]
+    return sorted(found)
+
+
+def files_digest(module: ModuleType) -> str:
+    """Hash the Python, TOML and data files that belong to a plugin's package, or its single file."""
+    if module.__file__ is None:
+        return ""
+    path = Path(module.__file__)
+    files = sorted(path.parent.rglob("*")) if path.name == "__init__.py" else [path]
+    digest = hashlib.sha256()
+    for file in files:
+        if file.suffix in (".py", ".toml", ".json") and "__pycache__" not in file.parts:
+            digest.update(file.relative_to(path.parent).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _collect(caller: Any, module: ModuleType) -> list[Entry]:
+    kind = COLLECTING.get(caller.name)
+    if kind is None:
+        return []
+    (implementation,) = [impl for impl in caller.get_hookimpls() if impl.plugin is module]
+    entries = list(implementation.function())
+    for entry in entries:
+        if not isinstance(entry, kind):
+            raise PluginError(f"{caller.name} returned {entry!r}, which is no {kind.__name__}")
+    return entries
+
+
+def _bundled(name: str, module: str) -> LoadedPlugin:
+    from harness import __version__  # here, because the package's face is still being built when this loads
+
+    return LoadedPlugin(name, "bundled", module, "assay-bench", __version__)
+
+
+def _installed(point: metadata.EntryPoint) -> LoadedPlugin:
+    distribution = point.dist
+    return LoadedPlugin(
+        point.name,
+        "installed",
+        point.value,
+        distribution.name if distribution else "",
+        distribution.version if distribution else "",
+    )
+
+
+def _local_name(source: str) -> str:
+    return Path(source).stem if _is_file(source) else source.rpartition(".")[2]
+
+
+def _is_file(source: str) -> bool:
+    return source.endswith(".py") or "/" in source
+
+
+def _load_local(source: str) -> ModuleType:
+    if not _is_file(source):
+        return importlib.import_module(source)
+    path = Path(source).resolve()
+    if not path.is_file():
+        raise PluginError(f"there is no file {source}")
+    module_name = path.stem
+    if module_name in sys.modules and getattr(sys.modules[module_name], "__file__", None) != str(path):
+        raise DuplicateName(f"the name '{module_name}' is already taken by another module; rename the file")
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{source} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # its own targets name it: "iupac:Iupac"
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
+    return module
+
+
+def _first_line(error: BaseException) -> str:
+    text = error.message if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+    return text.strip().splitlines()[0][:300] if text.strip() else type(error).__name__
+
+
+def describe(plugin: LoadedPlugin) -> Mapping[str, Any]:
+    """Return a plugin as it goes into a record."""
+    return {
+        "name": plugin.name,
+        "origin": plugin.origin,
+        "source": plugin.source,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "files": plugin.files_digest(),
+    }

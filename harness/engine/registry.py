@@ -1,0 +1,142 @@
+"""Names to entries to classes. Every entry is known as `plugin/name`; the short name works while unique."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from harness.api.errors import DuplicateName, MissingDependency, PluginError, UsageError, nearest
+from harness.api.metric import MetricEntry
+from harness.api.model import ModelEntry
+from harness.api.task import TaskEntry
+
+from .plugin_manager import LoadedPlugin, Plugins
+
+E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry)
+
+# Distributions whose import name is another; for the line that installs what is missing.
+INSTALL = {
+    "rdkit": "rdkit",
+    "rouge_score": "rouge-score",
+    "Levenshtein": "levenshtein",
+    "google.protobuf": "protobuf",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Registered(Generic[E]):
+    """An entry and the plugin that brought it."""
+
+    entry: E
+    plugin: LoadedPlugin
+
+    @property
+    def full_name(self) -> str:
+        """`plugin/name`; an entry already named after its plugin keeps its name."""
+        prefix = self.plugin.name + "/"
+        return self.entry.name if self.entry.name.startswith(prefix) else prefix + self.entry.name
+
+    def load(self) -> Any:
+        """Import what the entry points at, after checking that the libraries it needs are there."""
+        entry = self.entry
+        missing = [
+            name for name in entry.requires if importlib.util.find_spec(name.partition(".")[0]) is None
+        ]
+        if missing:
+            line = "pip install " + " ".join(INSTALL.get(name, name) for name in missing)
+            raise MissingDependency(
+                f"'{entry.name}' needs {' and '.join(missing)}, which "
+                f"{'is' if len(missing) == 1 else 'are'} not installed",
+                hint=line,
+            )
+        return load_target(entry.target, f"'{entry.name}' of plugin '{self.plugin.name}'")
+
+
+class Shelf(Generic[E]):
+    """All entries of one kind."""
+
+    def __init__(self, kind: str, items: list[Registered[E]]) -> None:
+        self.kind = kind
+        self.items: list[Registered[E]] = sorted(items, key=lambda item: item.full_name)
+        self._by_full: dict[str, Registered[E]] = {}
+        self._by_short: dict[str, list[Registered[E]]] = {}
+        for item in self.items:
+            self._by_full[item.full_name] = item
+            self._by_short.setdefault(item.entry.name, []).append(item)
+
+    def __iter__(self) -> Iterator[Registered[E]]:
+        return iter(self.items)
+
+    def names(self) -> list[str]:
+        """Return the short names, or the full ones where the short one is ambiguous."""
+        return [i.entry.name if len(self._by_short[i.entry.name]) == 1 else i.full_name for i in self.items]
+
+    def get(self, name: str) -> Registered[E]:
+        """Find an entry by full or short name."""
+        if name in self._by_full:
+            return self._by_full[name]
+        found = self._by_short.get(name, [])
+        if len(found) > 1:
+            claims = " and ".join(f"'{item.plugin.name}'" for item in found)
+            raise DuplicateName(
+                f"{self.kind} name '{name}' is claimed by plugins {claims}",
+                hint="write " + " or ".join(item.full_name for item in found),
+            )
+        if not found:
+            raise UsageError(
+                f"no {self.kind} named '{name}'", hint=nearest(name, [*self._by_short, *self._by_full])
+            )
+        return found[0]
+
+
+class Registry:
+    """Models, tasks and metrics by name."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self.plugins = plugins
+        self.models: Shelf[ModelEntry] = Shelf("model", _of(plugins, ModelEntry))
+        self.tasks: Shelf[TaskEntry] = Shelf("task", _of(plugins, TaskEntry))
+        self.metrics: Shelf[MetricEntry] = Shelf("metric", _of(plugins, MetricEntry))
+
+    def expand(self, name: str) -> list[Registered[TaskEntry]]:
+        """Return a task, or the members of a group."""
+        found = self.tasks.get(name)
+        return [self.tasks.get(member) for member in found.entry.members] or [found]
+
+
+def _of(plugins: Plugins, kind: type[E]) -> list[Registered[E]]:
+    return [
+        Registered(entry, plugin)
+        for plugin in plugins.loaded
+        for entry in plugin.entries
+        if isinstance(entry, kind)
+    ]
+
+
+def load_target(target: str, whose: str) -> Any:
+    """Import `"package.module:Name"`; whatever is wrong with it is the plugin's fault and said so."""
+    module_name, _, attribute = target.partition(":")
+    if not module_name or not attribute:
+        raise PluginError(f"{whose} has the target '{target}'", hint='a target reads "package.module:Name"')
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and not module_name.startswith(error.name):
+            library = error.name.partition(".")[0]
+            raise MissingDependency(
+                f"{whose} needs {library}, which is not installed",
+                hint=f"pip install {INSTALL.get(library, library)}",
+            ) from error
+        raise PluginError(f"{whose} points at module '{module_name}', which does not exist") from error
+    except Exception as error:
+        raise PluginError(f"{whose} fails to import: {type(error).__name__}: {error}") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise PluginError(
+            f"{whose} points at '{target}', and {module_name} has no '{attribute}'",
+            hint=nearest(attribute, dir(module)),
+        ) from None

@@ -1,0 +1,210 @@
+"""The files of a run: where they are, how they are written so that a kill at any moment loses nothing.
+
+runs/trained/<model>/<stamp>-<key>/     one training, shared by every run that asks for the same one
+    spec.json  events.jsonl  log.txt  train_log.jsonl  checkpoint/
+    checkpoint.json                     <- presence = this stage is done
+runs/<task>/<model>/<stamp>-<key>/
+    spec.json  events.jsonl  log.txt
+    completions.jsonl                   <- one row a request, append-only
+    predictions.jsonl  scores.json
+    record.json                         <- presence = the run is done
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from harness.api.errors import DataError, RunLocked, UsageError
+
+SPEC, RECORD, CHECKPOINT = "spec.json", "record.json", "checkpoint.json"
+EVENTS, LOG = "events.jsonl", "log.txt"
+COMPLETIONS, PREDICTIONS, SCORES = "completions.jsonl", "predictions.jsonl", "scores.json"
+ROOM_MIB = 64  # less free space than this is refused before any work
+
+T = TypeVar("T")
+
+
+def to_json(value: Any) -> str:
+    """Return canonical JSON: sorted keys, UTF-8 as it is, lone surrogates escaped."""
+    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=False, indent=1, default=_plain)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a model may say half a surrogate pair
+        text = json.dumps(plain, sort_keys=True, indent=1, default=_plain)
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def digest(value: Any) -> str:
+    """Hash any JSON-able value."""
+    return hashlib.sha256(to_json(value).encode()).hexdigest()[:16]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(to_json(value) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of ours; what is wrong with it is said with its name."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def from_mapping(kind: type[T], data: Mapping[str, Any]) -> T:
+    """Build a (nested) spec dataclass from parsed JSON."""
+    hints = get_type_hints(kind)
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: _restore(hints[name], value) for name, value in data.items() if name in known})
+
+
+def _restore(hint: Any, value: Any) -> Any:
+    if get_origin(hint) in (Union, UnionType):
+        present = [part for part in get_args(hint) if part is not type(None)]
+        return None if value is None else _restore(present[0], value)
+    if is_dataclass(hint):
+        return from_mapping(hint, value)  # type: ignore[arg-type]
+    if get_origin(hint) is tuple:
+        return tuple(_restore(get_args(hint)[0], item) for item in value)
+    if hint is Path:
+        return Path(value)
+    return value
+
+
+def append_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Append one line to an events file."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, default=str) + "\n")
+
+
+def cut_torn_row(path: Path) -> None:
+    """Drop what a crash left after the last newline, or the next row would be glued to it."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                file.truncate(start + newline + 1)
+                return
+            end = start
+        file.truncate(0)
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the whole rows of a JSON-lines file; a torn last line is no row."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise DataError(
+                    f"{path}, line {number}: not a JSON row",
+                    hint="remove the line, or start over with --fresh",
+                ) from error
+            yield row
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a JSON-lines file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
+            for row in rows:
+                file.write(json.dumps(row, sort_keys=True) + "\n")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(parent: Path, key: str) -> Iterator[None]:
+    """Hold the right to write the run `key`; a second process is refused and told who holds it."""
+    parent.mkdir(parents=True, exist_ok=True)
+    path = parent / f".{key}.lock"
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise RunLocked(
+                f"process {holder} is already working on this run ({parent}, {key})",
+                hint="wait for it, or stop it; the same command then continues where it stopped",
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield  # the file stays: removing it would let a third process lock a new one beside a waiting second
+
+
+def open_directory(parent: Path, key: str, *, fresh: bool) -> Path:
+    """Return the newest directory of the run `key`, or a new one."""
+    found = sorted(path for path in parent.glob(f"*-{key}") if path.is_dir())
+    if found and not fresh:
+        return found[-1]
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    directory = parent / f"{stamp}-{key}"
+    for attempt in range(1, 100):
+        try:
+            directory.mkdir(parents=True)
+            return directory
+        except FileExistsError:  # two fresh runs within one second
+            directory = parent / f"{stamp}.{attempt:02d}-{key}"
+    raise DataError(f"{parent} already holds a hundred runs of this second")
+
+
+def check_output(output: Path) -> None:
+    """Refuse an output folder that cannot be written or has no room, before any work is done."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        probe = output / f".probe-{os.getpid()}"
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"results cannot be written to {output}: {error.strerror}",
+            hint="choose another with --output DIR",
+        ) from error
+    free = shutil.disk_usage(output).free // 2**20
+    if free < ROOM_MIB:
+        raise UsageError(
+            f"{output} has {free} MiB free, a run needs at least {ROOM_MIB}",
+            hint="choose another with --output DIR",
+        )

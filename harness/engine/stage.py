@@ -1,0 +1,265 @@
+"""One training stage or one generation, as it runs in a process: inline, or one rank of several.
+
+Everything a rank needs is in the directory's `spec.json`; `worker` and `runner` both come through here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.api.errors import HarnessError, StageError, UsageError
+from harness.api.example import Request, TrainData
+from harness.api.model import ModelEntry, ModelPlugin
+from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
+from harness.api.spec import RunSpec, TrainSpec
+
+from .config import make_options
+from .data import TaskData, ValidationScorer, open_task, training_data
+from .environment import peak_memory_mib
+from .journal import Journal, finished
+from .network import forbid
+from .registry import Registered, Registry
+from .run_dir import CHECKPOINT, EVENTS, LOG, append_row, from_mapping, read_json, write_json
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """One stage of a chain: what it learns, from what, after which other stage. Written as its spec.json."""
+
+    spec: RunSpec  # with this stage alone in `train`
+    previous: str = ""  # the directory of the stage before
+    data_digest: str = ""
+    plugins: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    offline: bool = False
+
+    @property
+    def train(self) -> TrainSpec:
+        """The stage's own spec."""
+        return self.spec.train[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generation shared by several processes. Written as generation.json."""
+
+    spec: RunSpec
+    checkpoint: str = ""  # a checkpoint.json, or raw weights
+    plugins: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    offline: bool = False
+
+
+def make_model(registered: Registered[ModelEntry], options: Mapping[str, Any]) -> ModelPlugin:
+    """Import a model plugin and build it with its options."""
+    kind = registered.load()
+    model: ModelPlugin = kind(make_options(kind.Options, options, registered.entry.name))
+    return model
+
+
+def context(
+    directory: Path, spec: RunSpec, registry: Registry, progress: Progress, tasks: list[TaskData]
+) -> RunContext:
+    """Build what a plugin gets to know about its run; ranks come from the launcher's environment."""
+
+    def event(kind: str, /, **facts: Any) -> None:
+        append_row(directory / EVENTS, {"time": round(time.time(), 3), "event": kind, **facts})
+        for failure in registry.plugins.notify("harness_event", kind=kind, facts=facts, directory=directory):
+            logger.warning(failure)
+
+    rank, world, local = (
+        int(os.environ.get(n, d)) for n, d in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
+    )
+    return RunContext(
+        directory=directory,
+        spec=spec,
+        prompt=tasks[0].prompt if len(tasks) == 1 else None,
+        rank=rank,
+        world_size=world,
+        local_rank=local,
+        progress=progress if rank == 0 else SilentProgress(),
+        event=event if rank == 0 else lambda kind, /, **facts: None,
+    )
+
+
+@contextmanager
+def reported(stage: str, directory: Path) -> Iterator[None]:
+    """Turn whatever a plugin raises into one sentence, and keep the traceback in the run's log."""
+    try:
+        yield
+    except HarnessError:
+        _log(directory, stage)
+        raise
+    except Exception as error:  # the plugin may be a stranger's; any fault of it is the stage's
+        _log(directory, stage)
+        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise StageError(
+            f"{stage} failed: {type(error).__name__}: {first}"[:400],
+            hint=f"the traceback is in {directory / LOG}",
+        ) from error
+
+
+def _log(directory: Path, stage: str) -> None:
+    try:
+        with (directory / LOG).open("a", encoding="utf-8") as file:
+            file.write(f"--- {stage}\n{traceback.format_exc()}\n")
+    except OSError:
+        logger.warning("the traceback could not be written to %s", directory / LOG)
+
+
+def open_tasks(registry: Registry, spec: RunSpec) -> list[TaskData]:
+    """Open the tasks that a training mixes."""
+    return [open_task(registry, registry.tasks.get(name), spec.data, spec.model) for name in spec.train_tasks]
+
+
+def load_training_data(registry: Registry, tasks: list[TaskData], training: Training) -> TrainData:
+    """Return what the stage learns from, with an evaluator where it selects by a metric or evaluates."""
+    spec = training.spec
+    evaluator = None
+    wanted = training.train.select_metric or training.train.eval_every
+    split = spec.data.validation_split
+    if wanted and all(split in data.task.splits() for data in tasks):
+        names = sorted({name for data in tasks for name in data.task.metrics})
+        select = training.train.select_metric
+        if select and select not in names:
+            raise UsageError(
+                f"train.select_metric is '{select}', which the task does not compute",
+                hint="it computes: " + ", ".join(names),
+            )
+        metrics = {
+            name: (found.entry, found.load()) for name in names for found in [registry.metrics.get(name)]
+        }
+        parts = [(data, data.scored(split, training.train.eval_limit)) for data in tasks]
+        evaluator = ValidationScorer(parts, metrics, select)
+    return training_data(tasks, spec.data, evaluator=evaluator)
+
+
+def run_training(
+    directory: Path, registry: Registry, progress: Progress, tasks: list[TaskData] | None = None
+) -> None:
+    """Run the stage that a directory's spec.json describes; its main process writes checkpoint.json last."""
+    training = from_mapping(Training, read_json(directory / "spec.json"))
+    tasks = tasks or open_tasks(registry, training.spec)
+    data = load_training_data(registry, tasks, training)
+    spec = training.train
+    if training.previous:
+        spec = replace(spec, base=str(read_checkpoint(Path(training.previous)).path))
+    model = make_model(registry.models.get(training.spec.model), training.spec.model_options)
+    run = context(directory, training.spec, registry, progress, tasks)
+    start = time.perf_counter()
+    with reported(f"training stage '{spec.stage}'", directory):
+        stage: Callable[..., Checkpoint] = model.finetune if spec.stage == "sft" else model.train
+        checkpoint = stage(data, spec, run)
+    if run.is_main:
+        write_checkpoint(directory, checkpoint, training, tasks, time.perf_counter() - start)
+
+
+def write_checkpoint(
+    directory: Path, checkpoint: Checkpoint, training: Training, tasks: list[TaskData], seconds: float
+) -> None:
+    """Say that a stage is done, what it left, and what it may be asked with."""
+    path = checkpoint.path.resolve()
+    write_json(
+        directory / CHECKPOINT,
+        {
+            "path": path.relative_to(directory.resolve())
+            if path.is_relative_to(directory.resolve())
+            else path,
+            "format": checkpoint.format,
+            "base": checkpoint.base,
+            "step": checkpoint.step,
+            "digest": weights_digest(checkpoint.path),
+            "model": training.spec.model,
+            "stage": training.train.stage,
+            "data_digest": training.data_digest,
+            "prompts": {
+                data.name: {
+                    "digest": data.prompt_digest,
+                    "template": data.prompt.template if data.prompt else None,
+                }
+                for data in tasks
+            },
+            "seconds": round(seconds, 3),
+            "peak_memory_mib": round(peak_memory_mib(), 1),
+        },
+    )
+
+
+def read_checkpoint(directory: Path) -> Checkpoint:
+    """Return the checkpoint that a finished stage left."""
+    done = read_json(directory / CHECKPOINT)
+    return Checkpoint(directory / done["path"], done["format"], done["base"], done["step"])
+
+
+def weights_digest(path: Path) -> str:
+    """Hash a checkpoint's files, streamed."""
+    total = hashlib.sha256()
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    for file in files:
+        total.update(file.name.encode())
+        with file.open("rb") as stream:
+            while block := stream.read(2**20):
+                total.update(block)
+    return total.hexdigest()[:16]
+
+
+def run_generation(directory: Path, registry: Registry, progress: Progress) -> None:
+    """Answer this rank's share of the requests that nobody has answered yet."""
+    generation = from_mapping(Generation, read_json(directory / "generation.json"))
+    spec = generation.spec
+    data = open_task(registry, registry.tasks.get(spec.task), spec.data, spec.model)
+    model = make_model(registry.models.get(spec.model), spec.model_options)
+    requests = [data.request(example) for example in data.scored(spec.data.split, spec.data.limit)]
+    path = Path(generation.checkpoint)
+    checkpoint = None
+    if generation.checkpoint:
+        checkpoint = read_checkpoint(path) if (path / CHECKPOINT).exists() else Checkpoint(path)
+    run = context(directory, spec, registry, progress, [data])
+    done = finished(directory, requests)
+    share = [request for request in requests if request.id not in done][run.rank :: run.world_size]
+    answer(model, share, checkpoint, run, choose=data.registered.entry.kind == "choose")
+
+
+def answer(
+    model: ModelPlugin,
+    requests: list[Request],
+    checkpoint: Checkpoint | None,
+    run: RunContext,
+    *,
+    choose: bool,
+) -> None:
+    """Ask a model and journal each answer as it comes."""
+    if not requests:
+        return
+    ask = model.choose if choose else model.generate
+    with (
+        reported("generation", run.directory),
+        Journal(run.directory, requests, rank=run.rank, world_size=run.world_size) as journal,
+    ):
+        for completion in ask(requests, checkpoint, run.spec.generate, run):
+            journal.append(completion)
+        if missing := journal.missing():
+            raise StageError(
+                f"the model left {len(missing)} of {len(requests)} requests unanswered, "
+                f"the first is '{missing[0]}'",
+                hint="the same command asks them again",
+            )
+
+
+def go_offline() -> None:
+    """Forbid connections to other machines, here and in the libraries that look for a switch."""
+    os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = (
+        "1"
+    )
+    forbid("--offline was asked for")
