@@ -5,15 +5,15 @@ import subprocess
 import sys
 
 import pytest
-from harness.tasks.chebi20 import task as chebi20
-from harness.tasks.chebi20.sample import STRUCTURE as CHEBI20_STRUCTURE
-from harness.tasks.lpm24 import task as lpm24
-from harness.tasks.lpm24.sample import STRUCTURE as LPM24_STRUCTURE
 from rdkit import Chem
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from harness import DataSpec, UsageError
 from harness.molecules.generator import RINGS, SUBSTITUENTS
+from harness.tasks.chebi20 import task as chebi20
+from harness.tasks.chebi20.sample import STRUCTURE as CHEBI20_STRUCTURE
+from harness.tasks.lpm24 import task as lpm24
+from harness.tasks.lpm24.sample import STRUCTURE as LPM24_STRUCTURE
 
 SPLITS = ("train", "validation", "test")
 tasks = pytest.mark.parametrize("task", [lpm24, chebi20], ids=["lpm24", "chebi20"])
