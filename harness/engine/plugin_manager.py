@@ -125,10 +125,12 @@ class Plugins:
         wanted = getattr(module, "HARNESS_API_VERSION", hooks.API_VERSION)
         if wanted != hooks.API_VERSION:
             raise PluginError(f"written for plugin API {wanted}, this is API {hooks.API_VERSION}")
-        if self.manager.has_plugin(plugin.name):
-            other = next(p for p in self.loaded if p.name == plugin.name and p is not plugin)
-            raise DuplicateName(f"plugin name '{plugin.name}' is already taken by {other.source}")
-        self.manager.register(module, plugin.name)
+        others = [other for other in self.loaded if other.name == plugin.name and other is not plugin]
+        if (
+            others and plugin.origin != "bundled"
+        ):  # our toy model and toy task may share a name, strangers not
+            raise DuplicateName(f"plugin name '{plugin.name}' is already taken by {others[0].source}")
+        self.manager.register(module, plugin.source if plugin.origin == "bundled" else plugin.name)
         callers = self.manager.get_hookcallers(module) or []
         known = [name for name in dir(hooks) if name.startswith("harness_")]
         for caller in callers:

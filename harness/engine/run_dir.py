@@ -174,11 +174,16 @@ def locked(parent: Path, key: str) -> Iterator[None]:
         yield  # the file stays: removing it would let a third process lock a new one beside a waiting second
 
 
-def open_directory(parent: Path, key: str, *, fresh: bool) -> Path:
-    """Return the newest directory of the run `key`, or a new one."""
+def open_directory(parent: Path, key: str, *, fresh: bool, resume: bool = False) -> Path:
+    """Return the newest directory of the run `key`, or a new one; with `resume` there must be one."""
     found = sorted(path for path in parent.glob(f"*-{key}") if path.is_dir())
     if found and not fresh:
         return found[-1]
+    if resume:
+        raise UsageError(
+            f"there is no run of this command to resume in {parent}",
+            hint="a changed option, data or plugin is another run; leave out --resume to begin it",
+        )
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     directory = parent / f"{stamp}-{key}"
     for attempt in range(1, 100):

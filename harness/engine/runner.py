@@ -80,6 +80,7 @@ class Outcome:
     cell: Cell
     directory: Path | None = None
     record: RunRecord | None = None
+    trained: Path | None = None
     error: HarnessError | None = None
     unsaved: str = ""  # why the record could not be written
     reused: bool = False  # the run was finished already
@@ -97,7 +98,9 @@ class Session:
     excluded: tuple[str, ...] = ()
     offline: bool = False
     fresh: bool = False
+    resume: bool = False  # refuse to begin anything new
     other_prompt: bool = False
+    until: str = "score"  # the last thing done: train | generate | score
     _fresh_done: set[str] = field(default_factory=set)
 
     def wants_fresh(self, key: str) -> bool:
@@ -220,18 +223,8 @@ def training_key(training: Training, previous: str, code: Mapping[str, str]) -> 
     data = asdict(spec.data)
     for name in ("split", "limit"):  # what is scored later
         del data[name]
-    return digest(
-        [
-            spec.model,
-            spec.preset,
-            dict(spec.model_options),
-            list(spec.train_tasks),
-            data,
-            stage,
-            training.data_digest,
-        ]
-        + [previous, dict(code)]
-    )[:8]
+    asked = [spec.model, spec.preset, dict(spec.model_options), list(spec.train_tasks), data, stage]
+    return digest([*asked, training.data_digest, previous, dict(code)])[:8]
 
 
 def execute(session: Session, cells: Sequence[Cell]) -> Iterator[Outcome]:
@@ -275,15 +268,20 @@ def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
     if spec.train:
         trained = train(session, prepared)
         summaries = [_summary(key, path) for key, path in trained]
-        checkpoint = read_checkpoint(trained[-1][1])
+        outcome.trained = trained[-1][1]
+        checkpoint = read_checkpoint(outcome.trained)
         checkpoint_digest = str(summaries[-1]["digest"])
         seconds["train"] = sum(float(summary["seconds"]) for summary in summaries)
         memory["train"] = max(float(summary["peak_memory_mib"]) for summary in summaries)
-        _check_prompt(prepared, read_json(trained[-1][1] / CHECKPOINT))
+        _check_prompt(prepared, read_json(outcome.trained / CHECKPOINT))
+    if session.until == "train":
+        return
     key = run_key(prepared, checkpoint_digest)
     parent = session.output / spec.task / spec.model.replace("/", "-")
     with locked(parent, key):
-        outcome.directory = directory = open_directory(parent, key, fresh=session.wants_fresh(key))
+        outcome.directory = directory = open_directory(
+            parent, key, fresh=session.wants_fresh(key), resume=session.resume
+        )
         done = directory / RECORD
         if done.exists():
             outcome.record, outcome.reused = from_mapping(RunRecord, read_json(done)), True
@@ -300,6 +298,8 @@ def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
         session.registry.plugins.notify(
             "harness_stage_finished", stage="generate", seconds=seconds["generate"], run=run
         )
+        if session.until == "generate":
+            return
 
         begin = time.perf_counter()
         session.progress.start(f"{label}: scoring")
@@ -363,7 +363,7 @@ def train(session: Session, prepared: Prepared) -> list[tuple[str, Path]]:
         if finished_stages:
             training = replace(training, previous=str(finished_stages[-1][1]))
         with locked(parent, key):
-            directory = open_directory(parent, key, fresh=session.wants_fresh(key))
+            directory = open_directory(parent, key, fresh=session.wants_fresh(key), resume=session.resume)
             if not (directory / CHECKPOINT).exists():
                 write_json(directory / SPEC, training)
                 cut_torn_row(directory / EVENTS)
@@ -429,11 +429,17 @@ def run_key(prepared: Prepared, checkpoint_digest: str) -> str:
     for name in ("batch_tokens", "processes"):  # how the work is cut up, not what is asked
         del generate[name]
     data = prepared.data
-    return digest(
-        [spec.model, spec.preset, dict(spec.model_options), spec.task, asdict(spec.data), generate, spec.seed]
-        + [list(prepared.metrics), checkpoint_digest, data.digest(spec.data.split), data.prompt_digest]
-        + [data.task.version, dict(prepared.code)]
-    )[:8]
+    asked = [
+        spec.model,
+        spec.preset,
+        dict(spec.model_options),
+        spec.task,
+        asdict(spec.data),
+        generate,
+        spec.seed,
+    ]
+    rows = [data.digest(spec.data.split), data.prompt_digest, data.task.version]
+    return digest([*asked, *rows, list(prepared.metrics), checkpoint_digest, dict(prepared.code)])[:8]
 
 
 def _remember(directory: Path, spec: RunSpec, session: Session) -> None:

@@ -1,0 +1,112 @@
+"""What would run: the resolved settings with their sources, the data and its digests, sizes, an estimate."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from harness.api.errors import HarnessError
+from harness.engine.config import flatten
+from harness.engine.progress import duration
+from harness.engine.run_dir import CHECKPOINT, RECORD, read_json
+from harness.engine.runner import Cell, Prepared, Session
+
+from .tables import Table, print_table
+
+
+def settings_table(cell: Cell) -> Table:
+    """Return every value of a cell's spec beside where it came from."""
+    sources = cell.resolved.sources
+    rows: list[Sequence[str]] = []
+    for key, value in settings(cell).items():
+        plain = key.partition(" ")[0]
+        rows.append([key, _shown(value), sources.get(key, sources.get(plain, "default"))])
+    return Table(f"{cell.spec.model} on {cell.spec.task}", ["setting", "value", "from"], rows)
+
+
+def settings(cell: Cell) -> dict[str, Any]:
+    """Return a cell's spec as dotted settings; with several stages each one's are marked."""
+    tree = asdict(cell.spec)
+    stages = tree.pop("train")
+    tree["model_options"] = {f"model.{key}": value for key, value in tree["model_options"].items()}
+    flat = {key.removeprefix("model_options."): value for key, value in flatten(tree).items()}
+    for stage in stages:
+        mark = f" [{stage['stage']}]" if len(stages) > 1 else ""
+        flat.update({f"train.{key}{mark}": value for key, value in flatten(stage).items()})
+    return flat
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value in (None, "") else str(value)
+
+
+def print_plan(session: Session, cells: Sequence[Cell], *, as_json: bool) -> int:
+    """Print the plan of every cell; one that could not run says why and makes the exit code non-zero."""
+    code = 0
+    plans = []
+    for cell in cells:
+        facts: dict[str, Any] = {"model": cell.spec.model, "task": cell.spec.task}
+        try:
+            facts |= _facts(session, cell)
+        except HarnessError as error:
+            facts["would_fail"] = error.message
+            code = code or error.exit_code
+        plans.append(facts)
+        if not as_json:
+            print_table(settings_table(cell))
+            rows: list[Sequence[str]] = [[key, _shown(value)] for key, value in facts.items()]
+            print_table(Table("", ["what would run", ""], rows))
+            sys.stdout.write("\n")
+        else:
+            facts |= {"settings": settings(cell), "sources": dict(cell.resolved.sources)}
+    if as_json:
+        sys.stdout.write(json.dumps(plans, indent=1, default=str) + "\n")
+    return code
+
+
+def _facts(session: Session, cell: Cell) -> dict[str, Any]:
+    prepared = Prepared(session, cell)
+    spec = cell.spec
+    examples = prepared.examples()
+    facts: dict[str, Any] = {
+        "rows scored": f"{len(examples)} of {len(prepared.data.examples(spec.data.split))} in {spec.data.split}",
+        "data digest": prepared.data.digest(spec.data.split),
+        "prompt": prepared.data.render(examples[0])[:200],
+        "prompt digest": prepared.data.prompt_digest,
+        "metrics": list(prepared.metrics),
+        "sample data": "yes" if prepared.data.sample else "no",
+    }
+    estimate = 0.0
+    known = True
+    for key, training in prepared.trainings():
+        stage = training.train.stage
+        places = list(
+            (session.output / "trained" / spec.model.replace("/", "-")).glob(f"*-{key}/{CHECKPOINT}")
+        )
+        rows = sum(len(part.examples(spec.data.train_split)) for part in prepared.training_tasks)
+        done = f"done: {places[-1].parent}" if places else ""
+        facts[f"stage {stage}"] = done or f"to be run on {rows} rows, key {key}"
+        facts["training digest"] = training.data_digest
+        if not places:
+            known = False
+    seconds = [read_json(path)["seconds"] for path in _earlier(session, cell)]
+    if seconds:
+        estimate = sum(seconds[-1].values())
+    facts["estimate"] = (
+        f"{duration(estimate)}, as the last finished run of this model and preset on this task took"
+        if seconds
+        else "seconds: training is done already"
+        if known and spec.train
+        else "unknown: no such run has finished yet"
+    )
+    return facts
+
+
+def _earlier(session: Session, cell: Cell) -> list[Any]:
+    found = sorted((session.output / cell.spec.task / cell.spec.model.replace("/", "-")).glob(f"*/{RECORD}"))
+    return [path for path in found if read_json(path)["spec"]["preset"] == cell.spec.preset]

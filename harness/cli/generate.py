@@ -1,0 +1,18 @@
+"""`generate`: the same matrix as `run`, stopped earlier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .run import add_verb, run
+
+__all__ = ["add_parser", "run"]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the verb."""
+    add_verb(
+        subparsers,
+        "generate",
+        "Train if needed, generate, and print where the completions are; run scores them.",
+    )

@@ -1,0 +1,148 @@
+"""Reads the command line, runs one verb, and turns each expected failure into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from harness.api.errors import HarnessError, UsageError, nearest
+
+# verb -> what it does; the module of the same name is imported only when it is chosen
+VERBS = {
+    "run": "fine-tune, generate, score and record (what happens without a verb)",
+    "train": "train a model on a task, any stage, and stop there",
+    "generate": "generate answers and stop before scoring",
+    "score": "score saved answers: no model, no GPU",
+    "resume": "continue a run from its directory",
+    "compare": "test whether two runs differ",
+    "explain": "follow one row from data to each metric's terms",
+    "leaderboard": "build, verify and publish tables from runs and submissions",
+    "claims": "check a paper's numbers against the files they came from",
+    "list": "list models, tasks or metrics",
+    "show": "show the card of a model, task or metric",
+    "data": "say what data a task needs, check it, find overlaps",
+    "show-prompt": "print exactly what a model is asked",
+    "show-config": "print the resolved configuration and where each value comes from",
+    "plugins": "list plugins, good and bad, and what they cost",
+    "new-plugin": "write a working plugin package to start from",
+    "doctor": "check Python, libraries, device and folders",
+}
+PROGRAM = "run-bench"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises our errors and suggests the nearest flag."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing; a misspelt flag gets a suggestion."""
+        hint = f"{self.prog} --help lists every flag"
+        if message.startswith("unrecognized arguments:"):
+            unknown = message.partition(": ")[2].split()[0].partition("=")[0]
+            known = [option for action in self._actions for option in action.option_strings]
+            message = f"unknown argument {unknown}"
+            if (close := nearest(unknown, known)).startswith("did you mean"):
+                hint = close
+        raise UsageError(message, hint=hint)
+
+
+def verbs() -> dict[str, str]:
+    """Return the verbs whose module is there."""
+    here = Path(__file__).parent
+    return {verb: text for verb, text in VERBS.items() if (here / f"{module_of(verb)}.py").exists()}
+
+
+def module_of(verb: str) -> str:
+    """Return the name of a verb's module."""
+    return verb.replace("-", "_")
+
+
+def load(verb: str) -> ModuleType:
+    """Import a verb's module."""
+    return importlib.import_module(f"harness.cli.{module_of(verb)}")
+
+
+def parse(argv: Sequence[str]) -> tuple[ModuleType, argparse.Namespace]:
+    """Find the verb and parse its arguments; no leading verb means `run`."""
+    known = verbs()
+    verb = "run"
+    rest = list(argv)
+    if rest and not rest[0].startswith("-"):
+        verb = rest.pop(0)
+        if verb not in known:
+            raise UsageError(f"no verb named '{verb}'", hint=nearest(verb, known))
+    module = load(verb)
+    parser = Parser(prog=PROGRAM, add_help=False, allow_abbrev=False)
+    module.add_parser(parser.add_subparsers(prog=PROGRAM))
+    return module, parser.parse_args([verb, *rest])
+
+
+def overview() -> str:
+    """Return the first page of help: the verbs and where to read on."""
+    width = max(map(len, verbs()))
+    lines = [f"  {verb:<{width}}  {text}" for verb, text in verbs().items()]
+    return "\n".join(
+        [
+            f"usage: {PROGRAM} --model MODEL --task TASK [options]",
+            f"       {PROGRAM} VERB [options]",
+            "",
+            "Fine-tune scientific language models, score them with the field's own metrics, publish tables.",
+            "",
+            "verbs:",
+            *lines,
+            "",
+            f"{PROGRAM} VERB --help explains a verb; {PROGRAM} run --help has the options of the first line.",
+            f"first steps:  {PROGRAM} --model toy --task toy    {PROGRAM} list models    {PROGRAM} doctor",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments in (["--help"], ["-h"], ["help"]):
+        sys.stdout.write(overview() + "\n")
+        return 0
+    if arguments == ["--version"]:
+        from harness import __version__  # the face is not needed for anything else here
+
+        sys.stdout.write(f"{PROGRAM} {__version__}\n")
+        return 0
+    if not arguments:
+        sys.stdout.write(overview() + "\n")
+        return UsageError.exit_code
+    # Before torch is imported: idle threads must sleep, or a busy machine makes a step many times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    debug = "--debug" in arguments
+    try:
+        module, args = parse(arguments)
+        return int(module.run(args))
+    except HarnessError as error:
+        if debug:
+            traceback.print_exc()
+        report(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        command = shlex.join([PROGRAM, *arguments])
+        sys.stderr.write(
+            f"\nstopped; what is finished is kept, and the same command continues:\n  {command}\n"
+        )
+        return 130
+    except BrokenPipeError:  # the reader of our output has left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def report(error: HarnessError) -> None:
+    """Print an expected failure: what happened, and what to do."""
+    sys.stderr.write(f"error: {error.message}\n")
+    if error.hint:
+        sys.stderr.write(f"hint: {error.hint}\n")

@@ -1,0 +1,149 @@
+"""What a matrix ends with: one table a task, footnotes, the paths of the runs; or all of it as JSON."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from harness.api.run import RunRecord
+from harness.engine.progress import duration
+from harness.engine.registry import Registry
+from harness.engine.runner import Outcome
+
+from .tables import Table, print_table
+
+SAMPLE = "built-in synthetic sample: not comparable with published numbers"
+
+
+def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Return every cell with its scores, or the reason why it has none."""
+    cells = []
+    for outcome in outcomes:
+        spec, record = outcome.cell.spec, outcome.record
+        cells.append(
+            {
+                "model": spec.model,
+                "task": spec.task,
+                "preset": spec.preset,
+                "seed": spec.seed,
+                "context": outcome.cell.shown_beside,
+                "status": "failed" if outcome.error else "unsaved" if outcome.unsaved else "ok",
+                "error": outcome.error.message if outcome.error else outcome.unsaved,
+                "directory": str(outcome.directory or outcome.trained or ""),
+                "sample": record.sample if record else None,
+                "scores": record.scores if record else {},
+                "counts": record.counts if record else {},
+                "seconds": record.seconds if record else {},
+                "record": asdict(record) if record and outcome.unsaved else None,
+            }
+        )
+    return {"runs": cells, "failed": sum(cell["status"] != "ok" for cell in cells)}
+
+
+def print_results(outcomes: Sequence[Outcome], registry: Registry) -> None:
+    """Print one table a task, then where everything is."""
+    for task in dict.fromkeys(outcome.cell.spec.task for outcome in outcomes):
+        print_table(task_table(task, [o for o in outcomes if o.cell.spec.task == task], registry))
+        sys.stdout.write("\n")
+    for outcome in outcomes:
+        if outcome.directory is not None and not outcome.cell.shown_beside and outcome.error is None:
+            again = " (was finished; --fresh starts over)" if outcome.reused else ""
+            sys.stdout.write(f"run: {outcome.directory}{again}\n")
+
+
+def task_table(task: str, outcomes: Sequence[Outcome], registry: Registry) -> Table:
+    """Build a task's table: a row a model, a column a metric, in the task's own order."""
+    records = [outcome.record for outcome in outcomes if outcome.record is not None]
+    metrics = list(dict.fromkeys(name for record in records for name in record.scores))
+    entries = {name: registry.metrics.get(name).entry for name in metrics}
+    table = Table(
+        _title(task, records),
+        ["model", *(_heading(name, entries[name].higher_is_better) for name in metrics)],
+    )
+    means: list[list[float | None]] = []
+    for label, group in _groups(outcomes).items():
+        done = [outcome.record for outcome in group if outcome.record is not None]
+        if not done:
+            table.rows.append([label, *(["failed"] * len(metrics))])
+            means.append([None] * len(metrics))
+        else:
+            cells = [
+                _cell([record.scores.get(name) for record in done], entries[name].scale) for name in metrics
+            ]
+            table.rows.append([label, *(text for text, _ in cells)])
+            means.append([value for _, value in cells])
+        if group[0].cell.shown_beside:
+            table.muted.add(len(table.rows) - 1)
+        table.notes += [f"{label} failed: {o.error.message}" for o in group if o.error is not None]
+    for column, name in enumerate(metrics):
+        values = [row[column] for row in means]
+        present = [value for value in values if value is not None]
+        if len(present) > 1:
+            best = max(present) if entries[name].higher_is_better else min(present)
+            table.best |= {(row, column + 1) for row, value in enumerate(values) if value == best}
+    table.notes += _notes(outcomes, records, entries)
+    return table
+
+
+def _title(task: str, records: Sequence[RunRecord]) -> str:
+    if not records:
+        return task
+    first = records[0]
+    kind = SAMPLE if first.sample else f"data: {first.data_source}"
+    return f"{task} ({first.rows} rows of {first.spec['data']['split']}; {kind})"
+
+
+def _heading(name: str, higher: bool) -> str:
+    return name if higher else f"{name} ↓"
+
+
+def _groups(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """Put runs that differ only in their seed together."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        spec = outcome.cell.spec
+        groups.setdefault(spec.model + (f" [{spec.preset}]" if spec.preset else ""), []).append(outcome)
+    return {f"{label}, {len(g)} seeds" if len(g) > 1 else label: g for label, g in groups.items()}
+
+
+def _cell(scores: Sequence[Mapping[str, Any] | None], scale: float) -> tuple[str, float | None]:
+    """Write a value with half its interval's width, or the mean and spread over seeds."""
+    values = [score["value"] for score in scores if score is not None and score["value"] is not None]
+    if not values:
+        return "–", None
+    digits = 1 if scale == 100 else 2
+    mean = statistics.fmean(values)
+    if len(values) > 1:
+        return f"{mean * scale:.{digits}f} ±{statistics.stdev(values) * scale:.{digits}f}", mean
+    interval = next((score["interval"] for score in scores if score is not None), None)
+    if interval is None:
+        return f"{mean * scale:.{digits}f}", mean
+    return f"{mean * scale:.{digits}f} ±{(interval[1] - interval[0]) / 2 * scale:.{digits}f}", mean
+
+
+def _notes(
+    outcomes: Sequence[Outcome], records: Sequence[RunRecord], entries: Mapping[str, Any]
+) -> list[str]:
+    notes = []
+    if any(score["interval"] for record in records for score in record.scores.values()):
+        notes.append("±: half the width of the 95 % bootstrap interval over rows")
+    if any(len(group) > 1 for group in _groups(outcomes).values()):
+        notes.append("±: standard deviation over seeds, where there are several")
+    if silent := [name for name, entry in entries.items() if entry.silence_wins]:
+        notes.append("an empty answer can beat a wrong one under " + ", ".join(silent))
+    reasons = {f"{n}: {s['note']}" for record in records for n, s in record.scores.items() if s["note"]}
+    notes += sorted(reasons)
+    for record in records:
+        model = record.spec["model"]
+        if record.counts:
+            notes.append(f"{model}: " + ", ".join(f"{count} {name}" for name, count in record.counts.items()))
+    times = [
+        f"{record.spec['model']} "
+        + " + ".join(f"{stage} {duration(took)}" for stage, took in record.seconds.items() if took >= 1)
+        for record in records
+        if any(took >= 1 for took in record.seconds.values())
+    ]
+    return [*notes, *(["time: " + "; ".join(times)] if times else [])]

@@ -1,0 +1,110 @@
+"""`run`: the matrix of models and tasks, and the tables it ends with. Also `train` and `generate`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from harness.api.errors import StageError, UsageError
+from harness.engine.progress import choose_progress
+from harness.engine.runner import Outcome, Session, execute, plan
+from harness.engine.stage import go_offline
+
+from .dry_run import print_plan
+from .main import PROGRAM, report
+from .results import as_json, print_results
+from .run_arguments import add_run_arguments, asked_for, open_registry
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the verb."""
+    add_verb(
+        subparsers,
+        "run",
+        "Fine-tune a model on a task, generate, score, and keep everything under runs/. "
+        "The same command again continues where it stopped, or shows the finished result.",
+    )
+
+
+def add_verb(subparsers: Any, verb: str, description: str) -> None:
+    """Describe a verb that works on a matrix of models and tasks."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(verb, description=description, allow_abbrev=False)
+    parser.set_defaults(verb=verb)
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--fresh", action="store_true", help="start over, beside what is there")
+    again.add_argument("--resume", action="store_true", help="continue, and refuse to begin anything new")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would run, with the source of every value"
+    )
+    parser.add_argument("--no-compare", action="store_true", help="leave out the rows a recipe compares with")
+    add_run_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plan, carry out, print; the exit code is that of the first failure."""
+    asked = asked_for(args)
+    if args.offline:
+        go_offline()
+    registry = open_registry(args, asked.plugins)
+    cells = plan(registry, asked)
+    if args.no_compare or args.verb != "run":
+        cells = [cell for cell in cells if not cell.shown_beside]
+    session = Session(
+        registry=registry,
+        output=asked.output,
+        progress=choose_progress(quiet=args.quiet or args.json),
+        command=(PROGRAM, *sys.argv[1:]),
+        local_plugins=asked.plugins,
+        excluded=tuple(args.no_plugin),
+        offline=args.offline,
+        fresh=args.fresh,
+        resume=args.resume,
+        other_prompt=args.other_prompt,
+        until={"run": "score", "train": "train", "generate": "generate"}[args.verb],
+    )
+    if args.dry_run:
+        return print_plan(session, cells, as_json=args.json)
+    outcomes: list[Outcome] = []
+    for outcome in execute(session, cells):
+        outcomes.append(outcome)
+        if outcome.error is not None and len(cells) > 1 and not args.json:
+            sys.stderr.write(
+                f"{outcome.cell.spec.model} on {outcome.cell.spec.task} failed, the rest goes on\n"
+            )
+            report(outcome.error)
+    if args.json:
+        sys.stdout.write(json.dumps(as_json(outcomes), indent=1, ensure_ascii=False) + "\n")
+    elif args.verb == "run":
+        print_results(outcomes, registry)
+    else:
+        _print_places(outcomes)
+    return _exit_code(outcomes, alone=len(cells) == 1)
+
+
+def _print_places(outcomes: list[Outcome]) -> None:
+    for outcome in outcomes:
+        place = outcome.directory or outcome.trained
+        if outcome.error is None and place is not None:
+            sys.stdout.write(f"{outcome.cell.spec.model} on {outcome.cell.spec.task}: {place}\n")
+
+
+def _exit_code(outcomes: list[Outcome], *, alone: bool) -> int:
+    for outcome in outcomes:
+        if outcome.error is not None:
+            if alone:
+                raise outcome.error
+            return outcome.error.exit_code
+    for outcome in outcomes:
+        if outcome.unsaved:
+            raise StageError(
+                f"the results above could not be saved: {outcome.unsaved}", hint="use another --output DIR"
+            )
+        scores = outcome.record.scores if outcome.record else {}
+        for name, score in scores.items():
+            if str(score["note"]).startswith("failed:"):
+                raise StageError(f"metric '{name}' {score['note']}", hint="the other scores above stand")
+    if not outcomes:
+        raise UsageError("nothing to run")
+    return 0

@@ -1,0 +1,80 @@
+"""Tables: rich on a terminal, aligned plain text in a pipe."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows of text under headings, with what a reader must know below."""
+
+    title: str
+    columns: Sequence[str]
+    rows: list[Sequence[str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    best: set[tuple[int, int]] = field(default_factory=set)  # (row, column) drawn bold
+    muted: set[int] = field(default_factory=set)  # rows that only give context
+
+    def widths(self) -> list[int]:
+        """Return the width of each column."""
+        lines = [self.columns, *self.rows]
+        return [max(len(line[index]) for line in lines) for index in range(len(self.columns))]
+
+    def transposed(self) -> Table:
+        """Swap rows and columns."""
+        columns = [self.columns[0], *(row[0] for row in self.rows)]
+        rows = [[name, *(row[index] for row in self.rows)] for index, name in enumerate(self.columns)][1:]
+        best = {(column - 1, row + 1) for row, column in self.best}
+        return Table(self.title, columns, list(rows), self.notes, best)
+
+    def fitted(self, width: int) -> Table:
+        """Return the table that fits the width: as it is, or with rows and columns swapped."""
+        return self if sum(self.widths()) + 2 * len(self.columns) <= width else self.transposed()
+
+
+def plain(table: Table) -> str:
+    """Return a table as aligned text, first column left, the others right."""
+    widths = table.widths()
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
+        ]
+        return "  ".join(padded).rstrip()
+
+    body = [line(table.columns), "  ".join("-" * width for width in widths), *map(line, table.rows)]
+    return "\n".join([*([table.title] if table.title else []), *body, *table.notes])
+
+
+def print_table(table: Table) -> None:
+    """Print a table on stdout in the form that fits where stdout goes."""
+    if not sys.stdout.isatty():
+        sys.stdout.write(plain(table.fitted(140)) + "\n")
+        return
+    # Here, because a pipe never needs rich.
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    fitted = table.fitted(shutil.get_terminal_size().columns)
+    drawn = RichTable(
+        title=table.title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
+    for index, column in enumerate(fitted.columns):
+        drawn.add_column(Text(column), justify="left" if index == 0 else "right", no_wrap=True)
+    for number, row in enumerate(fitted.rows):
+        style = "dim" if number in fitted.muted else ""
+        cells = [
+            Text(c, style="bold green" if (number, i) in fitted.best else style) for i, c in enumerate(row)
+        ]
+        drawn.add_row(*cells)
+    console = Console(highlight=False)
+    console.print(drawn)
+    for note in table.notes:
+        console.print(Text(note))
