@@ -58,9 +58,9 @@ def print_plan(session: Session, cells: Sequence[Cell], *, as_json: bool) -> int
             code = code or error.exit_code
         plans.append(facts)
         if not as_json:
-            print_table(settings_table(cell))
+            print_table(settings_table(cell), left=True)
             rows: list[Sequence[str]] = [[key, _shown(value)] for key, value in facts.items()]
-            print_table(Table("", ["what would run", ""], rows))
+            print_table(Table("", ["what would run", ""], rows), left=True)
             sys.stdout.write("\n")
         else:
             facts |= {"settings": settings(cell), "sources": dict(cell.resolved.sources)}
@@ -73,8 +73,9 @@ def _facts(session: Session, cell: Cell) -> dict[str, Any]:
     prepared = Prepared(session, cell)
     spec = cell.spec
     examples = prepared.examples()
+    whole = prepared.data.examples(spec.data.split)
     facts: dict[str, Any] = {
-        "rows scored": f"{len(examples)} of {len(prepared.data.examples(spec.data.split))} in {spec.data.split}",
+        "rows scored": f"{len(examples)} of {len(whole)} in {spec.data.split}",
         "data digest": prepared.data.digest(spec.data.split),
         "prompt": prepared.data.render(examples[0])[:200],
         "prompt digest": prepared.data.prompt_digest,

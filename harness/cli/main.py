@@ -46,11 +46,22 @@ class Parser(argparse.ArgumentParser):
         hint = f"{self.prog} --help lists every flag"
         if message.startswith("unrecognized arguments:"):
             unknown = message.partition(": ")[2].split()[0].partition("=")[0]
-            known = [option for action in self._actions for option in action.option_strings]
+            known = option_strings(self)
             message = f"unknown argument {unknown}"
             if (close := nearest(unknown, known)).startswith("did you mean"):
                 hint = close
         raise UsageError(message, hint=hint)
+
+
+def option_strings(parser: argparse.ArgumentParser) -> list[str]:
+    """Return every flag of a parser and of the verbs below it."""
+    known: list[str] = []
+    for action in parser._actions:  # argparse has no public way to ask
+        known += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                known += option_strings(below)
+    return known
 
 
 def verbs() -> dict[str, str]:

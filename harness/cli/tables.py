@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(slots=True)
@@ -36,13 +37,13 @@ class Table:
         return self if sum(self.widths()) + 2 * len(self.columns) <= width else self.transposed()
 
 
-def plain(table: Table) -> str:
-    """Return a table as aligned text, first column left, the others right."""
+def plain(table: Table, *, left: bool = False) -> str:
+    """Return a table as aligned text: first column left and numbers right, or all `left`."""
     widths = table.widths()
 
     def line(cells: Sequence[str]) -> str:
         padded = [
-            cell.ljust(w) if i == 0 else cell.rjust(w)
+            cell.ljust(w) if left or i == 0 else cell.rjust(w)
             for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
         ]
         return "  ".join(padded).rstrip()
@@ -51,10 +52,10 @@ def plain(table: Table) -> str:
     return "\n".join([*([table.title] if table.title else []), *body, *table.notes])
 
 
-def print_table(table: Table) -> None:
-    """Print a table on stdout in the form that fits where stdout goes."""
+def print_table(table: Table, *, left: bool = False) -> None:
+    """Print a table on stdout in the form that fits where stdout goes; `left` for words, not numbers."""
     if not sys.stdout.isatty():
-        sys.stdout.write(plain(table.fitted(140)) + "\n")
+        sys.stdout.write(plain(table if left else table.fitted(140), left=left) + "\n")
         return
     # Here, because a pipe never needs rich.
     from rich import box
@@ -62,12 +63,13 @@ def print_table(table: Table) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    fitted = table.fitted(shutil.get_terminal_size().columns)
+    fitted = table if left else table.fitted(shutil.get_terminal_size().columns)
     drawn = RichTable(
         title=table.title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
     )
     for index, column in enumerate(fitted.columns):
-        drawn.add_column(Text(column), justify="left" if index == 0 else "right", no_wrap=True)
+        justify: Literal["left", "right"] = "left" if left or index == 0 else "right"
+        drawn.add_column(Text(column), justify=justify, no_wrap=not left)
     for number, row in enumerate(fitted.rows):
         style = "dim" if number in fitted.muted else ""
         cells = [

@@ -55,6 +55,7 @@ class Asked:
     plugins: tuple[str, ...] = ()
     output: Path = Path("runs")
     layers: list[Settings] = field(default_factory=list)  # the strongest last
+    named_by: Mapping[str, str] = field(default_factory=dict)  # where model and task were named
 
     def top(self, key: str, default: Any = None) -> Any:
         """Return the strongest value of a setting that no recipe decides."""
@@ -160,8 +161,11 @@ def ask(
     in_environment = from_environment(environ)
     in_flags = dict(flags) | dict(map(read_flag, sets))
     names: dict[str, Any] = {}
-    for layer in (run, in_environment, in_flags):
-        names.update({key: layer[key] for key in ("model", "task", "seeds") if key in layer})
+    named_by: dict[str, str] = {}
+    for source, layer in (f"config {config}", run), ("environment", in_environment), ("flag", in_flags):
+        found = {key: layer[key] for key in ("model", "task", "seeds") if key in layer}
+        names |= found
+        named_by |= dict.fromkeys(found, source)
     for key in ("model", "task", "seeds"):
         in_environment.pop(key, None)
         in_flags.pop(key, None)
@@ -185,6 +189,7 @@ def ask(
         tuple(plugins),
         Path(output),
         layers,
+        named_by,
     )
 
 
@@ -271,7 +276,7 @@ def resolve(
     if merged.get("checkpoint", Setting("", "")).value or not entry.trains:
         stages = ()
     train = []
-    sources = {key: setting.source for key, setting in merged.items()}
+    sources = {**asked.named_by, **{key: setting.source for key, setting in merged.items()}}
     for stage in stages:
         prefix = f"stage.{stage}."
         overlay = {

@@ -86,9 +86,8 @@ class Shelf(Generic[E]):
                 hint="write " + " or ".join(item.full_name for item in found),
             )
         if not found:
-            raise UsageError(
-                f"no {self.kind} named '{name}'", hint=nearest(name, [*self._by_short, *self._by_full])
-            )
+            known = self._by_full if "/" in name else self._by_short
+            raise UsageError(f"no {self.kind} named '{name}'", hint=nearest(name, known))
         return found[0]
 
 

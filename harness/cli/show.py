@@ -1,0 +1,136 @@
+"""`show NAME`: the card of a model, task or metric."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from harness.api.errors import UsageError, nearest
+from harness.api.metric import MetricEntry
+from harness.api.model import ModelEntry
+from harness.engine.config import read_file
+from harness.engine.registry import Registered, Registry
+
+from .run_arguments import add_plugin_arguments, open_registry
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the verb."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "show", description="Show what is known of a model, task or metric.", allow_abbrev=False
+    )
+    parser.add_argument("name", help="a name from run-bench list")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_plugin_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every card of that name: a model and a task may share one."""
+    registry = open_registry(args)
+    cards = [card(found, registry) for found in find(registry, args.name)]
+    if args.json:
+        sys.stdout.write(json.dumps(cards, indent=1, ensure_ascii=False, default=str) + "\n")
+        return 0
+    for number, facts in enumerate(cards):
+        sys.stdout.write("\n" * bool(number) + text(facts))
+    return 0
+
+
+def find(registry: Registry, name: str) -> list[Registered[Any]]:
+    """Find a name on every shelf."""
+    shelves = (registry.models, registry.tasks, registry.metrics)
+    known: list[str] = []
+    found: list[Registered[Any]] = []
+    for shelf in shelves:
+        names = [*shelf.names(), *(item.full_name for item in shelf)]
+        known += names
+        if name in names:
+            found.append(shelf.get(name))
+    if not found:
+        raise UsageError(f"nothing is named '{name}'", hint=nearest(name, known))
+    return found
+
+
+def card(item: Registered[Any], registry: Registry) -> dict[str, Any]:
+    """Gather what an entry and, for tasks, its light class say."""
+    plugin = item.plugin
+    version = f", {plugin.distribution} {plugin.version}" if plugin.version else ""
+    facts: dict[str, Any] = {
+        "name": item.full_name,
+        "summary": item.entry.summary,
+        "plugin": f"{plugin.name} ({plugin.origin}{version})",
+    }
+    if isinstance(item.entry, ModelEntry):
+        return facts | _model(item.entry)
+    if isinstance(item.entry, MetricEntry):
+        return facts | _metric(item.entry)
+    return facts | _task(item, registry)
+
+
+def _model(entry: ModelEntry) -> dict[str, Any]:
+    presets = {}
+    for preset in entry.presets:
+        recipe = read_file(entry.recipes / f"{preset}.toml") if entry.recipes else {}
+        presets[preset] = recipe.get("summary", "")
+    return {
+        "kind": "model",
+        "presets": presets,
+        "learns a task group as one model": "yes" if entry.multitask else "no",
+        "needs": entry.requires,
+        "tags": entry.tags,
+        "licence": entry.licence,
+        "citation": entry.citation,
+    }
+
+
+def _metric(entry: MetricEntry) -> dict[str, Any]:
+    low, high = (("∞" if end is None else f"{end:g}") for end in entry.range)
+    return {
+        "kind": f"metric ({entry.kind})",
+        "definition": entry.definition,
+        "edge cases": entry.edge_cases,
+        "range": f"{low} to {high}, {'higher' if entry.higher_is_better else 'lower'} is better",
+        "shown times": f"{entry.scale:g}",
+        "saying nothing can win": "yes" if entry.silence_wins else "no",
+        "version": entry.version,
+        "source": entry.source,
+    }
+
+
+def _task(item: Registered[Any], registry: Registry) -> dict[str, Any]:
+    entry = item.entry
+    if entry.members:
+        return {"kind": "task group", "members": entry.members}
+    kind = item.load()
+    metrics = getattr(kind, "metrics", ())
+    return {
+        "kind": f"task ({entry.kind})",
+        "version": kind.version,
+        "languages": entry.languages,
+        "metrics": metrics if isinstance(metrics, tuple) else kind().metrics,
+        "prompt": kind.prompt_format.template if kind.prompt_format else "made by the task",
+        "data sources": dict(kind.sources),
+        "data files": dict(kind.files),
+        "licence": kind.licence,
+        "citation": kind.citation,
+        "homepage": kind.homepage,
+    }
+
+
+def text(facts: Mapping[str, Any]) -> str:
+    """Write a card for reading."""
+    lines = [str(facts["name"])]
+    for key, value in facts.items():
+        if key == "name" or value in ("", (), {}, None):
+            continue
+        if isinstance(value, Mapping):
+            lines.append(f"  {key}:")
+            width = max(map(len, value))
+            lines += [f"    {name:<{width}}  {what}" for name, what in value.items()]
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            lines.append(f"  {key}: " + shown.replace("\n", "\n    "))
+    return "\n".join(lines) + "\n"
