@@ -99,6 +99,14 @@ class Task(ABC):
         """Return, by kind of overlap, the ids of `rows` that training rows give away; nothing by default."""
         return {}
 
+    def fingerprint(self, split: str) -> str:
+        """Return a digest of a split that is known without reading its rows, or nothing.
+
+        A split with a fingerprint is streamed when it is learned from: it may be larger than memory,
+        and `examples` is called once an epoch.
+        """
+        return ""
+
     def prompt(self, example: Example) -> str:
         """Return the exact prompt; without a format, the inputs one a line."""
         if self.prompt_format is not None:

@@ -63,8 +63,10 @@ class TaskData:
         return self._examples[split]
 
     def digest(self, split: str) -> str:
-        """Hash a whole split: ids, inputs and references in order."""
+        """Hash a whole split: ids, inputs and references in order; a streamed one says its own."""
         if split not in self._digests:
+            if fingerprint := self.task.fingerprint(split):
+                return fingerprint
             total = hashlib.sha256()
             for example in self.examples(split):
                 row = [example.id, dict(example.inputs), list(example.references)]
@@ -86,7 +88,8 @@ class TaskData:
 
     def rows(self, split: str, limit: int | None) -> Iterator[TrainRow]:
         """Yield what is learned from a split."""
-        for example in islice(self.examples(split), limit):
+        streamed = split not in self._examples and self.task.fingerprint(split)
+        for example in islice(self.task.examples(split) if streamed else self.examples(split), limit):
             yield from self.task.training_rows(example, self.render(example))
 
 
@@ -172,12 +175,33 @@ def training_data(
     parts: Sequence[TaskData], spec: DataSpec, *, evaluator: ValidationScorer | None = None
 ) -> TrainData:
     """Return the rows of one or several tasks, interleaved so that no task comes last."""
-    train = _interleaved([list(part.rows(spec.train_split, spec.train_limit)) for part in parts])
+    train: Iterable[TrainRow]
+    if any(part.task.fingerprint(spec.train_split) for part in parts):
+        train = StreamedRows(parts, spec)
+    else:
+        train = _interleaved([list(part.rows(spec.train_split, spec.train_limit)) for part in parts])
     validation: list[TrainRow] = []
     for part in parts:
         if spec.validation_split in part.task.splits():
             validation += part.rows(spec.validation_split, None)
     return TrainData(train, validation, training_digest(parts, spec), evaluator)
+
+
+class StreamedRows:
+    """Rows of tasks larger than memory, one of each task in turn; iterated anew for every epoch."""
+
+    def __init__(self, parts: Sequence[TaskData], spec: DataSpec) -> None:
+        self._parts = parts
+        self._spec = spec
+
+    def __iter__(self) -> Iterator[TrainRow]:
+        streams = [part.rows(self._spec.train_split, self._spec.train_limit) for part in self._parts]
+        while streams:
+            for stream in list(streams):
+                if (row := next(stream, None)) is None:
+                    streams.remove(stream)
+                else:
+                    yield row
 
 
 def training_digest(parts: Sequence[TaskData], spec: DataSpec) -> str:
