@@ -19,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "list", description="List what there is. Nothing heavy is imported for it.", allow_abbrev=False
     )
-    parser.add_argument("what", choices=["models", "tasks", "metrics"])
+    parser.add_argument("what", choices=["models", "tasks", "metrics"], help="which of them")
     parser.add_argument("--tag", help="only those with this tag")
     parser.add_argument("--lang", help="only tasks in this language (en, zh, …)")
     parser.add_argument("--kind", help="only this kind (generate, choose; text, molecule, qa, …)")

@@ -83,8 +83,22 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("training")
     length = group.add_mutually_exclusive_group()
-    length.add_argument("--epochs", dest="train.epochs", type=float, default=absent, metavar="N")
-    length.add_argument("--max-steps", dest="train.max_steps", type=int, default=absent, metavar="N")
+    length.add_argument(
+        "--epochs",
+        dest="train.epochs",
+        type=float,
+        default=absent,
+        metavar="N",
+        help="pass over the training rows N times",
+    )
+    length.add_argument(
+        "--max-steps",
+        dest="train.max_steps",
+        type=int,
+        default=absent,
+        metavar="N",
+        help="train for N steps",
+    )
     stages = group.add_mutually_exclusive_group()
     stages.add_argument(
         "--stage", metavar="STAGE", help="run only this stage of the recipe (pretrain, sft, …)"
