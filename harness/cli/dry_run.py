@@ -10,9 +10,10 @@ from typing import Any
 
 from harness.api.errors import HarnessError
 from harness.engine.config import flatten
+from harness.engine.matrix import Cell
+from harness.engine.prepared import Prepared, Session
 from harness.engine.progress import duration
 from harness.engine.run_dir import CHECKPOINT, RECORD, read_json
-from harness.engine.runner import Cell, Prepared, Session
 
 from .tables import Table, print_table
 

@@ -8,8 +8,10 @@ import sys
 from typing import Any
 
 from harness.api.errors import StageError, UsageError
+from harness.engine.matrix import plan
+from harness.engine.prepared import Session
 from harness.engine.progress import choose_progress
-from harness.engine.runner import Outcome, Session, execute, plan
+from harness.engine.runner import Outcome, execute
 from harness.engine.stage import go_offline
 
 from .dry_run import print_plan

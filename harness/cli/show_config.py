@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from harness.engine.runner import plan
+from harness.engine.matrix import plan
 
 from .dry_run import settings, settings_table
 from .run_arguments import add_run_arguments, asked_for, open_registry

@@ -91,7 +91,7 @@ def count_oddities(completions: Iterator[Completion]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for completion in completions:
         names = [*completion.notes]
-        if completion.finish != "stop":
+        if completion.finish not in ("stop", "choice"):
             names.append(completion.finish)
         if not completion.text.strip() and not completion.choice_scores:
             names.append("empty")

@@ -24,19 +24,20 @@ def harness_launch(launch: LaunchSpec, stage: str, directory: Path) -> bool | No
     """Run a stage under torchrun, one worker a process; DeepSpeed's own launcher is the same for us."""
     if launch.kind == "inline":
         return None
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={launch.processes}"]
-    if launch.nodes > 1:
+    run_worker(torchrun(launch.processes, directory, stage, nodes=launch.nodes), directory, stage)
+    return True
+
+
+def torchrun(processes: int, directory: Path, stage: str, *, nodes: int = 1) -> list[str]:
+    """Return the command that starts one worker a process, on this node or as one node of several."""
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+    if nodes > 1:
         address = os.environ.get("MASTER_ADDR", "127.0.0.1")
         port = os.environ.get("MASTER_PORT", "29500")
-        command += [
-            f"--nnodes={launch.nodes}",
-            "--rdzv-backend=c10d",
-            f"--rdzv-endpoint={address}:{port}",
-        ]
+        command += [f"--nnodes={nodes}", "--rdzv-backend=c10d", f"--rdzv-endpoint={address}:{port}"]
     else:
         command.append("--standalone")
-    run_worker([*command, "-m", "harness.engine.worker", str(directory), stage], directory, stage)
-    return True
+    return [*command, "-m", "harness.engine.worker", str(directory), stage]
 
 
 def run_worker(command: list[str], directory: Path, stage: str) -> None:

@@ -1,0 +1,123 @@
+"""The training before a run: a chain of stages, each found finished or run, and the checkpoint at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from difflib import unified_diff
+from pathlib import Path
+from typing import Any
+
+from harness.api.errors import StageError, UsageError
+from harness.api.run import Checkpoint
+
+from .launchers import inside_a_launcher
+from .prepared import Prepared, Session
+from .run_dir import CHECKPOINT, EVENTS, SPEC, cut_torn_row, locked, open_directory, read_json, write_json
+from .stage import Training, context, read_checkpoint, run_training, weights_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a run's answers come from: a checkpoint or none, how it came to be, and what that took."""
+
+    checkpoint: Checkpoint | None = None
+    digest: str = ""
+    directory: Path | None = None
+    stages: tuple[Mapping[str, Any], ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_memory_mib: dict[str, float] = field(default_factory=dict)
+
+
+def obtain(session: Session, prepared: Prepared) -> Trained:
+    """Run the chain of stages or find it done; without stages, take the checkpoint that was named."""
+    if not prepared.spec.train:
+        return _given(prepared)
+    stages = _train(session, prepared)
+    directory = stages[-1][1]
+    summaries = tuple(_summary(key, path) for key, path in stages)
+    _check_prompt(prepared, read_json(directory / CHECKPOINT))
+    return Trained(
+        read_checkpoint(directory),
+        str(summaries[-1]["digest"]),
+        directory,
+        summaries,
+        {f"train ({stage['stage']})": stage["seconds"] for stage in summaries},
+        {f"train ({stage['stage']})": stage["peak_memory_mib"] for stage in summaries},
+    )
+
+
+def _train(session: Session, prepared: Prepared) -> list[tuple[str, Path]]:
+    """Run the chain of stages, or find it done; return each stage's key and directory."""
+    parent = session.output / "trained" / prepared.spec.model.replace("/", "-")
+    finished_stages: list[tuple[str, Path]] = []
+    for key, training in prepared.trainings():
+        if finished_stages:
+            training = replace(training, previous=str(finished_stages[-1][1]))
+        with locked(parent, key):
+            directory = open_directory(parent, key, fresh=session.wants_fresh(key), resume=session.resume)
+            if not (directory / CHECKPOINT).exists():
+                write_json(directory / SPEC, training)
+                cut_torn_row(directory / EVENTS)
+                _launch_training(session, prepared, training, directory)
+        finished_stages.append((key, directory))
+    return finished_stages
+
+
+def _launch_training(session: Session, prepared: Prepared, training: Training, directory: Path) -> None:
+    begin = time.perf_counter()
+    launch = training.train.launch
+    if launch.processes > 1 and launch.kind == "inline" and not inside_a_launcher():
+        launch = replace(launch, kind="torchrun")
+    if inside_a_launcher() or not session.registry.plugins.hook.harness_launch(
+        launch=launch, stage="train", directory=directory
+    ):
+        run_training(directory, session.registry, session.progress, prepared.training_tasks)
+    session.progress.finish()
+    if not (directory / CHECKPOINT).exists():
+        raise StageError(f"training ended without a checkpoint in {directory}")
+    run = context(directory, training.spec, session.registry, session.progress, prepared.training_tasks)
+    session.notify(
+        "harness_stage_finished", stage=training.train.stage, seconds=time.perf_counter() - begin, run=run
+    )
+
+
+def _given(prepared: Prepared) -> Trained:
+    """Return the checkpoint named on the command line, after checking that it is one of this model."""
+    if not prepared.spec.checkpoint:
+        return Trained()
+    path = Path(prepared.spec.checkpoint)
+    folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
+    if folder is None:
+        return Trained(Checkpoint(path), weights_digest(path))
+    done = read_json(folder / CHECKPOINT)
+    if done["model"] != prepared.spec.model:
+        raise UsageError(
+            f"the checkpoint at {path} was trained by model '{done['model']}', not '{prepared.spec.model}'",
+            hint=f"--model {done['model']}",
+        )
+    _check_prompt(prepared, done)
+    return Trained(read_checkpoint(folder), done["digest"], folder)
+
+
+def _check_prompt(prepared: Prepared, done: Mapping[str, Any]) -> None:
+    """Refuse to ask a checkpoint with another prompt than it was trained with."""
+    trained = done["prompts"].get(prepared.spec.task)
+    if trained is None or prepared.session.other_prompt or trained["digest"] == prepared.data.prompt_digest:
+        return
+    now = prepared.data.prompt.template if prepared.data.prompt else "(made by the task)"
+    was = trained["template"] or "(made by the task)"
+    difference = "\n".join(unified_diff([was], [now], "trained with", "asked with", lineterm=""))
+    raise UsageError(
+        f"the checkpoint was trained with another prompt for '{prepared.spec.task}':\n{difference}",
+        hint="train again, or ask all the same with --other-prompt",
+    )
+
+
+def _summary(key: str, path: Path) -> Mapping[str, Any]:
+    done = read_json(path / CHECKPOINT)
+    kept = {
+        name: done[name] for name in ("stage", "digest", "seconds", "peak_memory_mib", "data_digest", "step")
+    }
+    return {"key": key, "directory": str(path), **kept}

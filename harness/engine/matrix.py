@@ -1,0 +1,80 @@
+"""The matrix of a command: which model meets which task with which seed, each cell resolved to a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.api.errors import DataError, UsageError
+from harness.api.model import ModelEntry
+from harness.api.spec import RunSpec
+from harness.api.task import TaskEntry
+
+from .config import Asked, Resolved, resolve
+from .registry import Registered, Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model on one task with one seed, resolved; `shown_beside` marks a row that only gives context."""
+
+    model: Registered[ModelEntry]
+    task: Registered[TaskEntry]
+    resolved: Resolved
+    shown_beside: bool = False
+
+    @property
+    def spec(self) -> RunSpec:
+        """The resolved spec."""
+        return self.resolved.spec
+
+
+def plan(registry: Registry, asked: Asked) -> list[Cell]:
+    """Resolve the whole matrix before anything runs; the first mistake of the user's ends it."""
+    if not asked.models or not asked.tasks:
+        missing = "--model" if not asked.models else "--task"
+        raise UsageError(f"{missing} is missing", hint="run-bench list models, run-bench list tasks")
+    cells: list[Cell] = []
+    for model in asked.models:
+        for task in asked.tasks:
+            for seed in asked.seeds or (None,):
+                cells += _cells(registry, asked, model, task, seed, shown_beside=False)
+    present = {(cell.spec.model, cell.spec.task) for cell in cells}
+    for cell in list(cells):
+        for model in cell.resolved.compare_with:
+            context = _context_cell(registry, asked, model, cell)
+            if (context.spec.model, context.spec.task) not in present:
+                present.add((context.spec.model, context.spec.task))
+                cells.append(context)
+    return cells
+
+
+def _cells(
+    registry: Registry, asked: Asked, model: str, task: str, seed: int | None, *, shown_beside: bool
+) -> Iterator[Cell]:
+    found = registry.models.get(model)
+    group = registry.tasks.get(task)
+    members = registry.expand(task)
+    names = [member.entry.name for member in members]
+    for member in members:
+        train_tasks = names if found.entry.multitask else [member.entry.name]
+        tables = list(dict.fromkeys([group.entry.name, member.entry.name]))
+        resolved = resolve(asked, found.entry, found.entry.name, member.entry.name, tables, train_tasks, seed)
+        _check_names(registry, found, resolved.spec)
+        yield Cell(found, member, resolved, shown_beside)
+
+
+def _context_cell(registry: Registry, asked: Asked, model: str, cell: Cell) -> Cell:
+    """A row to compare with: another model on the same data, with its own defaults for everything else."""
+    shared = {key: value for layer in asked.layers for key, value in layer.items() if key.startswith("data.")}
+    plain = Asked(output=asked.output, layers=[shared])
+    (made,) = _cells(registry, plain, model, cell.spec.task, None, shown_beside=True)
+    return replace(made, resolved=replace(made.resolved, spec=replace(made.spec, data=cell.spec.data)))
+
+
+def _check_names(registry: Registry, model: Registered[ModelEntry], spec: RunSpec) -> None:
+    for name in spec.metrics:
+        registry.metrics.get(name)
+    if spec.checkpoint and not Path(spec.checkpoint).exists():
+        raise DataError(f"there is no checkpoint at {spec.checkpoint}")

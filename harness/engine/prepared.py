@@ -1,0 +1,142 @@
+"""A cell with everything imported that it will need, and the keys that identify its training and its run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.api.example import Example
+from harness.api.metric import Metric, MetricEntry
+from harness.api.run import Progress
+
+from .data import open_task, training_digest
+from .matrix import Cell
+from .registry import Registry
+from .run_dir import digest
+from .stage import Training, make_model
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Session:
+    """What all cells of one command share."""
+
+    registry: Registry
+    output: Path
+    progress: Progress
+    command: tuple[str, ...] = ()
+    local_plugins: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    offline: bool = False
+    fresh: bool = False
+    resume: bool = False  # refuse to begin anything new
+    other_prompt: bool = False
+    until: str = "score"  # the last thing done: train | generate | score
+    _fresh_done: set[str] = field(default_factory=set)
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Tell listeners; one that fails is a line in the program's log and no more."""
+        for failure in self.registry.plugins.notify(hook, **arguments):
+            logger.warning(failure)
+
+    def wants_fresh(self, key: str) -> bool:
+        """Whether a run starts over; a training shared by two cells starts over once."""
+        first = self.fresh and key not in self._fresh_done
+        self._fresh_done.add(key)
+        return first
+
+
+class Prepared:
+    """A cell with everything imported that it will need, so that a missing library fails now."""
+
+    def __init__(self, session: Session, cell: Cell) -> None:
+        registry = session.registry
+        self.session = session
+        self.cell = cell
+        self.spec = cell.spec
+        self.model = make_model(cell.model, self.spec.model_options)
+        self.data = open_task(registry, cell.task, self.spec.data, self.spec.model)
+        names = self.spec.metrics or self.data.task.metrics
+        self.metrics: dict[str, tuple[MetricEntry, Metric]] = {}
+        for name in names:
+            found = registry.metrics.get(name)
+            self.metrics[name] = (found.entry, found.load())
+        if self.spec.train:
+            self.training_tasks = [
+                self.data
+                if name == self.spec.task
+                else open_task(registry, registry.tasks.get(name), self.spec.data, self.spec.model)
+                for name in self.spec.train_tasks
+            ]
+        self.code = {
+            "assay": __version__,
+            "model": cell.model.plugin.files_digest(),
+            "task": cell.task.plugin.files_digest(),
+        }
+
+    def examples(self) -> list[Example]:
+        """Return the rows that are scored."""
+        return self.data.scored(self.spec.data.split, self.spec.data.limit)
+
+    def prompt_text(self) -> str:
+        """Return the prompt's template, or the first prompt where the task makes them by hand."""
+        return self.data.prompt.template if self.data.prompt else self.data.render(self.examples()[0])
+
+    def trainings(self) -> list[tuple[str, Training]]:
+        """Return each stage of the chain with the key that identifies its result."""
+        found: list[tuple[str, Training]] = []
+        previous = ""
+        if self.spec.train:
+            data_digest = training_digest(self.training_tasks, self.spec.data)
+        for stage in self.spec.train:
+            spec = replace(
+                self.spec, task="", train=(stage,), generate=type(self.spec.generate)(), metrics=()
+            )
+            training = Training(
+                spec=spec,
+                data_digest=data_digest,
+                plugins=self.session.local_plugins,
+                excluded=self.session.excluded,
+                offline=self.session.offline,
+            )
+            previous = training_key(training, previous, self.code)
+            found.append((previous, training))
+        return found
+
+
+def training_key(training: Training, previous: str, code: Mapping[str, str]) -> str:
+    """Identify a stage's result: everything that can change the weights, and nothing that cannot."""
+    spec = training.spec
+    stage = asdict(training.train)
+    for name in ("launch", "save_every", "keep"):  # how the work is cut up, not what is learned
+        del stage[name]
+    data = asdict(spec.data)
+    for name in ("split", "limit"):  # what is scored later
+        del data[name]
+    asked = [spec.model, spec.preset, dict(spec.model_options), list(spec.train_tasks), data, stage]
+    return digest([*asked, training.data_digest, previous, dict(code)])[:8]
+
+
+def run_key(prepared: Prepared, checkpoint_digest: str) -> str:
+    """Identify a run: everything that can change a completion or a score."""
+    spec = prepared.spec
+    generate = asdict(spec.generate)
+    for name in ("batch_tokens", "processes"):  # how the work is cut up, not what is asked
+        del generate[name]
+    data = prepared.data
+    asked = [
+        spec.model,
+        spec.preset,
+        dict(spec.model_options),
+        spec.task,
+        asdict(spec.data),
+        generate,
+        spec.seed,
+    ]
+    rows = [data.digest(spec.data.split), data.prompt_digest, data.task.version]
+    return digest([*asked, *rows, list(prepared.metrics), checkpoint_digest, dict(prepared.code)])[:8]
