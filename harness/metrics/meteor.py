@@ -9,6 +9,7 @@ are sorts; the third touches so few words that a plain loop does.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,20 +47,18 @@ class Aligner:
             matches[start:stop], chunks[start:stop] = self._align(
                 _part(hyp, start, stop), _part(ref, start, stop)
             )
-        sizes = zip(
-            matches.tolist(), chunks.tolist(), hyp.lengths.tolist(), ref.lengths.tolist(), strict=True
-        )
-        return [_score(*size) for size in sizes]
+        columns = (matches, chunks, hyp.lengths, ref.lengths)
+        return [_score(*sizes) for sizes in zip(*(column.tolist() for column in columns), strict=True)]
 
     def _lowered(self, tokens: Tokens) -> Tokens:
         """Number tokens by their lower-cased string."""
-        used, place = np.unique(tokens.ids, return_inverse=True)
-        for token in used.tolist():
-            if token not in self._word_of:
-                self._word_of[token] = self._words[self._strings[token].lower()]
-        return Tokens(
-            np.array([self._word_of[t] for t in used.tolist()], dtype=np.int64)[place], tokens.bounds
-        )
+        return Tokens(_renumber(tokens.ids, self._word_of, self._word), tokens.bounds)
+
+    def _word(self, token: int) -> int:
+        return self._words[self._strings[token].lower()]
+
+    def _stem(self, word: int) -> int:
+        return self._stems[porter.stem(self._words.strings[word])]
 
     def _align(self, hyp: Tokens, ref: Tokens) -> tuple[Ints, Ints]:
         """Return for each pair the number of matched words and of chunks they form."""
@@ -76,31 +75,30 @@ class Aligner:
         return matches, chunks
 
     def _stemmed(self, side: _Side) -> _Side:
-        used, place = np.unique(side.word, return_inverse=True)
-        for word in used.tolist():
-            if word not in self._stem_of:
-                self._stem_of[word] = self._stems[porter.stem(self._words.strings[word])]
-        stems = np.array([self._stem_of[w] for w in used.tolist()], dtype=np.int64)
-        return _Side(side.pair, side.position, stems[place])
+        return _Side(side.pair, side.position, _renumber(side.word, self._stem_of, self._stem))
 
     def _related(self, hyp: _Side, ref: _Side) -> tuple[Ints, Ints, Ints]:
         """Match leftover stems through WordNet, pair by pair."""
-        wanted = {self._stems.strings[stem] for stem in np.unique(ref.word).tolist()}
-        linked = {
-            stem: links
-            for stem in np.unique(hyp.word).tolist()
-            if (links := [self._stems[s] for s in self._synonyms(stem) if s in wanted])
+        wanted = {self._stems.strings[stem] for stem in _used(ref.word)}
+        links = {
+            stem: [self._stems[name] for name in names]
+            for stem in _used(hyp.word)
+            if (names := self._synonyms(stem) & wanted)
         }
-        open_refs = _positions(ref, np.isin(ref.pair, hyp.pair[np.isin(hyp.word, list(linked))]))
+        asking = np.flatnonzero(np.isin(hyp.word, list(links)))
+        asked = {(pair, stem) for pair, word in _rows(hyp, asking) for stem in links[word]}
+        bits = len(self._stems).bit_length()
+        keys = np.array([(pair << bits) | stem for pair, stem in asked], dtype=np.int64)
+        offered = np.flatnonzero(np.isin((ref.pair << bits) | ref.word, keys))
+        free: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for at, row in zip(ref.position[offered].tolist(), _rows(ref, offered), strict=True):
+            free[row].append(at)
         found: list[tuple[int, int, int]] = []
-        for i in np.flatnonzero(np.isin(hyp.word, list(linked)))[::-1].tolist():
-            pair = int(hyp.pair[i])
-            free = open_refs[pair]
-            best = max(
-                (s for s in linked[int(hyp.word[i])] if free.get(s)), key=lambda s: free[s][-1], default=None
-            )
-            if best is not None:
-                found.append((pair, int(hyp.position[i]), free[best].pop()))
+        rows = zip(_rows(hyp, asking), hyp.position[asking].tolist(), strict=True)
+        for (pair, word), position in reversed(list(rows)):
+            last = [(free[pair, stem][-1], stem) for stem in links[word] if free.get((pair, stem))]
+            if last:
+                found.append((pair, position, free[pair, max(last)[1]].pop()))
         columns = np.array(found, dtype=np.int64).reshape(-1, 3).T
         return columns[0], columns[1], columns[2]
 
@@ -154,14 +152,23 @@ def _groups(side: _Side, bits: int) -> tuple[Ints, Ints, Ints, Ints]:
     return grouped[starts], size - 1 - (packed & ((1 << spare) - 1)), starts, np.diff(np.append(starts, size))
 
 
-def _positions(
-    side: _Side, chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> dict[int, dict[int, list[int]]]:
-    open_words: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    columns = (side.pair[chosen].tolist(), side.word[chosen].tolist(), side.position[chosen].tolist())
-    for pair, word, position in zip(*columns, strict=True):
-        open_words[pair][word].append(position)
-    return open_words
+def _used(numbers: Ints) -> list[int]:
+    return np.flatnonzero(np.bincount(numbers)).tolist() if len(numbers) else []
+
+
+def _renumber(numbers: Ints, known: dict[int, int], new: Callable[[int], int]) -> Ints:
+    """Replace each number by what is known for it, asking `new` once for those that are not."""
+    table = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int64)
+    used = _used(numbers)
+    for number in used:
+        if number not in known:
+            known[number] = new(number)
+    table[used] = [known[number] for number in used]
+    return table[numbers]
+
+
+def _rows(side: _Side, chosen: Ints) -> list[tuple[int, int]]:
+    return list(zip(side.pair[chosen].tolist(), side.word[chosen].tolist(), strict=True))
 
 
 def _slices(hyp: Tokens, ref: Tokens) -> list[tuple[int, int]]:
@@ -186,4 +193,5 @@ def _score(matches: int, chunks: int, hyp_length: int, ref_length: int) -> float
         return 0.0
     precision, recall = matches / hyp_length, matches / ref_length
     fmean = (precision * recall) / (ALPHA * precision + (1 - ALPHA) * recall)
-    return (1 - GAMMA * (chunks / matches) ** BETA) * fmean
+    penalty: float = GAMMA * (chunks / matches) ** BETA
+    return (1 - penalty) * fmean

@@ -16,7 +16,9 @@ from .tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Level:
+class Level:
+    """The different n-grams of one order."""
+
     keys: Ints
     counts: Ints  # the largest count in any one reference of the row
     owners: Ints  # the row of each key
@@ -34,37 +36,13 @@ class ReferenceGrams:
         self._room = np.repeat(references.bounds[1:], references.lengths) - np.arange(len(references.ids))
         self._rank = rows[self._units]
         self._at = np.arange(len(references.ids))
-        self._levels: list[_Level] = []
+        self._levels: list[Level] = []
 
-    def overlaps(self, hypotheses: Tokens, order: int) -> list[Ints]:
-        """Return for n = 1 … order the clipped matches of each row."""
-        self._reach(order)
-        rank, at = hypotheses.owners(), np.arange(len(hypotheses.ids))
-        room = np.repeat(hypotheses.bounds[1:], hypotheses.lengths) - at
-        found = []
-        for n, level in enumerate(self._levels[:order], start=1):
-            inside = room[at] >= n
-            rank, at = rank[inside], at[inside]
-            keys = (rank << 32) | hypotheses.ids[at + (n - 1)]
-            rank = np.searchsorted(level.keys, keys)
-            if len(level.keys):
-                hit = level.keys[np.minimum(rank, len(level.keys) - 1)] == keys
-            else:
-                hit = np.zeros(len(keys), dtype=bool)
-            rank, at = rank[hit], at[hit]
-            matches = np.minimum(np.bincount(rank, minlength=len(level.keys)), level.counts)
-            summed = np.bincount(level.owners, weights=matches, minlength=self.total_rows)
-            found.append(summed.astype(np.int64))
-        return found
-
-    def distinct(self, order: int) -> int:
-        """Return the number of different n-grams, counted apart for each row."""
-        self._reach(order)
-        return len(self._levels[order - 1].keys)
-
-    def _reach(self, order: int) -> None:
+    def level(self, order: int) -> Level:
+        """Return the references' n-grams of one order."""
         while len(self._levels) < order:
             self._add_level()
+        return self._levels[order - 1]
 
     def _add_level(self) -> None:
         n = len(self._levels) + 1
@@ -75,7 +53,7 @@ class ReferenceGrams:
         owners = (unique >> 32) if n == 1 else self._levels[-1].owners[unique >> 32]
         if self._several:
             counts = self._largest_counts(len(unique))
-        self._levels.append(_Level(unique, counts, owners))
+        self._levels.append(Level(unique, counts, owners))
 
     def _largest_counts(self, size: int) -> Ints:
         units = self._units[self._at]
@@ -83,6 +61,37 @@ class ReferenceGrams:
         largest = np.zeros(size, dtype=np.int64)
         np.maximum.at(largest, pairs >> 32, counts)
         return largest
+
+
+class Overlap:
+    """What some answers share with the references; an order is looked up when it is first asked for."""
+
+    def __init__(self, grams: ReferenceGrams, hypotheses: Tokens) -> None:
+        """Take the references' n-grams and one answer a row."""
+        self._grams = grams
+        self._tokens = hypotheses
+        self._rank = hypotheses.owners()
+        self._at = np.arange(len(hypotheses.ids))
+        self._room = np.repeat(hypotheses.bounds[1:], hypotheses.lengths) - self._at
+        self._found: list[Ints] = []
+
+    def matches(self, order: int) -> list[Ints]:
+        """Return for n = 1 … order the clipped matches of each row."""
+        while len(self._found) < order:
+            self._look_up(len(self._found) + 1)
+        return self._found[:order]
+
+    def _look_up(self, n: int) -> None:
+        level = self._grams.level(n)
+        inside = self._room[self._at] >= n
+        rank, at = self._rank[inside], self._at[inside]
+        keys = (rank << 32) | self._tokens.ids[at + (n - 1)]
+        rank = np.searchsorted(level.keys, keys)
+        hit = np.append(level.keys, -1)[rank] == keys
+        self._rank, self._at = rank[hit], at[hit]
+        matches = np.minimum(np.bincount(self._rank, minlength=len(level.keys)), level.counts)
+        summed = np.bincount(level.owners, weights=matches, minlength=self._grams.total_rows)
+        self._found.append(summed.astype(np.int64))
 
 
 def gram_totals(tokens: Tokens, order: int) -> list[Ints]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 from rapidfuzz.distance import LCSseq
@@ -27,10 +28,10 @@ def _as_sequences(tokens: Tokens) -> list[str] | list[list[int]]:
     """Spell each text with one character a token, which is what makes the comparison fast."""
     bounds = tokens.bounds.tolist()
     if tokens.ids.max(initial=0) >= _CODE_POINTS:
-        return [tokens.ids[a:b].tolist() for a, b in zip(bounds, bounds[1:], strict=False)]
+        return [tokens.ids[a:b].tolist() for a, b in pairwise(bounds)]
     codes = tokens.ids + np.where(tokens.ids >= 0xD800, 0x800, 0)
     spelled = codes.astype("<u4").tobytes().decode("utf-32-le")
-    return [spelled[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [spelled[a:b] for a, b in pairwise(bounds)]
 
 
 def union_hits(hypothesis: list[list[str]], reference: list[list[str]]) -> int:

@@ -18,7 +18,7 @@ from harness import DataError, MissingDependency, Pairs, Score
 
 from . import rouge, tokens
 from .meteor import Aligner
-from .ngrams import ReferenceGrams, gram_totals
+from .ngrams import Overlap, ReferenceGrams, gram_totals
 from .rows import Ints, cached, flat_references, outputs, references, shared, undefined
 from .statistics import Floats, Sums, mean_score
 from .tokens import Tokens
@@ -29,19 +29,15 @@ class Encoded:
     """The tokens of the answers, of all references, and what they share."""
 
     hypotheses: Tokens
+    paired: Tokens  # each answer once for each of its references
     references: Tokens
     owners: Ints  # the row of each reference
-    grams: ReferenceGrams
-    per_reference: ReferenceGrams  # n-grams kept apart for each single reference
+    by_row: Overlap
+    by_reference: Overlap
 
-    def paired(self) -> Tokens:
-        """Return each row's answer once for each of its references."""
-        if len(self.owners) == len(self.hypotheses.bounds) - 1:
-            return self.hypotheses
-        bounds = self.hypotheses.bounds
-        parts = [self.hypotheses.ids[bounds[i] : bounds[i + 1]] for i in self.owners.tolist()]
-        lengths = self.hypotheses.lengths[self.owners]
-        return Tokens(np.concatenate(parts), np.concatenate(([0], np.cumsum(lengths))))
+    def matches(self, order: int, *, each_reference: bool = False) -> list[Ints]:
+        """Return the shared n-grams for n = 1 … order: of each row, or of each single reference."""
+        return (self.by_reference if each_reference else self.by_row).matches(order)
 
 
 def encode(pairs: Pairs, tokenisation: str) -> Encoded:
@@ -51,19 +47,19 @@ def encode(pairs: Pairs, tokenisation: str) -> Encoded:
         lexicon = tokens.lexicon(tokenisation, pairs)
         texts, owners = flat_references(pairs)
         encoded = lexicon.encode(texts)
-        units = np.arange(len(texts))
+        answers = lexicon.encode(outputs(pairs))
 
-        def grams(rows: Ints, total: int) -> ReferenceGrams:
+        def overlap(hypotheses: Tokens, rows: Ints, total: int) -> Overlap:
             key = ("grams", tokenisation, texts, rows.tobytes())
-            return cached(shared(pairs), key, lambda: ReferenceGrams(encoded, rows, total))
+            grams = cached(shared(pairs), key, lambda: ReferenceGrams(encoded, rows, total))
+            return Overlap(grams, hypotheses)
 
-        return Encoded(
-            lexicon.encode(outputs(pairs)),
-            encoded,
-            owners,
-            grams(owners, len(pairs)),
-            grams(units, len(texts)),
-        )
+        by_row = overlap(answers, owners, len(pairs))
+        if len(texts) == len(pairs):
+            return Encoded(answers, answers, encoded, owners, by_row, by_row)
+        paired = answers.take(owners)
+        by_reference = overlap(paired, np.arange(len(texts)), len(texts))
+        return Encoded(answers, paired, encoded, owners, by_row, by_reference)
 
     return cached(pairs.cache, ("encoded", tokenisation), make)
 
@@ -103,16 +99,19 @@ class Bleu:
         """Return the BLEU of all rows together; it has no value for single rows."""
         if not len(pairs):
             return undefined(self.name, 0, "no rows")
-        rows = bleu_rows(encode(pairs, self.tokenisation), self.order)
-        return Score(
-            self.name, bleu_value(rows.sum(axis=0).tolist()), len(pairs), resample=Sums(rows, bleu_values)
-        )
+        return bleu_score(self.name, bleu_rows(encode(pairs, self.tokenisation), self.order))
+
+
+def bleu_score(metric: str, rows: Floats) -> Score:
+    """Return corpus BLEU with what resampling needs."""
+    value = bleu_value(rows.sum(axis=0).tolist())
+    return Score(metric, value, len(rows), resample=Sums(rows, bleu_values))
 
 
 def bleu_rows(encoded: Encoded, order: int) -> Floats:
     """Return for each row its matches and n-grams of every order, its length and its reference's length."""
     hypotheses = encoded.hypotheses
-    matches = encoded.grams.overlaps(hypotheses, order)
+    matches = encoded.matches(order)
     totals = [np.maximum(total, 1) for total in gram_totals(hypotheses, order)]
     closest = _closest_lengths(encoded)
     return np.stack([*matches, *totals, hypotheses.lengths, closest], axis=1).astype(np.float64)
@@ -166,7 +165,7 @@ class Meteor:
         encoded = encode(pairs, self.tokenisation)
         strings = tokens.lexicon(self.tokenisation, pairs).strings
         aligner = cached(shared(pairs), ("aligner", self.tokenisation), lambda: Aligner(strings))
-        values = aligner.scores(encoded.paired(), encoded.references)
+        values = aligner.scores(encoded.paired, encoded.references)
         return mean_score(self.name, best_of_row(values, encoded.owners, len(pairs)))
 
 
@@ -182,9 +181,9 @@ class Rouge:
     def __call__(self, pairs: Pairs) -> Score:
         """Return the mean over rows of the best reference's F1."""
         encoded = encode(pairs, self.tokenisation)
-        hyp, ref = encoded.paired(), encoded.references
+        hyp, ref = encoded.paired, encoded.references
         if self.order:
-            shared_grams = encoded.per_reference.overlaps(hyp, self.order)[-1]
+            shared_grams = encoded.matches(self.order, each_reference=True)[-1]
             hyp_total, ref_total = (gram_totals(side, self.order)[-1] for side in (hyp, ref))
         else:
             shared_grams, hyp_total, ref_total = rouge.lcs_lengths(hyp, ref), hyp.lengths, ref.lengths
@@ -204,7 +203,7 @@ class RougeLsum:
         """Return the mean over rows of the best reference's F1."""
         split = tokens.lexicon(self.tokenisation, pairs).split
         encoded = encode(pairs, self.tokenisation)
-        hyp, ref = encoded.paired(), encoded.references
+        hyp, ref = encoded.paired, encoded.references
         hits = rouge.lcs_lengths(hyp, ref)
         texts, answers = flat_references(pairs)[0], outputs(pairs)
         for unit, row in enumerate(encoded.owners.tolist()):
@@ -238,10 +237,10 @@ class Chrf:
         if not len(pairs):
             return undefined(self.name, 0, "no rows")
         encoded = encode(pairs, "zh")
-        hyp, ref = encoded.paired(), encoded.references
-        matches = encoded.per_reference.overlaps(hyp, self.order)
+        hyp, ref = encoded.paired, encoded.references
+        matches = encoded.matches(self.order, each_reference=True)
         totals = np.stack([*gram_totals(hyp, self.order), *gram_totals(ref, self.order)], axis=1)
-        # As sacrebleu has it: an order that the reference is too short for does not count the answer's n-grams.
+        # As sacrebleu has it: an order that the reference is too short for counts no n-grams of the answer.
         totals[:, : self.order] *= totals[:, self.order :] > 0
         units = np.concatenate([np.stack(matches, axis=1), totals], axis=1).astype(np.float64)
         rows = units[_best_units(self.values(units), encoded.owners, len(pairs))]
@@ -261,7 +260,7 @@ class Chrf:
             precision, recall = precision / orders, recall / orders
             factor = self.beta**2
             values = (1 + factor) * precision * recall / (factor * precision + recall)
-        return np.nan_to_num(values, nan=0.0)
+        return np.asarray(np.nan_to_num(values, nan=0.0), dtype=np.float64)
 
 
 def _best_units(values: Floats, owners: Ints, rows: int) -> Ints:
@@ -298,7 +297,7 @@ class Distinct:
         total = int(gram_totals(encoded, self.order)[-1].sum())
         if not total:
             return undefined(self.name, len(pairs), f"no answer has {self.order} words")
-        return Score(self.name, grams.distinct(self.order) / total, len(pairs))
+        return Score(self.name, len(grams.level(self.order).keys) / total, len(pairs))
 
 
 bleu_2 = Bleu("bleu-2", 2)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness import MissingDependency, Pairs, UsageError, nearest
 
@@ -40,6 +41,20 @@ class Tokens:
     def lengths(self) -> Ints:
         """Return the number of tokens of each text."""
         return np.diff(self.bounds)
+
+    def take(self, chosen: Ints) -> Tokens:
+        """Return the tokens of chosen texts, which may repeat."""
+        lengths = self.lengths[chosen]
+        ends = np.concatenate(([0], np.cumsum(lengths)))
+        within = np.arange(ends[-1]) - np.repeat(ends[:-1], lengths)
+        return Tokens(self.ids[np.repeat(self.bounds[chosen], lengths) + within], ends)
+
+    def where(self, keep: NDArray[np.bool_]) -> Tokens:
+        """Return the tokens that are to be kept, in the same texts."""
+        if keep.all():
+            return self
+        kept = np.concatenate(([0], np.cumsum(keep)))
+        return Tokens(self.ids[keep], kept[self.bounds])
 
     def owners(self) -> Ints:
         """Return for each token the text that it is in."""
@@ -66,9 +81,10 @@ class Index(dict[str, int]):
 class Lexicon:
     """A tokenisation that numbers its tokens; texts seen before are not tokenised again."""
 
-    def __init__(self, split: Callable[[str], list[str]]) -> None:
+    def __init__(self, split: Callable[[str], list[str]], index: Index | None = None) -> None:
+        """Take the function that splits one text, and the numbering where it is shared."""
         self.split = split
-        self.index = Index()
+        self.index = Index() if index is None else index
         self._kept: dict[tuple[str, ...], Tokens] = {}
 
     @property
@@ -85,6 +101,34 @@ class Lexicon:
         bounds = _bounds(list(map(len, lists)))
         return Tokens(self.index.numbers(chain.from_iterable(lists), int(bounds[-1])), bounds)
 
+    def _replaced(self, tokens: Tokens, texts: tuple[str, ...], odd: list[int]) -> Tokens:
+        """Split the odd texts by this lexicon's own rule and put them among the others."""
+        if not odd:
+            return tokens
+        own = Lexicon._encode(self, tuple(texts[i] for i in odd))
+        order = np.arange(len(texts))
+        order[odd] = len(texts) + np.arange(len(odd))
+        both = Tokens(
+            np.concatenate((tokens.ids, own.ids)),
+            np.concatenate((tokens.bounds, own.bounds[1:] + tokens.bounds[-1])),
+        )
+        return both.take(order)
+
+
+class RougeWords(Lexicon):
+    """Runs of a-z and 0-9: the words of plain ASCII text without its punctuation marks."""
+
+    def __init__(self, base: Lexicon) -> None:
+        """Take the lexicon of words, whose work is used again."""
+        super().__init__(rouge_words, base.index)
+        self._base = base
+
+    def _encode(self, texts: tuple[str, ...]) -> Tokens:
+        tokens = self._base.encode(texts)
+        plain = np.fromiter((word.isalnum() for word in self.strings), dtype=bool, count=len(self.strings))
+        odd = [i for i, text in enumerate(texts) if _ODD.search(text)]
+        return self._replaced(tokens.where(plain[tokens.ids]), texts, odd)
+
 
 class WordPieces(Lexicon):
     """SciBERT's word pieces: words by rule, then the longest pieces of its vocabulary from the left."""
@@ -92,12 +136,14 @@ class WordPieces(Lexicon):
     LIMIT = 512
     DROPPED = ("[PAD]", "[CLS]", "[SEP]")
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(bert_words)
+    def __init__(self, path: Path, base: Lexicon) -> None:
+        """Read the vocabulary; take the lexicon of words, whose work is used again."""
+        super().__init__(bert_words, base.index)
+        self._base = base
         self._pieces = path.read_text(encoding="utf-8").split("\n")
         self._number = {piece: i for i, piece in enumerate(self._pieces) if piece}
-        self._longest = max(map(len, self._number))
-        self._of_word: list[Ints] = []
+        self._longest = max(map(len, self._pieces))
+        self._of_word: list[list[int]] = []
         self._dropped = np.array([self._number[piece] for piece in self.DROPPED])
 
     @property
@@ -106,16 +152,19 @@ class WordPieces(Lexicon):
         return self._pieces
 
     def _encode(self, texts: tuple[str, ...]) -> Tokens:
-        words = super()._encode(texts)
-        known = len(self._of_word)
-        self._of_word += [np.array(self._cut(word)) for word in self.index.strings[known:]]
-        return self._trim(_expand(words, self._of_word))
+        return self._trim(self.pieces(texts))
 
     def pieces(self, texts: tuple[str, ...]) -> Tokens:
         """Return all pieces of some texts, neither cut short nor cleared of special tokens."""
-        words = super()._encode(texts)
-        self._of_word += [np.array(self._cut(word)) for word in self.index.strings[len(self._of_word) :]]
-        return _expand(words, self._of_word)
+        odd = [i for i, text in enumerate(texts) if "[" in text and _SPECIAL.search(text)]
+        words = self._replaced(self._base.encode(texts), texts, odd)
+        self._of_word += map(self._cut, self.index.strings[len(self._of_word) :])
+        table = Tokens(
+            np.fromiter(chain.from_iterable(self._of_word), dtype=np.int64),
+            _bounds(list(map(len, self._of_word))),
+        )
+        expanded = table.take(words.ids)
+        return Tokens(expanded.ids, expanded.bounds[words.bounds])
 
     def _cut(self, word: str) -> list[int]:
         if word in self._number:
@@ -140,10 +189,7 @@ class WordPieces(Lexicon):
         if (tokens.lengths > self.LIMIT).any():
             position = np.arange(len(tokens.ids)) - np.repeat(tokens.bounds[:-1], tokens.lengths)
             keep &= position < self.LIMIT
-        if keep.all():
-            return tokens
-        kept = np.concatenate(([0], np.cumsum(keep)))
-        return Tokens(tokens.ids[keep], kept[tokens.bounds])
+        return tokens.where(keep)
 
 
 def lexicon(name: str, pairs: Pairs) -> Lexicon:
@@ -153,12 +199,20 @@ def lexicon(name: str, pairs: Pairs) -> Lexicon:
 
 def _make(name: str, pairs: Pairs) -> Lexicon:
     if name == "scibert":
-        return WordPieces(vocab.find(vocab.SCIBERT, pairs.vocab))
+        return WordPieces(vocab.find(vocab.SCIBERT, pairs.vocab), lexicon("words", pairs))
+    if name == "rouge":
+        return RougeWords(lexicon("words", pairs))
     if name == "t5":
         return Lexicon(_sentence_pieces(vocab.find(vocab.T5, pairs.vocab)))
     if name == "jieba":
         return Lexicon(_jieba())
-    rules = {"words": words, "split": str.split, "zh": characters, "rouge": rouge_words, "char": list}
+    rules: dict[str, Callable[[str], list[str]]] = {
+        "words": words,
+        "split": str.split,
+        "zh": characters,
+        "rouge": rouge_words,
+        "char": list,
+    }
     if name not in rules:
         raise UsageError(f"no tokenisation named '{name}'", hint=nearest(name, rules))
     return Lexicon(rules[name])
@@ -267,16 +321,3 @@ def _jieba() -> Callable[[str], list[str]]:
 
 def _bounds(lengths: list[int]) -> Ints:
     return np.concatenate(([0], np.cumsum(np.array(lengths, dtype=np.int64))))
-
-
-def _expand(words: Tokens, of_word: list[Ints]) -> Tokens:
-    """Put the pieces of each word in the word's place."""
-    if not len(words.ids):
-        return words
-    sizes = np.array([len(pieces) for pieces in of_word])
-    starts = np.concatenate(([0], np.cumsum(sizes)))
-    flat = np.concatenate(of_word)
-    wanted = sizes[words.ids]
-    ends = np.concatenate(([0], np.cumsum(wanted)))
-    within = np.arange(ends[-1]) - np.repeat(ends[:-1], wanted)
-    return Tokens(flat[np.repeat(starts[words.ids], wanted) + within], ends[words.bounds])
