@@ -85,16 +85,19 @@ class SciMindTokenizer(PreTrainedTokenizerFast):
 def learn_tokenizer(texts: Iterable[str], pieces: int) -> SciMindTokenizer:
     """Learn word pieces from texts whose sequences are wrapped already; `pieces` does not count the latter.
 
-    A character that the texts do not have becomes <unk>.
+    Pieces may span words, which makes captions of few phrasings short; digits and punctuation stand
+    alone, so that locants combine freely. A character that the texts do not have becomes <unk>.
     """
     backend = Tokenizer(models.BPE(unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Metaspace(prepend_scheme="first"),
-            pre_tokenizers.Split(Regex(r"[^\p{L}\p{N}▁]"), "isolated"),
+            pre_tokenizers.Metaspace(prepend_scheme="first", split=False),
+            pre_tokenizers.Split(Regex(r"[^\p{L}▁]"), "isolated"),
         ]
     )
-    backend.decoder = decoders.Metaspace(prepend_scheme="first")
+    backend.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", left=1, right=0)]
+    )
     trainer = trainers.BpeTrainer(
         vocab_size=pieces, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False
     )
