@@ -24,6 +24,7 @@ class DataSpec:
     """Where rows come from and which of them are used."""
 
     source: str = "sample"  # sample | hub | a path
+    revision: str = ""  # the commit of a hub data set; empty: the newest, whose commit the record keeps
     split: str = "test"
     train_split: str = "train"
     validation_split: str = "validation"
@@ -39,6 +40,8 @@ class TrainSpec:
     stage: str = "sft"  # pretrain | sft | what a plugin adds
     method: str = "full"  # full | lora | qlora
     base: str = ""  # weights to start from: a path or a hub id; empty: the preset's own
+    tasks: tuple[str, ...] = ()  # learn from these tasks or groups instead of the run's own
+    data: str = ""  # and from this source instead of the run's own
     max_steps: int | None = None
     epochs: float | None = None
     learning_rate: float = 1e-3

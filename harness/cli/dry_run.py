@@ -85,14 +85,14 @@ def _facts(session: Session, cell: Cell) -> dict[str, Any]:
     }
     estimate = 0.0
     known = True
-    for key, training in prepared.trainings():
+    for key, training, tasks in prepared.trainings():
         stage = training.train.stage
         places = list(
             (session.output / "trained" / spec.model.replace("/", "-")).glob(f"*-{key}/{CHECKPOINT}")
         )
-        rows = sum(len(part.examples(spec.data.train_split)) for part in prepared.training_tasks)
+        learned = ", ".join(data.name for data in tasks)
         done = f"done: {places[-1].parent}" if places else ""
-        facts[f"stage {stage}"] = done or f"to be run on {rows} rows, key {key}"
+        facts[f"stage {stage}"] = done or f"to be run on the training rows of {learned}, key {key}"
         facts["training digest"] = training.data_digest
         if not places:
             known = False

@@ -12,6 +12,7 @@ from typing import Any
 from harness.api.errors import StageError, UsageError
 from harness.api.run import Checkpoint
 
+from .data import TaskData
 from .launchers import inside_a_launcher
 from .prepared import Prepared, Session
 from .run_dir import CHECKPOINT, EVENTS, SPEC, cut_torn_row, locked, open_directory, read_json, write_json
@@ -52,7 +53,7 @@ def _train(session: Session, prepared: Prepared) -> list[tuple[str, Path]]:
     """Run the chain of stages, or find it done; return each stage's key and directory."""
     parent = session.output / "trained" / prepared.spec.model.replace("/", "-")
     finished_stages: list[tuple[str, Path]] = []
-    for key, training in prepared.trainings():
+    for key, training, tasks in prepared.trainings():
         if finished_stages:
             training = replace(training, previous=str(finished_stages[-1][1]))
         with locked(parent, key):
@@ -60,12 +61,12 @@ def _train(session: Session, prepared: Prepared) -> list[tuple[str, Path]]:
             if not (directory / CHECKPOINT).exists():
                 write_json(directory / SPEC, training)
                 cut_torn_row(directory / EVENTS)
-                _launch_training(session, prepared, training, directory)
+                _launch_training(session, training, tasks, directory)
         finished_stages.append((key, directory))
     return finished_stages
 
 
-def _launch_training(session: Session, prepared: Prepared, training: Training, directory: Path) -> None:
+def _launch_training(session: Session, training: Training, tasks: list[TaskData], directory: Path) -> None:
     begin = time.perf_counter()
     launch = training.train.launch
     if launch.processes > 1 and launch.kind == "inline" and not inside_a_launcher():
@@ -73,11 +74,11 @@ def _launch_training(session: Session, prepared: Prepared, training: Training, d
     if inside_a_launcher() or not session.registry.plugins.hook.harness_launch(
         launch=launch, stage="train", directory=directory
     ):
-        run_training(directory, session.registry, session.progress, prepared.training_tasks)
+        run_training(directory, session.registry, session.progress, tasks)
     session.progress.finish()
     if not (directory / CHECKPOINT).exists():
         raise StageError(f"training ended without a checkpoint in {directory}")
-    run = context(directory, training.spec, session.registry, session.progress, prepared.training_tasks)
+    run = context(directory, training.spec, session.registry, session.progress, tasks)
     session.notify(
         "harness_stage_finished", stage=training.train.stage, seconds=time.perf_counter() - begin, run=run
     )

@@ -12,8 +12,9 @@ from harness import __version__
 from harness.api.example import Example
 from harness.api.metric import Metric, MetricEntry
 from harness.api.run import Progress
+from harness.api.spec import GenerateSpec, RunSpec, TrainSpec
 
-from .data import open_task, training_digest
+from .data import TaskData, open_task, training_digest
 from .matrix import Cell
 from .registry import Registry
 from .run_dir import digest
@@ -66,18 +67,25 @@ class Prepared:
         for name in names:
             found = registry.metrics.get(name)
             self.metrics[name] = (found.entry, found.load())
-        if self.spec.train:
-            self.training_tasks = [
-                self.data
-                if name == self.spec.task
-                else open_task(registry, registry.tasks.get(name), self.spec.data, self.spec.model)
-                for name in self.spec.train_tasks
-            ]
-        self.code = {
-            "assay": __version__,
-            "model": cell.model.plugin.files_digest(),
-            "task": cell.task.plugin.files_digest(),
-        }
+        self._open = {(self.spec.task, self.spec.data): self.data}
+        stages = [stage_spec(registry, self.spec, stage) for stage in self.spec.train]
+        self.stages = [(stage, self._tasks(stage)) for stage in stages]
+        self.code = {"assay": __version__, "model": cell.model.plugin.files_digest()}
+        scorers = [cell.task.plugin, *(registry.metrics.get(name).plugin for name in names)]
+        # When these change, saved completions are scored again; nothing is generated again.
+        self.scoring_code = {plugin.source: plugin.files_digest() for plugin in scorers}
+
+    def _tasks(self, stage: RunSpec) -> list[TaskData]:
+        """Open what a stage learns from; a task that is scored too is opened once."""
+        registry = self.session.registry
+        found = []
+        for name in stage.train_tasks:
+            if (name, stage.data) not in self._open:
+                self._open[name, stage.data] = open_task(
+                    registry, registry.tasks.get(name), stage.data, stage.model
+                )
+            found.append(self._open[name, stage.data])
+        return found
 
     def examples(self) -> list[Example]:
         """Return the rows that are scored."""
@@ -87,26 +95,32 @@ class Prepared:
         """Return the prompt's template, or the first prompt where the task makes them by hand."""
         return self.data.prompt.template if self.data.prompt else self.data.render(self.examples()[0])
 
-    def trainings(self) -> list[tuple[str, Training]]:
-        """Return each stage of the chain with the key that identifies its result."""
-        found: list[tuple[str, Training]] = []
+    def trainings(self) -> list[tuple[str, Training, list[TaskData]]]:
+        """Return each stage of the chain with the key that identifies its result, and its tasks."""
+        found: list[tuple[str, Training, list[TaskData]]] = []
         previous = ""
-        if self.spec.train:
-            data_digest = training_digest(self.training_tasks, self.spec.data)
-        for stage in self.spec.train:
-            spec = replace(
-                self.spec, task="", train=(stage,), generate=type(self.spec.generate)(), metrics=()
-            )
+        for spec, tasks in self.stages:
             training = Training(
                 spec=spec,
-                data_digest=data_digest,
+                data_digest=training_digest(tasks, spec.data),
                 plugins=self.session.local_plugins,
                 excluded=self.session.excluded,
                 offline=self.session.offline,
             )
             previous = training_key(training, previous, self.code)
-            found.append((previous, training))
+            found.append((previous, training, tasks))
         return found
+
+
+def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec) -> RunSpec:
+    """Return the spec of one stage alone: its own tasks and data where it names them."""
+    names = spec.train_tasks
+    if stage.tasks:
+        names = tuple(member.entry.name for name in stage.tasks for member in registry.expand(name))
+    data = replace(spec.data, source=stage.data) if stage.data else spec.data
+    return replace(
+        spec, task="", train_tasks=names, data=data, train=(stage,), generate=GenerateSpec(), metrics=()
+    )
 
 
 def training_key(training: Training, previous: str, code: Mapping[str, str]) -> str:

@@ -114,8 +114,8 @@ def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
         outcome.directory = directory = open_directory(
             parent, key, fresh=session.wants_fresh(key), resume=session.resume
         )
-        if (directory / RECORD).exists():
-            outcome.record, outcome.reused = from_mapping(RunRecord, read_json(directory / RECORD)), True
+        if (record := _finished_record(directory, prepared)) is not None:
+            outcome.record, outcome.reused = record, True
             return
         _remember(directory, cell.spec, session)
         session.notify("harness_run_started", spec=cell.spec, directory=directory)
@@ -140,6 +140,14 @@ def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
         session.notify("harness_run_finished", record=outcome.record, directory=directory)
 
 
+def _finished_record(directory: Path, prepared: Prepared) -> RunRecord | None:
+    """Return a finished run's record, unless the code that scores has changed since."""
+    if not (directory / RECORD).exists():
+        return None
+    record = from_mapping(RunRecord, read_json(directory / RECORD))
+    return record if record.environment.get("scoring_code") == prepared.scoring_code else None
+
+
 def _record(
     session: Session,
     prepared: Prepared,
@@ -151,7 +159,11 @@ def _record(
     meter: Meter,
 ) -> RunRecord:
     spec, data = prepared.spec, prepared.data
-    kept = environment.describe() | {"generation": schedule, "prompt": prepared.prompt_text()}
+    kept = environment.describe() | {
+        "generation": schedule,
+        "prompt": prepared.prompt_text(),
+        "scoring_code": prepared.scoring_code,
+    }
     return RunRecord(
         schema_version=SCHEMA_VERSION,
         run_id=directory.name,
