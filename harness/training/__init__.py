@@ -1,0 +1,51 @@
+"""What model plugins train with: `fit`, adapters, objectives, and the processes of a stage.
+
+Names are imported on first use, so that checking data or setting threads does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .batching import EncodedRows, plan
+    from .distributed import Group, device_of, session
+    from .loop import fit
+    from .muon import Muon
+    from .objectives import Objective, model_loss
+    from .threads import use_cores, wait_passively
+
+_HOMES = {
+    "EncodedRows": "batching",
+    "plan": "batching",
+    "Group": "distributed",
+    "device_of": "distributed",
+    "session": "distributed",
+    "fit": "loop",
+    "Muon": "muon",
+    "Objective": "objectives",
+    "model_loss": "objectives",
+    "use_cores": "threads",
+    "wait_passively": "threads",
+}
+
+__all__ = [
+    "EncodedRows",
+    "Group",
+    "Muon",
+    "Objective",
+    "device_of",
+    "fit",
+    "model_loss",
+    "plan",
+    "session",
+    "use_cores",
+    "wait_passively",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

@@ -1,0 +1,330 @@
+"""Encoded rows, and how they are put together: buckets by length, packing, steps of micro-batches.
+
+A *unit* is one line of a batch: one row, or with packing several rows (or pieces of long documents)
+end to end. A *micro-batch* is what goes through the model at once over all processes; a *step* is
+`grad_accumulation` micro-batches and one update. Which rows meet in which step depends on the seed
+and the epoch alone, never on how many processes share the work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.api import DataError, TrainRow, TrainSpec, UsageError
+
+IGNORED = -100
+BUCKET_BATCHES = 50  # batches sorted by length together: enough to save padding, few enough to stay random
+PACKING_WINDOW = 1024  # rows that are fitted together
+
+Encode = Callable[[TrainRow], Mapping[str, Sequence[int]]]
+
+
+class Segment(NamedTuple):
+    """Tokens `start` to `stop` of one encoded row; `stop` None is the whole row."""
+
+    row: int
+    start: int = 0
+    stop: int | None = None
+
+
+Unit = tuple[Segment, ...]
+MicroBatch = list[Unit]
+
+
+class EncodedRows:
+    """Rows of token ids, four bytes a token, with what planning needs to know of each."""
+
+    def __init__(self, *, causal: bool) -> None:
+        self.causal = causal
+        self.keys: tuple[str, ...] = ()
+        self.sources: list[int] = []  # where each row stood in the data
+        self._flat: dict[str, array[int]] = {}
+        self._ends: dict[str, array[int]] = {}
+        self._lengths: array[int] = array("q")
+        self._targets: array[int] = array("q")
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, over inputs and, with an encoder and a decoder, targets."""
+        return np.frombuffer(self._lengths, dtype=np.int64) if self._lengths else np.zeros(0, dtype=np.int64)
+
+    def add(self, row: Mapping[str, Sequence[int]], source: int) -> None:
+        """Append one row; `source` is its place in the data."""
+        if not self.keys:
+            self.keys = tuple(row)
+            self._flat = {key: array("i") for key in row}
+            self._ends = {key: array("q", [0]) for key in row}
+        if tuple(row) != self.keys:
+            raise DataError(
+                f"row {source} encodes to {', '.join(row)}, earlier rows to {', '.join(self.keys)}"
+            )
+        for key, values in row.items():
+            self._flat[key].extend(values)
+            self._ends[key].append(len(self._flat[key]))
+        tokens = len(row["input_ids"])
+        self._lengths.append(tokens if self.causal else tokens + len(row["labels"]))
+        self.sources.append(source)
+        self._targets.append(self._count_targets(Segment(len(self) - 1)))
+
+    @property
+    def digest(self) -> str:
+        """A hash of all tokens: it changes with the tokenizer, the prompt and the rows."""
+        whole = hashlib.sha256("\n".join(self.keys).encode())
+        for key in self.keys:
+            whole.update(self._ends[key])
+            whole.update(self._flat[key])
+        return whole.hexdigest()[:16]
+
+    def tokens(self, key: str, segment: Segment) -> np.ndarray:
+        """Return the values of one key over a segment."""
+        first, last = self._ends[key][segment.row], self._ends[key][segment.row + 1]
+        stop = last if segment.stop is None else first + segment.stop
+        return np.frombuffer(self._flat[key], dtype=np.int32)[first + segment.start : stop]
+
+    def targets(self, segment: Segment) -> int:
+        """Count the tokens of a segment that are learned."""
+        whole = segment.stop is None or (segment.start == 0 and segment.stop == self._lengths[segment.row])
+        return self._targets[segment.row] if whole else self._count_targets(segment)
+
+    def learned(self, unit: Unit) -> int:
+        """Count the tokens of a unit that are learned."""
+        return sum(self.targets(segment) for segment in unit)
+
+    def _count_targets(self, segment: Segment) -> int:
+        labels = self.tokens("labels", segment)
+        return int(np.count_nonzero(labels[1 if self.causal else 0 :] != IGNORED))
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Rows that were not used, by reason."""
+
+    too_long: int = 0
+    nothing_to_learn: int = 0
+
+
+def encode_rows(
+    rows: Iterable[TrainRow], encode: Encode, spec: TrainSpec, *, causal: bool, first: int = 0
+) -> tuple[EncodedRows, Left]:
+    """Encode rows; leave out those that are too long or have no label, and count them."""
+    encoded = EncodedRows(causal=causal)
+    too_long = nothing = 0
+    cut = causal and spec.stage == "pretrain"
+    for source, row in enumerate(rows, start=first):
+        values = encode(row)
+        _check_row(values, source, causal=causal)
+        if not cut and max(len(v) for v in values.values()) > spec.max_length:
+            too_long += 1
+        elif all(label == IGNORED for label in values["labels"][1 if causal else 0 :]):
+            nothing += 1
+        else:
+            encoded.add(values, source)
+    return encoded, Left(too_long, nothing)
+
+
+def _check_row(values: Mapping[str, Sequence[int]], source: int, *, causal: bool) -> None:
+    for key in ("input_ids", "labels"):
+        if key not in values:
+            raise UsageError(f"encode() returned no '{key}' for row {source}, only {', '.join(values)}")
+    if causal and len({len(v) for v in values.values()}) > 1:
+        sizes = ", ".join(f"{key} {len(v)}" for key, v in values.items())
+        raise UsageError(f"encode() returned values of different lengths for row {source}: {sizes}")
+
+
+def plan(rows: EncodedRows, spec: TrainSpec, seed: Sequence[int]) -> list[list[MicroBatch]]:
+    """Order all rows into steps of micro-batches."""
+    rng = np.random.default_rng(list(seed))
+    order = rng.permutation(len(rows))
+    if spec.packing == "packed":
+        batches = _packed(rows, order, spec, rng)
+    elif rows.causal and spec.stage == "pretrain":
+        batches = _bucketed(*_pieces(rows, order, spec.max_length), spec, rng)
+    else:
+        units: list[Unit] = [(Segment(int(row)),) for row in order]
+        batches = _bucketed(units, rows.lengths[order], spec, rng)
+    if spec.stage == "pretrain":  # a piece may hold no token to learn, and its mean would be undefined
+        batches = [kept for batch in batches if (kept := [unit for unit in batch if rows.learned(unit)])]
+    size = spec.grad_accumulation
+    return [batches[start : start + size] for start in range(0, len(batches), size)]
+
+
+def _bucketed(
+    units: list[Unit], lengths: np.ndarray, spec: TrainSpec, rng: np.random.Generator
+) -> list[MicroBatch]:
+    if spec.packing == "none":
+        return [[units[i] for i in batch] for batch in _cut(range(len(units)), lengths, spec)]
+    mean = max(1.0, float(lengths.mean())) if len(units) else 1.0
+    per_batch = spec.batch_size if spec.batch_tokens is None else max(1, int(spec.batch_tokens / mean))
+    batches: list[MicroBatch] = []
+    for start in range(0, len(units), BUCKET_BATCHES * per_batch):
+        bucket = np.arange(start, min(start + BUCKET_BATCHES * per_batch, len(units)))
+        by_length = bucket[np.argsort(lengths[bucket], kind="stable")]
+        cut = [[units[i] for i in batch] for batch in _cut(by_length.tolist(), lengths, spec)]
+        batches += [cut[i] for i in rng.permutation(len(cut))]
+    return batches
+
+
+def _cut(order: Iterable[int], lengths: np.ndarray, spec: TrainSpec) -> list[list[int]]:
+    """Cut an order into batches of `batch_size` rows, or of `batch_tokens` tokens with the padding."""
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    longest = 0
+    for index in order:
+        length = int(lengths[index])
+        if spec.batch_tokens is None:
+            full = len(batch) == spec.batch_size
+        else:
+            full = bool(batch) and max(longest, length) * (len(batch) + 1) > spec.batch_tokens
+        if full:
+            batches.append(batch)
+            batch, longest = [], 0
+        batch.append(index)
+        longest = max(longest, length)
+    return [*batches, batch] if batch else batches
+
+
+def _pieces(rows: EncodedRows, order: np.ndarray, size: int) -> tuple[list[Unit], np.ndarray]:
+    """Cut documents longer than `size` into pieces."""
+    units: list[Unit] = []
+    lengths: list[int] = []
+    for row in order.tolist():
+        total = int(rows.lengths[row])
+        for start in range(0, total, size):
+            units.append((Segment(row, start, min(start + size, total)),))
+            lengths.append(min(size, total - start))
+    return units, np.array(lengths, dtype=np.int64)
+
+
+def _packed(
+    rows: EncodedRows, order: np.ndarray, spec: TrainSpec, rng: np.random.Generator
+) -> list[MicroBatch]:
+    if spec.stage == "pretrain":
+        units = _stream(rows, order, spec.max_length)
+    else:
+        units = _best_fit(rows, order, spec.max_length, rng)
+    per_batch = spec.batch_size
+    if spec.batch_tokens is not None:
+        per_batch = max(1, spec.batch_tokens // spec.max_length)
+    return [units[start : start + per_batch] for start in range(0, len(units), per_batch)]
+
+
+def _stream(rows: EncodedRows, order: np.ndarray, size: int) -> list[Unit]:
+    """Lay documents end to end and cut every `size` tokens; no token is lost or padded but the last."""
+    units: list[Unit] = []
+    unit: list[Segment] = []
+    room = size
+    for row in order.tolist():
+        start, total = 0, int(rows.lengths[row])
+        while start < total:
+            stop = min(total, start + room)
+            unit.append(Segment(row, start, stop))
+            room -= stop - start
+            start = stop
+            if room == 0:
+                units.append(tuple(unit))
+                unit, room = [], size
+    return [*units, tuple(unit)] if unit else units
+
+
+def _best_fit(rows: EncodedRows, order: np.ndarray, size: int, rng: np.random.Generator) -> list[Unit]:
+    """Put whole rows where they fill a line best, window by window so that the order stays random."""
+    units: list[Unit] = []
+    for begin in range(0, len(order), PACKING_WINDOW):
+        members = order[begin : begin + PACKING_WINDOW]
+        lines: list[list[Segment]] = []
+        rooms: list[tuple[int, int]] = []  # (free tokens, line), sorted
+        for row in members[np.argsort(-rows.lengths[members], kind="stable")].tolist():
+            length = int(rows.lengths[row])
+            place = bisect_left(rooms, (length, -1))
+            if place < len(rooms):
+                room, line = rooms.pop(place)
+            else:
+                room, line = size, len(lines)
+                lines.append([])
+            lines[line].append(Segment(row, 0, length))
+            insort(rooms, (room - length, line))
+        units += [tuple(lines[i]) for i in rng.permutation(len(lines))]
+    return units
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tensors for one pass of one process, with how much of the step's loss they carry."""
+
+    inputs: dict[str, Tensor]
+    targets: int
+    tokens: int
+    units: Sequence[Unit]
+
+
+class Collator:
+    """Builds padded tensors from units."""
+
+    def __init__(self, rows: EncodedRows, pad: Mapping[str, int], *, packed: bool, mask: bool) -> None:
+        self.rows = rows
+        self.pad = pad
+        self.packed = packed
+        self.mask = mask and not packed and "attention_mask" not in rows.keys
+
+    def __call__(self, units: Sequence[Unit], *, weightless: bool = False) -> Batch:
+        """Collate units; a weightless batch takes part in the step but teaches nothing."""
+        inputs = {key: self._tensor(key, units) for key in self.rows.keys}
+        tokens = sum(self._length(unit) for unit in units)
+        if self.packed:
+            inputs["position_ids"] = self._positions(units)
+        elif self.mask:
+            inputs["attention_mask"] = self._mask(units, inputs["input_ids"].shape[1])
+        targets = sum(self.rows.learned(unit) for unit in units)
+        return Batch(inputs, 0 if weightless else targets, 0 if weightless else tokens, units)
+
+    def _length(self, unit: Unit) -> int:
+        return sum(len(self.rows.tokens("input_ids", segment)) for segment in unit)
+
+    def _tensor(self, key: str, units: Sequence[Unit]) -> Tensor:
+        lines = []
+        for unit in units:
+            pieces = [self.rows.tokens(key, segment) for segment in unit]
+            if key == "labels" and self.packed:
+                # The last token of one document must not be asked to predict the first of the next.
+                pieces = [np.concatenate(([IGNORED], piece[1:])) for piece in pieces]
+            lines.append(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
+        width = max(len(line) for line in lines)
+        out = np.full(
+            (len(lines), width), self.pad.get(key, IGNORED if key == "labels" else 0), dtype=np.int64
+        )
+        for place, line in zip(out, lines, strict=True):
+            place[: len(line)] = line
+        return torch.from_numpy(out)
+
+    def _positions(self, units: Sequence[Unit]) -> Tensor:
+        width = max(self._length(unit) for unit in units)
+        out = np.zeros((len(units), width), dtype=np.int64)
+        for place, unit in zip(out, units, strict=True):
+            counts = [len(self.rows.tokens("input_ids", segment)) for segment in unit]
+            positions = np.concatenate([np.arange(count) for count in counts])
+            place[: len(positions)] = positions
+        return torch.from_numpy(out)
+
+    def _mask(self, units: Sequence[Unit], width: int) -> Tensor:
+        out = np.zeros((len(units), width), dtype=np.int64)
+        for place, unit in zip(out, units, strict=True):
+            place[: self._length(unit)] = 1
+        return torch.from_numpy(out)
+
+
+def share(units: MicroBatch, rank: int, world_size: int) -> tuple[MicroBatch, bool]:
+    """Return this process's part of a micro-batch; a process left without one gets a weightless line."""
+    mine = units[rank::world_size]
+    return (mine, False) if mine else (units[:1], True)

@@ -1,0 +1,119 @@
+"""What a training leaves to look at: `train_log.jsonl`, its curves, and events for trackers."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+from harness.api import MissingDependency
+
+FLUSH_SECONDS = 1.0
+
+
+class TrainLog:
+    """Appends one JSON line a step; lines after the step that training goes on from are cut first.
+
+    Without a path nothing is written: only the main process keeps the log.
+    """
+
+    def __init__(self, path: Path | None, *, resume_step: int) -> None:
+        self._out: TextIO | None = None
+        self._flushed = time.monotonic()
+        if path is None:
+            return
+        kept = [line for step, line in _lines(path) if step <= resume_step]
+        aside = path.with_suffix(".partial")
+        aside.write_text("".join(kept), encoding="utf-8")
+        aside.replace(path)
+        self._out = path.open("a", encoding="utf-8")
+
+    def write(self, **facts: Any) -> None:
+        """Append one line."""
+        if self._out is None:
+            return
+        self._out.write(json.dumps(facts) + "\n")
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self._out.flush()
+            self._flushed = time.monotonic()
+
+    def sync(self) -> None:
+        """Put everything on disk, as before a state is named."""
+        if self._out is not None:
+            self._out.flush()
+            os.fsync(self._out.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._out is not None:
+            self._out.close()
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (step, line) up to the first torn line."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            try:
+                step = int(json.loads(line)["step"])
+            except (ValueError, KeyError, TypeError):
+                return
+            if not line.endswith("\n"):
+                return
+            yield step, line
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a training log."""
+    return [json.loads(line) for _, line in _lines(path)]
+
+
+def draw_curves(log: Path, stem: Path) -> None:
+    """Draw loss, learning rate and validation over the steps as `stem`.png and `stem`.svg."""
+    import matplotlib
+
+    matplotlib.use("Agg", force=False)
+    from matplotlib.figure import Figure
+
+    rows = read_log(log)
+    steps = [row for row in rows if "loss" in row]
+    checks = [row for row in rows if "validation" in row]
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.plot([r["step"] for r in steps], [r["loss"] for r in steps], lw=0.8, label="training loss")
+    for name in sorted({name for row in checks for name in row["validation"]}):
+        points = [(r["step"], r["validation"][name]) for r in checks if name in r["validation"]]
+        upper.plot(*zip(*points, strict=True), marker="o", ms=3, label=f"validation {name}")
+    upper.legend()
+    lower.plot([r["step"] for r in steps], [r["learning_rate"] for r in steps], lw=0.8)
+    lower.set_ylabel("learning rate")
+    lower.set_xlabel("step")
+    for ending in ("png", "svg"):
+        figure.savefig(stem.with_suffix(f".{ending}"), metadata={"Date": None} if ending == "svg" else None)
+
+
+def tensorboard_writer(folder: Path) -> Any:
+    """Return a TensorBoard writer, or say what to install."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as absent:
+        raise MissingDependency(
+            "option 'tensorboard' needs tensorboard, which is not installed", hint="pip install tensorboard"
+        ) from absent
+    return SummaryWriter(str(folder))
+
+
+def peak_memory_mib(device: torch.device) -> float:
+    """Return the most memory this process has held: on the GPU where there is one, else resident."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -1,0 +1,323 @@
+"""`fit`: the training loop of every stage."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from harness.api import Checkpoint, RunContext, StageError, TrainData, TrainSpec, UsageError
+
+from . import files, memory, settings, strategies, threads
+from .average import WeightAverage
+from .batching import Collator, Encode, EncodedRows
+from .distributed import session
+from .evaluation import Generate, Validation
+from .identity import identity_of
+from .log import TrainLog, draw_curves, peak_memory_mib, tensorboard_writer
+from .meter import Meter
+from .modes import learning
+from .objectives import Objective, model_loss
+from .schedule import Schedule
+from .signals import StopRequest, noted
+from .state import Position, StateFolder
+from .step import StepFacts, Stepper
+from .stream import RowStream
+
+Save = Callable[[nn.Module, Path], object]
+
+
+def fit(
+    model: nn.Module,
+    data: TrainData,
+    encode: Encode,
+    spec: TrainSpec,
+    run: RunContext,
+    *,
+    save: Save | None = None,
+    pad: Mapping[str, int] | None = None,
+    loss: Objective | None = None,
+    generate: Generate | None = None,
+) -> Checkpoint:
+    """Train `model` on the rows of `data` and return the checkpoint under `run.directory`.
+
+    `encode(row)` gives `input_ids`, `labels` (-100 where nothing is learned) and further values a
+    token; it must not depend on chance. `pad` names the padding value of each key where it is not 0.
+    `save(model, folder)` replaces `model.save_pretrained`. `loss` replaces the model's own loss.
+    `generate` lets the task's metrics choose the best step. The same call continues an interrupted
+    training from its last state, and returns at once when it is finished.
+    """
+    options = settings.check(spec)
+    threads.use_cores(max(1, run.world_size // spec.launch.nodes))
+    with session(run, group_of_one=spec.launch.strategy not in ("auto", "ddp")) as group:
+        causal = not getattr(getattr(model, "config", None), "is_encoder_decoder", False)
+        _require_packable(model, spec, causal=causal)
+        rows = RowStream(data, encode, spec, options, run, causal=causal)
+        identity = identity_of(model, data, rows.first.digest, spec, run)
+        states = StateFolder(run.directory / "state", identity, spec.keep)
+        if (finished := _finished(states, run, spec)) is not None:
+            return finished
+        states.directory.mkdir(parents=True, exist_ok=True)
+        memory.require_disk(run.directory, model, spec.keep + 2, averaged=bool(spec.ema_decay))
+        validation = None
+        if spec.eval_every is not None:
+            validation = Validation(data, encode, spec, run, generate, causal=causal)
+        torch.manual_seed(spec.seed + run.rank)
+        strategy = strategies.choose(model, spec, options, group)
+        # Right padding is out of sight of a causal model, and a mask would cost the fast kernels.
+        padding = Padding(
+            dict(pad or {}), packed=spec.packing == "packed", mask=not causal or loss is not None
+        )
+        training = Training(
+            strategy, rows, states, run, spec, options, loss or model_loss, padding, validation
+        )
+        return training.run_to_end(save or _save_pretrained)
+
+
+def _require_packable(model: nn.Module, spec: TrainSpec, *, causal: bool) -> None:
+    if spec.packing == "packed" and not causal:
+        raise UsageError(
+            f"{type(model).__name__} has an encoder and cannot keep packed rows apart",
+            hint="--set train.packing=buckets",
+        )
+
+
+def _save_pretrained(model: nn.Module, folder: Path) -> None:
+    if not hasattr(model, "save_pretrained"):
+        raise UsageError(f"{type(model).__name__} has no save_pretrained", hint="give fit(save=...)")
+    model.save_pretrained(folder)  # type: ignore[operator]
+
+
+def _finished(states: StateFolder, run: RunContext, spec: TrainSpec) -> Checkpoint | None:
+    done = states.directory / "done.json"
+    if not done.exists():
+        return None
+    facts = json.loads(done.read_text(encoding="utf-8"))
+    states.refuse_others(facts["identity"], done)
+    return Checkpoint(run.directory / "checkpoint", facts["format"], spec.base, facts["step"])
+
+
+@dataclass(frozen=True, slots=True)
+class Padding:
+    """How lines of a batch are made equally long."""
+
+    values: Mapping[str, int]
+    packed: bool
+    mask: bool
+
+    def collator(self, rows: EncodedRows) -> Collator:
+        """Return the collator for some rows."""
+        return Collator(rows, self.values, packed=self.packed, mask=self.mask)
+
+
+class Training:
+    """One training on its way."""
+
+    def __init__(
+        self,
+        strategy: strategies.Replicated,
+        rows: RowStream,
+        states: StateFolder,
+        run: RunContext,
+        spec: TrainSpec,
+        options: settings.FitOptions,
+        objective: Objective,
+        padding: Padding,
+        validation: Validation | None,
+    ) -> None:
+        self.strategy = strategy
+        self.group = strategy.group
+        self.rows = rows
+        self.states = states
+        self.run = run
+        self.spec = spec
+        self.objective = objective
+        self.padding = padding
+        self.validation = validation
+        self.total = rows.total_steps()
+        self.schedule = Schedule(spec, self.total)
+        self.position = Position()
+        self.stepper = Stepper(strategy, objective, padding.collator, states.directory)
+        self.meter = Meter(strategy.module, self.group.device, self.group.world_size)
+        self.average = WeightAverage(strategy.trainable, spec.ema_decay) if spec.ema_decay else None
+        self.log_every = options.log_every or max(1, self.total // 200)
+        wanted = options.tensorboard and run.is_main
+        self.tensorboard = tensorboard_writer(run.directory / "tensorboard") if wanted else None
+
+    def run_to_end(self, save: Save) -> Checkpoint:
+        """Go on from the newest state to the last step, then write the checkpoint."""
+        self._resume()
+        log = self.run.directory / "train_log.jsonl" if self.run.is_main else None
+        self.log = TrainLog(log, resume_step=self.position.step)
+        self.run.progress.start("training", self.total, "steps")
+        self.run.progress.advance(self.position.step)
+        try:
+            with noted() as stop, learning(self.strategy.module, self.spec):
+                self._train(stop)
+        finally:
+            self.run.progress.finish()
+            self.log.close()
+        return self._publish(save)
+
+    def _resume(self) -> None:
+        found = self.group.agree(self.states.newest() if self.run.is_main else None)
+        if found is not None:
+            path, self.position = found
+            self.strategy.load(path)
+            if self.average is not None:
+                self.average.load(path)
+            self.run.event("training_resumed", step=self.position.step)
+        remembered = self.states.directory / "splits.json"
+        noted_splits = int(remembered.read_text(encoding="utf-8")) if remembered.exists() else 1
+        self.stepper.splits = self.group.agree(max(self.position.splits, noted_splits))
+
+    def _train(self, stop: StopRequest) -> None:
+        steps = self.rows.steps(self.position)
+        while self.position.step < self.total and not self.position.stopped_early:
+            rows, step = next(steps)
+            self.meter.start()
+            factor = self.schedule.factor(self.position.step)
+            facts = self.stepper(rows, step, factor, self.position.step + 1, bool(stop.received))
+            if self.average is not None:
+                self.average.update()
+            self.meter.stop(facts.tokens)
+            self._advance(facts, factor)
+            improved = self._evaluate()
+            if improved or facts.stop or self.position.step % self.spec.save_every == 0:
+                self._save()
+            if facts.stop and self.position.step < self.total:
+                self._stop(stop)
+
+    def _advance(self, facts: StepFacts, factor: float) -> None:
+        self.position.step += 1
+        self.position.tokens += facts.tokens
+        self.position.splits = self.stepper.splits
+        rate = self.spec.learning_rate * factor
+        step = self.position.step
+        self.log.write(
+            step=step,
+            epoch=self.position.epoch,
+            loss=facts.loss,
+            learning_rate=rate,
+            gradient_norm=facts.gradient_norm,
+            tokens=self.position.tokens,
+            tokens_per_second=round(self.meter.tokens_per_second, 1),
+        )
+        shown: dict[str, float | str] = {
+            "loss": round(facts.loss, 4),
+            "tokens/s": round(self.meter.tokens_per_second),
+            "MiB": round(peak_memory_mib(self.group.device)),
+        }
+        if (utilisation := self.meter.utilisation) is not None:
+            shown["MFU"] = f"{utilisation:.0%}"
+        self.run.progress.advance(1, **shown)
+        if step % self.log_every == 0 or step in (1, self.total):
+            self._event("train_step", step=step, learning_rate=rate, loss=facts.loss)
+
+    def _event(self, kind: str, *, step: int, **facts: Any) -> None:
+        self.run.event(kind, step=step, **facts)
+        if self.tensorboard is not None:
+            for name, value in facts.items():
+                if isinstance(value, float):
+                    self.tensorboard.add_scalar(f"{kind}/{name}", value, step)
+
+    def _evaluate(self) -> bool:
+        """Evaluate where it is due; return whether this step is the best so far."""
+        if self.validation is None or self.spec.eval_every is None:
+            return False
+        if self.position.step % self.spec.eval_every and self.position.step != self.total:
+            return False
+        with self.average.in_place() if self.average is not None else nullcontext():
+            values = self.validation(self.strategy, self.objective, self.padding.collator)
+        self.log.write(step=self.position.step, validation=values)
+        self._event("validation", step=self.position.step, **values)
+        if self.validation.better(values[self.validation.selects], self.position.best):
+            self.position.best = values[self.validation.selects]
+            self.position.best_step = self.position.step
+            self.position.evaluations_since_best = 0
+            return True
+        self.position.evaluations_since_best += 1
+        if self.spec.patience is not None and self.position.evaluations_since_best >= self.spec.patience:
+            self.position.stopped_early = True
+        return False
+
+    def _save(self) -> None:
+        path = self.states.path(self.position.step)
+        if self.run.is_main:
+            self.log.sync()
+            files.prepare(path)
+        self.group.wait()
+        partial = files.partial_of(path)
+        try:
+            self.strategy.save(partial)
+            if self.run.is_main:
+                if self.average is not None:
+                    self.average.save(partial)
+                self.states.write_progress(partial, self.position)
+            self.group.wait()
+            if self.run.is_main:
+                files.publish(partial, path)
+                self.states.rotate(self.position.best_step)
+        except (OSError, RuntimeError) as failure:
+            raise files.failed_write(failure, path) from failure
+        self.group.wait()
+
+    def _stop(self, stop: StopRequest) -> None:
+        if stop.received == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise StageError(
+            f"training was asked to stop after step {self.position.step} of {self.total}; the state is saved",
+            hint="the same command continues from there",
+        )
+
+    def _publish(self, save: Save) -> Checkpoint:
+        """Write the checkpoint, then the note that it is done, then drop the states."""
+        chosen = self.position.best_step or self.position.step
+        if chosen != self.position.step:
+            self.strategy.load_weights(self.states.path(chosen))
+            if self.average is not None:
+                self.average.load(self.states.path(chosen))
+        if self.average is not None:
+            self.average.take()
+        path = self.run.directory / "checkpoint"
+        kind = "adapter" if hasattr(self.strategy.module, "peft_config") else "full"
+        with self.strategy.whole_model() as model:
+            if self.run.is_main:
+                with files.whole_folder(path) as partial:
+                    save(model, partial)
+        facts = self._summary(chosen)
+        if self.run.is_main:
+            draw_curves(self.run.directory / "train_log.jsonl", self.run.directory / "curves")
+            done = {"identity": self.states.identity, "step": chosen, "format": kind, **facts}
+            files.write_json(self.states.directory / "done.json", done)
+            self.states.clear()
+        self.group.wait()
+        self.run.event("training_finished", **facts)
+        if self.tensorboard is not None:
+            self.tensorboard.close()
+        return Checkpoint(path, kind, self.spec.base, chosen)
+
+    def _summary(self, chosen: int) -> dict[str, Any]:
+        return {
+            "steps": self.position.step,
+            "chosen_step": chosen,
+            "best": self.position.best,
+            "selected_by": self.validation.selects if self.validation is not None else "last step",
+            "tokens": self.position.tokens,
+            "tokens_per_second": round(self.meter.tokens_per_second, 1),
+            "utilisation": self.meter.utilisation,
+            "peak_memory_mib": round(peak_memory_mib(self.group.device), 1),
+            "micro_batch_splits": self.stepper.splits,
+            "rows_too_long": self.rows.left.too_long,
+            "rows_without_labels": self.rows.left.nothing_to_learn,
+            "precision": self.strategy.precision,
+            "strategy": self.strategy.name if self.group.world_size > 1 else "single process",
+            "processes": self.group.world_size,
+        }

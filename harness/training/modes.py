@@ -1,0 +1,58 @@
+"""How a model is set while it learns, put back before it is saved or asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.api import TrainSpec, UsageError
+
+
+@contextmanager
+def learning(model: nn.Module, spec: TrainSpec) -> Iterator[None]:
+    """Set training mode, NEFTune noise and gradient checkpointing; caches off, without a trace."""
+    config = getattr(model, "config", None)
+    cache = getattr(config, "use_cache", None)
+    noise = _add_noise(model, spec.neftune_alpha) if spec.neftune_alpha else None
+    if spec.gradient_checkpointing:
+        _checkpoint_gradients(model)
+    if cache is not None:
+        config.use_cache = False  # type: ignore[union-attr]
+    model.train()
+    try:
+        yield
+    finally:
+        model.eval()
+        if cache is not None:
+            config.use_cache = cache  # type: ignore[union-attr]
+        if spec.gradient_checkpointing:
+            model.activation_checkpointing_disable()  # type: ignore[operator]
+        if noise is not None:
+            noise.remove()
+
+
+def _checkpoint_gradients(model: nn.Module) -> None:
+    if not getattr(model, "supports_gradient_checkpointing", False):
+        raise UsageError(
+            f"{type(model).__name__} cannot recompute its activations",
+            hint="leave train.gradient_checkpointing out",
+        )
+    model.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+
+
+def _add_noise(model: nn.Module, alpha: float) -> Any:
+    """Add NEFTune's uniform noise to the input embeddings, scaled by alpha / sqrt(length x width)."""
+
+    def noisy(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        if not module.training:
+            return output
+        size = alpha / math.sqrt(output.shape[-2] * output.shape[-1])
+        return output + torch.empty_like(output).uniform_(-size, size)
+
+    embeddings = model.get_input_embeddings()  # type: ignore[operator]
+    return embeddings.register_forward_hook(noisy)

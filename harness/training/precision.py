@@ -1,0 +1,36 @@
+"""Number formats: what `auto` means on a device, autocast, and the loss scaler that fp16 needs."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import nn
+
+
+def settle(precision: str, device: torch.device) -> str:
+    """Return fp32, bf16 or fp16; `auto` is bf16 on a GPU that has it and fp32 on a CPU."""
+    if precision != "auto":
+        return precision
+    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """Return the context that the forward pass runs in."""
+    if precision == "fp32":
+        return nullcontext()
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float16
+    return torch.autocast(device.type, dtype=dtype)
+
+
+def scaler(precision: str, device: torch.device) -> torch.amp.GradScaler | None:
+    """Return the loss scaler for fp16, whose small gradients would vanish."""
+    return torch.amp.GradScaler(device.type) if precision == "fp16" else None
+
+
+def keep_trainable_in_fp32(model: nn.Module) -> int:
+    """Turn trainable fp16 weights into fp32, which unscaling needs; return how many were turned."""
+    half = [p for p in model.parameters() if p.requires_grad and p.dtype == torch.float16]
+    for parameter in half:
+        parameter.data = parameter.data.float()
+    return len(half)

@@ -1,0 +1,145 @@
+"""One update of the weights: forward and backward over a step's micro-batches, checked, then applied."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from harness.api import StageError
+
+from . import memory
+from .batching import Batch, Collator, EncodedRows, MicroBatch, Unit, share
+from .objectives import Objective
+from .state import random_state, restore_random_state
+from .strategies import Replicated
+
+Collate = Callable[[EncodedRows], Collator]
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """What one update was like."""
+
+    loss: float
+    gradient_norm: float
+    tokens: int
+    stop: bool
+
+
+class Stepper:
+    """Does updates; when memory runs out, goes on with micro-batches cut in half."""
+
+    def __init__(self, strategy: Replicated, objective: Objective, collate: Collate, directory: Path) -> None:
+        self.strategy = strategy
+        self.group = strategy.group
+        self.objective = objective
+        self.collate = collate
+        self.directory = directory
+        self.splits = 1
+
+    def __call__(
+        self, rows: EncodedRows, step: list[MicroBatch], factor: float, number: int, stop: bool
+    ) -> StepFacts:
+        """Do one update at `factor` times the learning rate; `stop` is this process's wish to end."""
+        while True:
+            before = random_state()
+            try:
+                return self._attempt(rows, step, factor, number, stop)
+            except (RuntimeError, MemoryError) as failure:
+                if not memory.ran_out(failure):
+                    raise
+                self._halve(rows, step, number, failure)
+            restore_random_state(before)
+
+    def _attempt(
+        self, rows: EncodedRows, step: list[MicroBatch], factor: float, number: int, stop: bool
+    ) -> StepFacts:
+        learned = sum(rows.learned(unit) for batch in step for unit in batch)
+        batches = list(self._pieces(rows, step))
+        losses: list[Tensor] = []
+        for index, batch in enumerate(batches):
+            last = index == len(batches) - 1
+            with self.strategy.accumulating(last=last):
+                inputs = {key: self._on_device(value) for key, value in batch.inputs.items()}
+                with self.strategy.forward_context():
+                    loss = self.objective(self.strategy.callee, inputs)
+                share_of_step = batch.targets * self.group.world_size / learned
+                self.strategy.backward(loss * share_of_step)
+            losses.append(loss.detach() * (batch.targets / learned))
+        values = torch.stack(losses).tolist()
+        total, tokens, stops = self.group.total([sum(values), sum(b.tokens for b in batches), float(stop)])
+        if not math.isfinite(total):
+            self._refuse(rows, batches, values, number)
+        norm = self.strategy.gradient_norm()
+        if not math.isfinite(norm) and self.strategy.scaler is None:
+            raise StageError(
+                f"the gradient is {norm} at step {number} while the loss is {total:.4g}",
+                hint="lower train.learning_rate or train in fp32; the last good state is kept",
+            )
+        self.strategy.update(factor)
+        return StepFacts(total, norm, int(tokens), stops > 0)
+
+    def _on_device(self, value: Tensor) -> Tensor:
+        if self.group.device.type == "cuda":
+            return value.pin_memory().to(self.group.device, non_blocking=True)
+        return value
+
+    def _pieces(self, rows: EncodedRows, step: list[MicroBatch]) -> Iterator[Batch]:
+        """Yield this process's batches; every process gets equally many, since they meet after each."""
+        collate = self.collate(rows)
+        for units in step:
+            size = math.ceil(len(units) / self.group.world_size / self.splits)
+            for start in range(0, len(units), size * self.group.world_size):
+                piece = units[start : start + size * self.group.world_size]
+                mine, weightless = share(piece, self.group.rank, self.group.world_size)
+                yield collate(mine, weightless=weightless)
+
+    def _halve(self, rows: EncodedRows, step: list[MicroBatch], number: int, failure: BaseException) -> None:
+        self.strategy.drop_gradients()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        longest = max(len(units) for units in step)
+        if self.splits * self.group.world_size >= longest:
+            tokens = max(
+                sum(len(rows.tokens("input_ids", s)) for s in unit) for units in step for unit in units
+            )
+            raise StageError(
+                f"out of memory at step {number} with a single row of up to {tokens} tokens at a time",
+                hint="lower train.max_length, or turn on train.gradient_checkpointing",
+            ) from failure
+        self.splits *= 2
+        if self.group.world_size > 1:
+            (self.directory / "splits.json").write_text(str(self.splits), encoding="utf-8")
+            raise StageError(
+                f"out of memory at step {number} in process {self.group.rank}",
+                hint="the same command continues from the last state with half the micro-batch",
+            ) from failure
+
+    def _refuse(
+        self, rows: EncodedRows, batches: Sequence[Batch], losses: Sequence[float], number: int
+    ) -> None:
+        bad = next(
+            (b for b, loss in zip(batches, losses, strict=True) if not math.isfinite(loss)), batches[0]
+        )
+        sources = sorted({rows.sources[segment.row] for unit in bad.units for segment in unit})
+        path = self.directory / "bad_batch.json"
+        facts = {"step": number, "rows": sources, "units": [_described(rows, unit) for unit in bad.units]}
+        path.write_text(json.dumps(facts), encoding="utf-8")
+        shown = ", ".join(str(row) for row in sources[:8]) + (", …" if len(sources) > 8 else "")
+        raise StageError(
+            f"the loss is not a finite number at step {number}, on training rows {shown}",
+            hint=f"the batch is in {path}, the last good state is kept; lower train.learning_rate",
+        )
+
+
+def _described(rows: EncodedRows, unit: Unit) -> list[dict[str, object]]:
+    return [
+        {"row": rows.sources[segment.row], **{key: rows.tokens(key, segment).tolist() for key in rows.keys}}
+        for segment in unit
+    ]

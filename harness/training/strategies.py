@@ -1,0 +1,141 @@
+"""How weights live on the processes: one model a process here, sharded in `fsdp` and `zero`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.api import StageError, TrainSpec, UsageError
+
+from . import optimizers, precision
+from .distributed import Group, as_number
+from .settings import FitOptions
+from .state import random_state, restore_random_state
+
+
+class Replicated:
+    """The whole model in every process; gradients are averaged where there are several."""
+
+    name = "ddp"
+
+    def __init__(self, model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group) -> None:
+        self.group = group
+        self.precision = precision.settle(spec.precision, group.device)
+        self.module = model.to(group.device)
+        if self.precision == "fp16":
+            precision.keep_trainable_in_fp32(self.module)
+        self.max_grad_norm = spec.max_grad_norm
+        self.scaler = precision.scaler(self.precision, group.device)
+        self.callee: nn.Module = self._wrap()
+        self.trainable = [p for p in self.module.parameters() if p.requires_grad]
+        self.optimizer = optimizers.build(self.module, spec, options)
+
+    def _wrap(self) -> nn.Module:
+        if self.group.world_size == 1:
+            return self.module
+        devices = [self.group.device] if self.group.device.type == "cuda" else None
+        wrapped = nn.parallel.DistributedDataParallel(self.module, device_ids=devices)
+        if torch.distributed.get_world_size() != self.group.world_size:
+            raise StageError("strategy 'ddp' does not span all processes")
+        return wrapped
+
+    def forward_context(self) -> Any:
+        """Return the number format of the forward pass."""
+        return precision.autocast(self.precision, self.group.device)
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of one piece of a step."""
+        if self.scaler is not None:
+            loss = self.scaler.scale(loss)
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def accumulating(self, *, last: bool) -> Any:
+        """Return the context of one piece; only the last one talks to the other processes."""
+        if last or not isinstance(self.callee, nn.parallel.DistributedDataParallel):
+            return nullcontext()
+        return self.callee.no_sync()
+
+    def gradient_norm(self) -> float:
+        """Clip the gradients and return their norm before it."""
+        if self.scaler is not None:
+            for optimizer in self.optimizer.optimizers:
+                self.scaler.unscale_(optimizer)
+        limit = self.max_grad_norm or float("inf")
+        return as_number(nn.utils.clip_grad_norm_(self.trainable, limit))
+
+    def update(self, factor: float) -> None:
+        """Take one step at `factor` times the learning rate."""
+        self.optimizer.set_factor(factor)
+        self.optimizer.step(self.scaler)
+        self.optimizer.zero_grad()
+
+    def drop_gradients(self) -> None:
+        """Forget what a failed step has left."""
+        self.optimizer.zero_grad()
+
+    def save(self, folder: Path) -> None:
+        """Write weights, optimizer, scaler and each process's random numbers."""
+        if self.group.rank == 0:
+            torch.save(self._weights(), folder / "weights.pt")
+            scaler = self.scaler.state_dict() if self.scaler is not None else None
+            torch.save({"optimizer": self.optimizer.state_dict(), "scaler": scaler}, folder / "optimizer.pt")
+        torch.save(random_state(), folder / f"random-{self.group.rank}.pt")
+
+    def load(self, folder: Path) -> None:
+        """Take over everything that `save` wrote."""
+        self.load_weights(folder)
+        state = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.scaler is not None:
+            self.scaler.load_state_dict(state["scaler"])
+        load_random_state(folder, self.group)
+
+    def load_weights(self, folder: Path) -> None:
+        """Take over the weights alone."""
+        weights = torch.load(folder / "weights.pt", map_location="cpu", weights_only=True)
+        self.module.load_state_dict(weights, strict=False)
+
+    def _weights(self) -> dict[str, Tensor]:
+        """Return what training changes: all weights, or beside a frozen base only the trainable ones."""
+        state: dict[str, Tensor] = self.module.state_dict()
+        frozen = {name for name, p in self.module.named_parameters() if not p.requires_grad}
+        if not frozen:
+            return state
+        trainable = {name for name, p in self.module.named_parameters() if p.requires_grad}
+        return {name: value for name, value in state.items() if name in trainable}
+
+    @contextmanager
+    def whole_model(self) -> Iterator[nn.Module]:
+        """Yield the model with all its weights, to be saved by the main process."""
+        yield self.module
+
+
+def load_random_state(folder: Path, group: Group) -> None:
+    """Restore this process's random numbers, where it was part of the processes that saved."""
+    own = folder / f"random-{group.rank}.pt"
+    if own.exists():
+        restore_random_state(torch.load(own, map_location="cpu", weights_only=True))
+
+
+def choose(model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group) -> Replicated:
+    """Return the strategy that was asked for, never another one."""
+    asked = spec.launch.processes * spec.launch.nodes
+    if spec.launch.kind != "inline" and group.world_size not in (asked, asked // spec.launch.nodes):
+        raise StageError(
+            f"{asked} processes were asked for, {group.world_size} are running",
+            hint="the launcher started fewer processes than train.launch says",
+        )
+    name = spec.launch.strategy
+    if name in ("auto", "ddp"):
+        return Replicated(model, spec, options, group)
+    if spec.optimizer == "muon" or spec.ema_decay:
+        what = "optimizer 'muon'" if spec.optimizer == "muon" else "an average of the weights (ema_decay)"
+        raise UsageError(
+            f"{what} needs whole matrices, strategy '{name}' shards them", hint="use strategy 'ddp'"
+        )
+    raise UsageError(f"no strategy '{name}'", hint="auto, ddp")

@@ -1,0 +1,124 @@
+"""The rows of a training in the order of its steps, from any position on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sized
+from itertools import islice
+
+from harness.api import DataError, RunContext, TrainData, TrainRow, TrainSpec, UsageError
+
+from .batching import Encode, EncodedRows, Left, MicroBatch, encode_rows, plan
+from .settings import FitOptions
+from .state import Position
+
+Step = tuple[EncodedRows, list[MicroBatch]]
+
+
+class RowStream:
+    """Encodes rows and yields steps, epoch after epoch.
+
+    Data with a length is encoded once and shuffled whole; a streamed corpus is read in windows of
+    `options.window` rows, each shuffled by itself, and never held whole.
+    """
+
+    def __init__(
+        self,
+        data: TrainData,
+        encode: Encode,
+        spec: TrainSpec,
+        options: FitOptions,
+        run: RunContext,
+        *,
+        causal: bool,
+    ) -> None:
+        self.data = data
+        self.encode = encode
+        self.spec = spec
+        self.options = options
+        self.run = run
+        self.causal = causal
+        self.sized = isinstance(data.train, Sized)
+        self.left = Left()
+        self._reader: Iterator[TrainRow] = iter(())
+        self._read = -1  # rows that the reader has given
+        self.first = self._first_window()
+
+    def _first_window(self) -> EncodedRows:
+        rows = self._encoded(0)
+        if rows is None:
+            raise DataError("there are no rows to learn from", hint="the training split is empty")
+        if not len(rows):
+            raise DataError(self._why_nothing())
+        return rows
+
+    def _why_nothing(self) -> str:
+        if self.left.too_long:
+            limit = self.spec.max_length
+            return f"all {self.left.too_long} rows are longer than train.max_length = {limit} tokens"
+        return "no row has a token to learn: all labels are masked"
+
+    def _encoded(self, start: int) -> EncodedRows | None:
+        """Encode the window that begins at row `start`; None at the end of the data."""
+        rows = self._window(start)
+        if not rows:
+            return None
+        self.run.progress.start("encoding", len(rows), "rows")
+        encoded, left = encode_rows(
+            self._counted(rows), self.encode, self.spec, causal=self.causal, first=start
+        )
+        self.run.progress.finish()
+        self.left = Left(
+            self.left.too_long + left.too_long, self.left.nothing_to_learn + left.nothing_to_learn
+        )
+        return encoded
+
+    def _window(self, start: int) -> list[TrainRow]:
+        if start != self._read:
+            self._reader = islice(self.data.train, start, None)
+        rows = list(self._reader if self.sized else islice(self._reader, self.options.window))
+        self._read = start + len(rows)
+        return rows
+
+    def _counted(self, rows: list[TrainRow]) -> Iterator[TrainRow]:
+        for done, row in enumerate(rows, start=1):
+            yield row
+            if done % 100 == 0 or done == len(rows):
+                self.run.progress.advance(100 if done % 100 == 0 else done % 100)
+
+    def total_steps(self) -> int:
+        """Count the steps of the whole training."""
+        limit = self.spec.max_steps
+        if limit is not None and self.spec.epochs is None:
+            return limit
+        if not self.sized:
+            if limit is None:
+                raise UsageError("a streamed corpus has no known length", hint="give train.max_steps")
+            return limit
+        epochs = 1.0 if self.spec.epochs is None else self.spec.epochs
+        total, epoch = 0, 0
+        while epoch < epochs and (limit is None or total < limit):
+            size = len(plan(self.first, self.spec, self._seed(epoch, 0)))
+            total += round(size * min(1.0, epochs - epoch))
+            epoch += 1
+        return max(1, total if limit is None else min(total, limit))
+
+    def _seed(self, epoch: int, window: int) -> list[int]:
+        return [self.spec.seed, epoch, window]
+
+    def steps(self, position: Position) -> Iterator[Step]:
+        """Yield steps from `position` on without end, keeping it up to date as each is asked for."""
+        while True:
+            rows = self.first if position.rows_before == 0 else self._encoded(position.rows_before)
+            if rows is None:
+                position.epoch, position.window, position.rows_before = position.epoch + 1, 0, 0
+                continue
+            planned = plan(rows, self.spec, self._seed(position.epoch, position.window))
+            for step in planned[position.updates :]:
+                position.updates += 1
+                yield rows, step
+            position.updates = 0
+            if self.sized:
+                position.epoch += 1
+            else:
+                position.window += 1
+                position.rows_before += self.options.window
