@@ -1,0 +1,10 @@
+"""What model plugins generate and score choices with.
+
+`generate` yields completions, `choose` the log-likelihoods of a request's choices, `perplexity` says how
+well a model predicts long texts. Importing this package imports torch, so only a model's own module does.
+"""
+
+from .generation import generate
+from .language_model import load_dtype
+
+__all__ = ["generate", "load_dtype"]

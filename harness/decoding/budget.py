@@ -1,0 +1,119 @@
+"""How many rows are decoded at once: a budget of tokens in the cache, asked for or found by trying."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.api.errors import UsageError
+from harness.api.spec import GenerateSpec
+
+FIRST_ROWS = 16
+WORTH_IT = 1.08  # twice the rows must yield at least so much more tokens a second
+STEPS_A_TRY = 6
+MEMORY_SHARE = 0.5  # of what is free may go to the cache
+
+
+class Budget:
+    """Rows at a time, as tokens in the cache: rows x (prompt + longest answer).
+
+    `auto` doubles the rows while it pays. Its trials are the run's own first rows, which are its longest,
+    so nothing is computed for a trial alone. Running out of memory halves the tokens for the rest of the
+    run. A deterministic run decodes each request alone.
+    """
+
+    def __init__(self, spec: GenerateSpec, width: int, device: torch.device) -> None:
+        self.width = width
+        self.device = device
+        self.alone = spec.deterministic
+        self.auto = spec.batch_tokens == "auto"
+        self.tokens: int | None = None if self.auto else asked_tokens(spec.batch_tokens)
+        self.rows = FIRST_ROWS
+        self.halvings = 0
+        self.tried: list[dict[str, float]] = []
+        self._climbing = self.auto and not self.alone
+        self._rates: list[float] = []
+
+    def room(self, length: int) -> int:
+        """Return how many requests that each take up to `length` tokens may be decoded at once."""
+        if self.alone:
+            return 1
+        rows = self.tokens // length if self.tokens is not None else self.rows
+        return max(1, (min(rows, self.rows) if self.auto else rows) // self.width)
+
+    def weigh(self, bytes_a_token: float) -> None:
+        """Learn what a token takes in the cache; `auto` plans for no more than a share of what is free."""
+        if self.auto and self.tokens is None and bytes_a_token:
+            free = _free_bytes(self.device)
+            self.tokens = int(free * MEMORY_SHARE / bytes_a_token) if free else None
+
+    def stepped(self, seconds: float, live: int) -> None:
+        """Learn from one step of `live` rows; climb while twice the rows pay."""
+        if not self._climbing or live < 0.75 * self.rows:
+            return
+        self._rates.append(live / seconds)
+        if len(self._rates) < STEPS_A_TRY:
+            return
+        rate = max(self._rates)  # the machine's own noise only ever slows a step down
+        self._rates.clear()
+        last = self.tried[-1] if self.tried else None
+        self.tried.append({"rows": self.rows, "tokens_per_second": round(rate, 1)})
+        if last is None or rate >= WORTH_IT * last["tokens_per_second"]:
+            self.rows *= 2
+            return
+        self._climbing = False
+        if rate < last["tokens_per_second"]:
+            self.rows = int(last["rows"])
+
+    def ran_out(self, tokens: int) -> None:
+        """Remember that so many tokens were too many."""
+        self.halvings += 1
+        self._climbing = False
+        self.tokens = max(1, min(tokens, self.tokens or tokens) // 2)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what goes into the record."""
+        return {
+            "batching": "alone" if self.alone else "auto" if self.auto else "asked",
+            "batch_tokens": self.tokens,
+            "batch_rows": self.rows if self.auto and not self.alone else None,
+            "tried": self.tried,
+            "out_of_memory": self.halvings,
+        }
+
+
+def asked_tokens(text: str) -> int:
+    """Read a budget that was asked for as a number."""
+    try:
+        tokens = int(text)
+    except ValueError:
+        tokens = 0
+    if tokens < 1:
+        raise UsageError(
+            f"batch-tokens is '{text}'; it must be 'auto' or a number of tokens", hint="for example 16384"
+        )
+    return tokens
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error is the device's or the allocator's way to say that memory has run out."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in text or "not enough memory" in text)
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    if "SC_AVPHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 0

@@ -1,0 +1,127 @@
+"""Generate completions for requests: what model plugins call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.api.errors import UsageError, nearest
+from harness.api.example import Completion, Request
+from harness.api.run import RunContext
+from harness.api.spec import GenerateSpec
+
+from .budget import Budget
+from .contrastive import Contrastive
+from .jobs import Decode, Encode, default_decode, prepare
+from .language_model import LanguageModel
+from .schedule import Schedule
+from .search import Beam, Greedy, Sampling, Search
+from .shaping import Ending, Shaper
+from .smiles import SmilesGrammar
+
+DECODERS = ("greedy", "sampling", "beam", "contrastive")
+HEARTBEAT = 1.0  # seconds between signs of life where nothing ends
+
+
+def generate(
+    model: Any,
+    tokenizer: Any,
+    requests: Sequence[Request],
+    spec: GenerateSpec,
+    run: RunContext,
+    *,
+    encode: Encode | None = None,
+    decode: Decode | None = None,
+) -> Iterator[Completion]:
+    """Yield one completion a request, each as soon as it is finished, longest prompts first.
+
+    `model` is a transformers model, decoder-only or encoder-decoder, with or without adapters and
+    quantisation; it is used where it is and in the precision it has. `encode` turns a request into
+    `input_ids` and whatever else the model takes with a prompt; `decode` turns tokens into text.
+    """
+    decoder = check(spec)
+    if not requests:
+        return
+    decode = decode or default_decode(tokenizer)
+    lm = LanguageModel(model, tokenizer, spec.options.get("stop_tokens", ()))
+    ending = Ending(lm, spec, decode)
+    search = _search(decoder, lm, spec, ending, _grammar(lm, tokenizer, spec, decode))
+    schedule = Schedule(
+        lm,
+        search,
+        Budget(spec, search.width, lm.device),
+        prepare(lm, tokenizer, requests, spec.max_new_tokens, encode),
+    )
+    run.progress.start("generating", total=len(requests), unit="requests")
+    told = time.perf_counter()
+    try:
+        with lm.evaluating():
+            for ended in schedule.run():
+                if ended or time.perf_counter() - told > HEARTBEAT:
+                    told = time.perf_counter()
+                    run.progress.advance(
+                        len(ended), **{"tokens/s": schedule.rate, "queue": len(schedule.queue)}
+                    )
+                for job in ended:
+                    yield ending.completion(job, spec.n_best)
+    finally:
+        run.progress.finish()
+        run.event(
+            "decoding",
+            decoder=decoder,
+            requests=len(requests),
+            precision=lm.precision,
+            device=str(lm.device),
+            **schedule.facts(),
+            **({"near_ties": search.near_ties} if isinstance(search, Greedy) else {}),
+        )
+
+
+def check(spec: GenerateSpec) -> str:
+    """Refuse settings that contradict each other, and return the decoder that is meant."""
+    if spec.decoder not in DECODERS:
+        raise UsageError(f"no decoder named '{spec.decoder}'", hint=nearest(spec.decoder, DECODERS))
+    decoder = "beam" if spec.decoder == "greedy" and spec.num_beams > 1 else spec.decoder
+    most = {"beam": spec.num_beams, "sampling": spec.n_best}.get(decoder, 1)
+    wrong = {
+        f"{decoder} cannot use num_beams={spec.num_beams}": decoder != "beam" and spec.num_beams != 1,
+        f"{decoder} has {most} text(s) to give, n_best={spec.n_best} asks for more": spec.n_best > most,
+        "num_beams, n_best and max_new_tokens must be at least 1": min(
+            spec.num_beams, spec.n_best, spec.max_new_tokens
+        )
+        < 1,
+        "min_new_tokens is above max_new_tokens": spec.min_new_tokens > spec.max_new_tokens,
+        f"temperature is {spec.temperature}, it must be above 0": spec.temperature <= 0,
+        f"top_p is {spec.top_p}, it must be in (0, 1]": not 0 < spec.top_p <= 1,
+        f"min_p is {spec.min_p}, it must be in [0, 1]": not 0 <= spec.min_p <= 1,
+        f"penalty_alpha is {spec.penalty_alpha}, it must be in [0, 1]": not 0 <= spec.penalty_alpha <= 1,
+        f"repetition_penalty is {spec.repetition_penalty}, it must be above 0": spec.repetition_penalty <= 0,
+        f"top_k is {spec.top_k}, it must not be negative": spec.top_k < 0,
+        f"no constraint named '{spec.constraint}', there is 'smiles'": spec.constraint not in ("", "smiles"),
+        "a stop string is empty": "" in spec.stop,
+    }
+    for reason, holds in wrong.items():
+        if holds:
+            raise UsageError(reason)
+    return decoder
+
+
+def _search(
+    decoder: str, lm: LanguageModel, spec: GenerateSpec, ending: Ending, grammar: SmilesGrammar | None
+) -> Search:
+    shaper = Shaper(lm, spec, grammar)
+    if decoder == "greedy":
+        return Greedy(lm, shaper, ending)
+    if decoder == "sampling":
+        return Sampling(lm, shaper, ending, spec)
+    if decoder == "beam":
+        return Beam(lm, shaper, ending, spec)
+    return Contrastive(lm, shaper, ending, spec)
+
+
+def _grammar(lm: LanguageModel, tokenizer: Any, spec: GenerateSpec, decode: Decode) -> SmilesGrammar | None:
+    if not spec.constraint:
+        return None
+    special = {*getattr(tokenizer, "all_special_ids", ()), *lm.eos}
+    return SmilesGrammar(decode, len(tokenizer), lm.vocabulary, sorted(special), sorted(lm.eos))
