@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
-from harness import Example, PromptFormat, Task
+from harness import DataReport, DataSpec, Example, PromptFormat, Task, UsageError
+
+from .hub import HubFiles, fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +24,89 @@ class CaptionedMolecule:
 
 
 class CaptionTask(Task):
-    """A set of captioned molecules; a data set subclasses it once and mixes in a direction."""
+    """A set of captioned molecules; a data set subclasses it once and mixes in a direction.
+
+    Rows come from the built-in sample (override `sample`), from the hub (`hub`) or from files in any
+    form that `harness.molecules.pair_file` knows. Published rows are scored with `published_metrics`.
+    """
 
     synthetic = ("sample",)
+    hub: ClassVar[Mapping[str, HubFiles]] = {}  # split -> files
+    published_metrics: tuple[str, ...] = ()
 
-    @abstractmethod
-    def molecules(self, split: str) -> Iterator[CaptionedMolecule]:
-        """Yield the pairs of a split; both directions read the same ones."""
+    def __init__(self, data: DataSpec | None = None) -> None:
+        super().__init__(data)
+        if self.data.source != "sample" and self.published_metrics:
+            self.metrics = self.published_metrics
 
     @abstractmethod
     def example(self, row: CaptionedMolecule) -> Example:
         """Turn a pair into what is asked and what is wanted."""
 
+    @abstractmethod
+    def pair(self, example: Example) -> tuple[str, str]:
+        """Return the SMILES and the caption of an example."""
+
+    def sample(self, split: str) -> Sequence[CaptionedMolecule]:
+        """Return the built-in rows of a split."""
+        raise UsageError(
+            f"{type(self).__module__.rsplit('.', 1)[0]} has no built-in sample",
+            hint="give its files: --data FOLDER",
+        )
+
+    def molecules(self, split: str) -> Iterator[CaptionedMolecule]:
+        """Yield the pairs of a split; both directions read the same ones."""
+        source = self.data.source
+        if source == "sample":
+            return iter(self.sample(split))
+        # here and below, so that showing a task does not import RDKit
+        from .published import read
+
+        skip, files = self.data.skip_bad_rows, Path(source)
+        if source != "hub":
+            return read(files, split, skip_bad_rows=skip, notes=self.notes)
+        if split not in self.hub:
+            raise UsageError(f"the hub has no split '{split}'", hint="it has: " + ", ".join(self.hub))
+        fetched = fetch(self.hub[split], split, self.data.revision)
+        self.notes.append(f"{self.hub[split].repository} at commit {fetched.commit}")
+        return read(fetched.files, split, skip_bad_rows=skip, notes=self.notes)
+
     def examples(self, split: str) -> Iterator[Example]:
         """Yield the examples of a split in the order of its rows."""
         return map(self.example, self.molecules(split))
+
+    def splits(self) -> tuple[str, ...]:
+        """Name the splits that the chosen source has."""
+        if self.data.source == "sample":
+            return super().splits()
+        if self.data.source == "hub":
+            return tuple(self.hub)
+        from .published import splits
+
+        return splits(Path(self.data.source))
+
+    def check(self) -> DataReport:
+        """Validate every row of the chosen source."""
+        if self.data.source in ("sample", "hub"):
+            return super().check()
+        from .published import check
+
+        return check(Path(self.data.source))
+
+    def seen_in_training(
+        self, train: Iterable[Example], rows: Sequence[Example]
+    ) -> Mapping[str, frozenset[str]]:
+        """Return which rows training gives away: the same molecule or nearly the same caption."""
+        from .overlap import LEAKS, overlap
+
+        found = overlap(map(self._paired, train), [self._paired(row) for row in rows])
+        self.notes.append(
+            f"{len(found.ids['scaffold']):,} of {found.rows:,} rows share their scaffold with a training row"
+        )
+        return {kind: found.ids[kind] for kind in LEAKS}
+
+    def _paired(self, example: Example) -> CaptionedMolecule:
+        return CaptionedMolecule(example.id, *self.pair(example), example.meta)
 
 
 class TextToSmiles(CaptionTask):
@@ -58,6 +129,10 @@ class TextToSmiles(CaptionTask):
         """Ask for the molecule of a caption."""
         return Example(row.id, {"caption": row.caption}, (row.smiles,), row.meta)
 
+    def pair(self, example: Example) -> tuple[str, str]:
+        """Return the SMILES and the caption of an example."""
+        return example.references[0], example.inputs["caption"]
+
 
 class SmilesToText(CaptionTask):
     """Direction: the SMILES is given, the caption is wanted."""
@@ -68,3 +143,7 @@ class SmilesToText(CaptionTask):
     def example(self, row: CaptionedMolecule) -> Example:
         """Ask for the caption of a molecule."""
         return Example(row.id, {"smiles": row.smiles}, (row.caption,), row.meta)
+
+    def pair(self, example: Example) -> tuple[str, str]:
+        """Return the SMILES and the caption of an example."""
+        return example.inputs["smiles"], example.references[0]

@@ -1,0 +1,110 @@
+"""Lines of text files that nobody checked: strict UTF-8, bounded length, every fault with its line."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from harness import DataError
+
+MAX_LINE = 1 << 20  # bytes; the longest row of any published molecule set is under 20 KiB
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a row cannot be used."""
+
+    kind: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line without its end. With a fault, the text is not to be used."""
+
+    number: int
+    text: str
+    fault: Fault | None = None
+    ended: bool = True  # False for a last line without a line end
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file, or the file inside a `.gz`; what cannot be opened is a `DataError`."""
+    try:
+        return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def first_bytes(path: Path, count: int = 4096) -> bytes:
+    """Return how a file begins, without a byte order mark; UTF-16 and unreadable files are refused."""
+    with open_bytes(path) as stream:
+        try:
+            start = stream.read(count)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+    if start.startswith(_UTF16):
+        raise DataError(f"{path} is UTF-16, expected UTF-8", hint="save it as UTF-8 and try again")
+    return start.removeprefix(_BOM)
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """Yield the lines of a text file, never holding more than one of them."""
+    first_bytes(path)
+    with open_bytes(path) as stream:
+        number = 0
+        try:
+            while raw := stream.readline(MAX_LINE + 1):
+                number += 1
+                if number == 1:
+                    raw = raw.removeprefix(_BOM)
+                if len(raw) > MAX_LINE and not raw.endswith(b"\n"):
+                    size = len(raw) + _skip_to_line_end(stream)
+                    fault = Fault("length", f"a line under {MAX_LINE:,} bytes", f"one of {size:,} bytes")
+                    yield Line(number, "", fault)
+                else:
+                    yield _decoded(number, raw)
+        except (OSError, EOFError, zlib.error) as error:  # a damaged or truncated .gz, a failing disk
+            raise DataError(f"{path} cannot be read past line {number}: {error}") from error
+
+
+def text_fault(text: str) -> Fault | None:
+    """Return what makes a text unusable as one row's text: undecodable bytes, NUL, control characters."""
+    if text.isprintable():
+        return None
+    for position, char in enumerate(text, start=1):
+        code = ord(char)
+        if 0xDC80 <= code <= 0xDCFF:
+            return Fault("encoding", "UTF-8 text", f"byte 0x{code - 0xDC00:02x} at character {position}")
+        if 0xD800 <= code <= 0xDFFF:
+            return Fault("encoding", "Unicode text", f"half a surrogate pair at character {position}")
+        if code == 0:
+            return Fault("control", "text", f"a NUL byte at character {position}")
+        if code < 0x20 and char not in "\t\n\r":
+            return Fault("control", "text", f"control character 0x{code:02x} at character {position}")
+    return None
+
+
+def _decoded(number: int, raw: bytes) -> Line:
+    ended = raw.endswith(b"\n")
+    text = raw.decode("utf-8", errors="surrogateescape").rstrip("\n").removesuffix("\r")
+    fault = text_fault(text)
+    if fault is None and "\r" in text:
+        fault = Fault("line end", "lines that end in a newline", "a carriage return inside the line")
+    return Line(number, text, fault, ended)
+
+
+def _skip_to_line_end(stream: IO[bytes]) -> int:
+    size = 0
+    while chunk := stream.readline(MAX_LINE):
+        size += len(chunk)
+        if chunk.endswith(b"\n"):
+            break
+    return size
