@@ -1,0 +1,1 @@
+"""Bundled models, one package each; imported as `harness.plugins.NAME`."""

@@ -1,0 +1,1 @@
+"""Bundled tasks, one package each; imported as `harness.tasks.NAME`."""
