@@ -93,7 +93,17 @@ def bootstrap_intervals(
     scores: Sequence[Score], resamples: int = 10_000, seed: int = 0, level: float = 0.95
 ) -> list[tuple[float, float] | None]:
     """Return one interval a score, drawing rows once for all scores of the same number of rows."""
-    found: list[tuple[float, float] | None] = [None] * len(scores)
+    draws = bootstrap_draws(scores, resamples, seed)
+    return [None if drawn is None else _percentiles(drawn, level) for drawn in draws]
+
+
+def bootstrap_draws(scores: Sequence[Score], resamples: int = 10_000, seed: int = 0) -> list[Floats | None]:
+    """Return each score's value over each resample of the rows, None where a score cannot be resampled.
+
+    Scores of equally many rows see the same resamples, in this call and in any other with the same seed:
+    draws of two systems on the same rows are paired.
+    """
+    found: list[Floats | None] = [None] * len(scores)
     measures = {i: m for i, score in enumerate(scores) if (m := _measure(score)) is not None}
     for n in sorted({scores[i].n for i in measures}):
         group = [i for i in measures if scores[i].n == n]
@@ -102,7 +112,7 @@ def bootstrap_intervals(
             for i in group:
                 values[i].append(measures[i](weights))
         for i in group:
-            found[i] = _percentiles(np.concatenate(values[i]), level)
+            found[i] = np.concatenate(values[i])
     return found
 
 

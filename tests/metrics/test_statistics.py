@@ -35,6 +35,13 @@ def test_many_scores_at_once_get_the_intervals_they_get_alone():
     assert together == [statistics.bootstrap_interval(s, resamples=200) for s in scores]
 
 
+def test_draws_of_two_systems_on_the_same_rows_are_paired():
+    first = [float(i % 3 == 0) for i in range(40)]
+    (alone,) = statistics.bootstrap_draws([score(first)], resamples=300)
+    shifted, none = statistics.bootstrap_draws([score([v + 0.25 for v in first]), Score("m", 0.5, 40)], 300)
+    assert np.allclose(shifted - alone, 0.25) and none is None
+
+
 def test_a_corpus_metric_is_recomputed_from_its_sums():
     rows = np.array([[1.0, 2.0], [3.0, 4.0], [0.0, 5.0]])
     made = Score("ratio", 4 / 11, 3, resample=statistics.Sums(rows, statistics.ratio))
