@@ -55,7 +55,7 @@ def make_environment():
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         sys.exit(
             "error: this Python cannot make virtual environments\n"
-            "hint: on Debian and Ubuntu, apt install python3-venv; or name another: make bench PYTHON=python3.12"
+            "hint: on Debian and Ubuntu, apt install python3-venv; or make bench PYTHON=python3.12"
         )
     say("creating .venv with Python " + ".".join(map(str, sys.version_info[:3])))
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
@@ -91,7 +91,7 @@ def say(text):
 if __name__ == "__main__":
     if sys.version_info < OLDEST:
         sys.exit(
-            "error: Assay needs Python 3.11 or newer, this is %d.%d\n"
-            "hint: make bench PYTHON=python3.12 (or another that you have)" % sys.version_info[:2]
+            f"error: Assay needs Python 3.11 or newer, this is {sys.version_info[0]}.{sys.version_info[1]}\n"
+            "hint: make bench PYTHON=python3.12 (or another that you have)"
         )
     main(sys.argv[1])
