@@ -6,10 +6,14 @@ import ast
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "tools" / "install.py"
@@ -63,10 +67,9 @@ def test_a_python_without_venv_gets_a_sentence(
 def test_nothing_is_done_twice_until_what_is_pinned_changes(
     checkout: Path, python: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    (checkout / ".venv").mkdir()
-    (checkout / ".venv" / "installed-bench").write_text(
-        python("import install; print(install.digest([]), end='')").stdout
-    )
+    stamp = checkout / ".venv" / "installed-bench"
+    stamp.parent.mkdir()
+    stamp.write_text(python("import install; print(install.digest([]), end='')").stdout)
     again = "import install; install.make_environment = lambda: exit('installs'); install.main('bench')"
     assert python(again).returncode == 0
     with (checkout / "constraints.txt").open("a") as file:
@@ -75,14 +78,9 @@ def test_nothing_is_done_twice_until_what_is_pinned_changes(
 
 
 def test_every_declared_requirement_is_pinned_to_a_version_that_fits() -> None:
-    import tomllib
-
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
     pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines())
     pinned = {canonicalize_name(name): version for name, version in pins.items()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    declared = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     for requirement in map(Requirement, declared):
         assert pinned[canonicalize_name(requirement.name)] in requirement.specifier, requirement
