@@ -61,8 +61,8 @@ class RunContext:
     """Where a stage works and as which process. Plugins write under `directory` and nowhere else.
 
     `event(kind, **facts)` appends to the run's events; facts must be JSON. `prompt` is the format that
-    the requests and pairs were rendered with. `schedule` facts and measurements worth keeping go
-    through `event("...")` and end up in the record.
+    the requests and pairs were rendered with. `event("note", text=...)` is for what a reader of the
+    numbers must know: the record keeps it and the table shows it as a footnote.
     """
 
     directory: Path
@@ -103,5 +103,6 @@ class RunRecord:
     peak_memory_mib: Mapping[str, float]
     plugins: tuple[Mapping[str, Any], ...]
     environment: Mapping[str, Any]
+    notes: tuple[str, ...] = ()  # sentences a reader of the table must know, from data, training, generation
     started: str = ""
     finished: str = ""

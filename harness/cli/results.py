@@ -136,6 +136,7 @@ def _notes(
         notes.append("an empty answer can beat a wrong one under " + ", ".join(silent))
     reasons = {f"{n}: {s['note']}" for record in records for n, s in record.scores.items() if s["note"]}
     notes += sorted(reasons)
+    notes += dict.fromkeys(f"{record.spec['model']}: {note}" for record in records for note in record.notes)
     for record in records:
         model = record.spec["model"]
         if record.counts:

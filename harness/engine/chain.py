@@ -15,7 +15,17 @@ from harness.api.run import Checkpoint
 from .data import TaskData
 from .launchers import inside_a_launcher
 from .prepared import Prepared, Session
-from .run_dir import CHECKPOINT, EVENTS, SPEC, cut_torn_row, locked, open_directory, read_json, write_json
+from .run_dir import (
+    CHECKPOINT,
+    EVENTS,
+    SPEC,
+    cut_torn_row,
+    locked,
+    noted,
+    open_directory,
+    read_json,
+    write_json,
+)
 from .stage import Training, context, read_checkpoint, run_training, weights_digest
 
 
@@ -27,6 +37,7 @@ class Trained:
     digest: str = ""
     directory: Path | None = None
     stages: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory_mib: dict[str, float] = field(default_factory=dict)
 
@@ -44,6 +55,7 @@ def obtain(session: Session, prepared: Prepared) -> Trained:
         str(summaries[-1]["digest"]),
         directory,
         summaries,
+        tuple(note for _, path in stages for note in noted(path)),
         {f"train ({stage['stage']})": stage["seconds"] for stage in summaries},
         {f"train ({stage['stage']})": stage["peak_memory_mib"] for stage in summaries},
     )

@@ -118,9 +118,11 @@ def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec) -> RunSpec:
     if stage.tasks:
         names = tuple(member.entry.name for name in stage.tasks for member in registry.expand(name))
     data = replace(spec.data, source=stage.data) if stage.data else spec.data
-    return replace(
-        spec, task="", train_tasks=names, data=data, train=(stage,), generate=GenerateSpec(), metrics=()
+    # How answers are generated matters to a training only where it selects by their score.
+    generate = (
+        spec.generate if stage.select_metric else GenerateSpec(max_new_tokens=spec.generate.max_new_tokens)
     )
+    return replace(spec, task="", train_tasks=names, data=data, train=(stage,), generate=generate, metrics=())
 
 
 def training_key(training: Training, previous: str, code: Mapping[str, str]) -> str:
@@ -132,7 +134,8 @@ def training_key(training: Training, previous: str, code: Mapping[str, str]) -> 
     data = asdict(spec.data)
     for name in ("split", "limit"):  # what is scored later
         del data[name]
-    asked = [spec.model, spec.preset, dict(spec.model_options), list(spec.train_tasks), data, stage]
+    generate = asdict(spec.generate) if training.train.select_metric else {}
+    asked = [spec.model, spec.preset, dict(spec.model_options), list(spec.train_tasks), data, stage, generate]
     return digest([*asked, training.data_digest, previous, dict(code)])[:8]
 
 

@@ -213,3 +213,9 @@ def check_output(output: Path) -> None:
             f"{output} has {free} MiB free, a run needs at least {ROOM_MIB}",
             hint="choose another with --output DIR",
         )
+
+
+def noted(directory: Path) -> list[str]:
+    """Return the notes that a stage left for the readers of its numbers, each once."""
+    texts = [str(row["text"]) for row in read_rows(directory / EVENTS) if row.get("event") == "note"]
+    return list(dict.fromkeys(texts))

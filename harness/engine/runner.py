@@ -31,6 +31,7 @@ from .run_dir import (
     cut_torn_row,
     from_mapping,
     locked,
+    noted,
     open_directory,
     read_json,
     read_rows,
@@ -184,6 +185,7 @@ def _record(
         peak_memory_mib=meter.peak_memory_mib | trained.peak_memory_mib,
         plugins=tuple(describe(plugin) for plugin in session.registry.plugins.loaded if plugin.ok),
         environment=kept,
+        notes=(*data.task.notes, *trained.notes, *noted(directory)),
         started=meter.started,
         finished=_now(),
     )
