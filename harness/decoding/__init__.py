@@ -4,7 +4,9 @@
 well a model predicts long texts. Importing this package imports torch, so only a model's own module does.
 """
 
+from .choices import choose
 from .generation import generate
 from .language_model import load_dtype
+from .perplexity import Perplexity, perplexity
 
-__all__ = ["generate", "load_dtype"]
+__all__ = ["Perplexity", "choose", "generate", "load_dtype", "perplexity"]

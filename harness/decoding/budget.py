@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
-from harness.api.errors import UsageError
+from harness.api.errors import StageError, UsageError
 from harness.api.spec import GenerateSpec
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 FIRST_ROWS = 16
 WORTH_IT = 1.08  # twice the rows must yield at least so much more tokens a second
@@ -25,7 +30,9 @@ class Budget:
     run. A deterministic run decodes each request alone.
     """
 
-    def __init__(self, spec: GenerateSpec, width: int, device: torch.device) -> None:
+    def __init__(
+        self, spec: GenerateSpec, width: int, device: torch.device, *, steps_a_try: int = STEPS_A_TRY
+    ) -> None:
         self.width = width
         self.device = device
         self.alone = spec.deterministic
@@ -34,6 +41,7 @@ class Budget:
         self.rows = FIRST_ROWS
         self.halvings = 0
         self.tried: list[dict[str, float]] = []
+        self._steps_a_try = steps_a_try
         self._climbing = self.auto and not self.alone
         self._rates: list[float] = []
 
@@ -50,12 +58,12 @@ class Budget:
             free = _free_bytes(self.device)
             self.tokens = int(free * MEMORY_SHARE / bytes_a_token) if free else None
 
-    def stepped(self, seconds: float, live: int) -> None:
-        """Learn from one step of `live` rows; climb while twice the rows pay."""
-        if not self._climbing or live < 0.75 * self.rows:
+    def stepped(self, seconds: float, rows: int, tokens: int) -> None:
+        """Learn from one step of so many rows and tokens; climb while twice the rows pay."""
+        if not self._climbing or rows < 0.75 * self.rows:
             return
-        self._rates.append(live / seconds)
-        if len(self._rates) < STEPS_A_TRY:
+        self._rates.append(tokens / seconds)
+        if len(self._rates) < self._steps_a_try:
             return
         rate = max(self._rates)  # the machine's own noise only ever slows a step down
         self._rates.clear()
@@ -83,6 +91,45 @@ class Budget:
             "tried": self.tried,
             "out_of_memory": self.halvings,
         }
+
+
+def in_batches(
+    items: Sequence[Item],
+    size: Callable[[Item], int],
+    work: Callable[[Sequence[Item]], Sequence[Result]],
+    budget: Budget,
+) -> Iterator[tuple[Sequence[Item], Sequence[Result]]]:
+    """Yield batches with their results, of items that come largest first; halve where memory runs out."""
+    start = 0
+    while start < len(items):
+        batch = items[start : start + budget.room(size(items[start]))]
+        if (results := _attempt(work, batch, size, budget)) is not None:
+            start += len(batch)
+            yield batch, results
+        elif len(batch) == 1:
+            raise StageError(
+                "memory ran out with a single request", hint="use a smaller precision or shorter prompts"
+            )
+        else:
+            budget.ran_out(len(batch) * size(batch[0]))
+
+
+def _attempt(
+    work: Callable[[Sequence[Item]], Result],
+    batch: Sequence[Item],
+    size: Callable[[Item], int],
+    budget: Budget,
+) -> Result | None:
+    started = time.perf_counter()
+    try:
+        with torch.inference_mode():
+            results = work(batch)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
+    budget.stepped(time.perf_counter() - started, len(batch), sum(map(size, batch)))
+    return results
 
 
 def asked_tokens(text: str) -> int:

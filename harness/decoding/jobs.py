@@ -90,7 +90,7 @@ def _job(lm: LanguageModel, request: Request, given: Mapping[str, list[int]], ma
     prompt = {name: list(values) for name, values in given.items() if name != "attention_mask"}
     notes: list[str] = []
     if not prompt["input_ids"]:
-        prompt = {name: [0] for name in prompt} | {"input_ids": [_first_token(lm, request)]}
+        prompt = {name: [0] for name in prompt} | {"input_ids": [first_token(lm, request)]}
         notes.append("empty-prompt")
     if lm.bos is not None and prompt["input_ids"][:2] == [lm.bos, lm.bos]:
         notes.append("double-bos")
@@ -104,7 +104,8 @@ def _job(lm: LanguageModel, request: Request, given: Mapping[str, list[int]], ma
     return Job(request, prompt, max_new, tuple(notes))
 
 
-def _first_token(lm: LanguageModel, request: Request) -> int:
+def first_token(lm: LanguageModel, request: Request) -> int:
+    """Return the token that a text starts with which has no other."""
     if lm.bos is not None:
         return lm.bos
     if lm.eos:

@@ -73,9 +73,10 @@ class Schedule:
             with torch.inference_mode():
                 admitted = self._admit()
                 started = time.perf_counter()
+                rows = self._live * self.search.fan
                 self._step()
                 if not admitted:
-                    self.budget.stepped(time.perf_counter() - started, self._live * self.search.fan)
+                    self.budget.stepped(time.perf_counter() - started, rows, rows)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
