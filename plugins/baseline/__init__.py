@@ -1,0 +1,24 @@
+"""baseline: what a model must beat. Three ways to answer without having understood anything."""
+
+from harness import ModelEntry, hookimpl
+
+
+@hookimpl
+def harness_models() -> list[ModelEntry]:
+    """Offer the baselines."""
+    summaries = {
+        "frequent": "always says the most frequent training answer, the most typical one where all differ",
+        "nearest": "says the answer of the most similar training row (words, or Morgan for a SMILES)",
+        "random": "says the answer of a training row drawn at random",
+    }
+    return [
+        ModelEntry(
+            f"baseline/{name}",
+            summary,
+            f"{__name__}.model:{name.capitalize()}",
+            requires=("numpy",),
+            tags=("baseline", "cpu"),
+            licence="Apache-2.0",
+        )
+        for name, summary in summaries.items()
+    ]
