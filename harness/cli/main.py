@@ -129,9 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments:
         sys.stdout.write(overview() + "\n")
         return UsageError.exit_code
-    # Before torch is imported: idle threads must sleep, or a busy machine makes a step many times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    set_environment()
     debug = "--debug" in arguments
     try:
         module, args = parse(arguments)
@@ -150,6 +148,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def set_environment() -> None:
+    """Set what libraries read once, when they are imported; what the user has set stays."""
+    quiet = {
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin make a step many times slower on a busy machine
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # we show progress ourselves
+    }
+    if not Path("/dev/nvidia0").exists():
+        quiet["DS_ACCELERATOR"] = "cpu"  # DeepSpeed would say on stdout that it found nothing better
+    for name, value in quiet.items():
+        os.environ.setdefault(name, value)
 
 
 def report(error: HarnessError) -> None:

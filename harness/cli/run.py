@@ -50,9 +50,7 @@ def run(args: argparse.Namespace) -> int:
     if args.offline:
         go_offline()
     registry = open_registry(args, asked.plugins)
-    cells = plan(registry, asked)
-    if args.no_compare or args.verb != "run":
-        cells = [cell for cell in cells if not cell.shown_beside]
+    cells = plan(registry, asked, compare=args.verb == "run" and not args.no_compare)
     session = Session(
         registry=registry,
         output=asked.output,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.api.errors import UsageError
+from harness.api.errors import PluginError
 from harness.engine.config import Asked, ask, with_stages
 from harness.engine.plugin_manager import Plugins, load_plugins
 from harness.engine.registry import Registry
@@ -181,5 +181,5 @@ def warn_of_broken(plugins: Plugins) -> None:
     for plugin in plugins.broken:
         text = f"plugin '{plugin.name}' ({plugin.distribution or plugin.source}) is not used: {plugin.reason}"
         if strict:
-            raise UsageError(text, hint="HARNESS_STRICT=1 makes a broken plugin fatal")
+            raise PluginError(text, hint="HARNESS_STRICT=1 makes a broken plugin fatal")
         sys.stderr.write(f"warning: {text}\n")

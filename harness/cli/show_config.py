@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Resolve and print."""
     asked = asked_for(args)
-    cells = [cell for cell in plan(open_registry(args, asked.plugins), asked) if not cell.shown_beside]
+    cells = plan(open_registry(args, asked.plugins), asked)
     if args.json:
         rows = [{"settings": settings(cell), "sources": dict(cell.resolved.sources)} for cell in cells]
         sys.stdout.write(json.dumps(rows, indent=1, default=str) + "\n")

@@ -30,8 +30,11 @@ class Cell:
         return self.resolved.spec
 
 
-def plan(registry: Registry, asked: Asked) -> list[Cell]:
-    """Resolve the whole matrix before anything runs; the first mistake of the user's ends it."""
+def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cell]:
+    """Resolve the whole matrix before anything runs; the first mistake of the user's ends it.
+
+    With `compare`, the models that a recipe compares with follow, as rows that only give context.
+    """
     if not asked.models or not asked.tasks:
         missing = "--model" if not asked.models else "--task"
         raise UsageError(f"{missing} is missing", hint="run-bench list models, run-bench list tasks")
@@ -42,7 +45,7 @@ def plan(registry: Registry, asked: Asked) -> list[Cell]:
                 cells += _cells(registry, asked, model, task, seed, shown_beside=False)
     present = {(cell.spec.model, cell.spec.task) for cell in cells}
     for cell in list(cells):
-        for model in cell.resolved.compare_with:
+        for model in cell.resolved.compare_with if compare else ():
             context = _context_cell(registry, asked, model, cell)
             if (context.spec.model, context.spec.task) not in present:
                 present.add((context.spec.model, context.spec.task))

@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import logging
 import pkgutil
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -31,6 +33,8 @@ from harness.api.task import TaskEntry
 
 from .network import forbidden
 
+logger = logging.getLogger(__name__)
+
 GROUP = "harness"
 BUNDLED_FOLDERS = ("harness.plugins", "harness.tasks")
 BUNDLED_MODULES = ("harness.metrics", "harness.engine.launchers")
@@ -41,7 +45,10 @@ COLLECTING: dict[str, type] = {
     "harness_metrics": MetricEntry,
 }
 
+NAME = re.compile(r"[\w.+-]*\w(/[\w.+-]*\w)*")  # a name becomes a folder, and so may not climb
+
 Entry = ModelEntry | TaskEntry | MetricEntry
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -94,9 +101,26 @@ class Plugins:
             wanted = {name: arguments[name] for name in listener.argnames}
             try:
                 listener.function(**wanted)
-            except Exception as error:  # noqa: BLE001  a stranger's listener must never end a run
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a stranger must never end a run
                 failures.append(f"{hook} of plugin '{listener.plugin_name}' failed: {error!r}")
         return failures
+
+    def ask(self, hook: str, kind: type[T], **arguments: Any) -> T | None:
+        """Return the first answer to a question; one that fails or is of another type is its plugin's fault."""
+        caller = getattr(self.hook, hook)
+        strangers = ", ".join(impl.plugin_name for impl in caller.get_hookimpls())
+        try:
+            answer = caller(**arguments)
+        except HarnessError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(
+                f"{hook} of plugin {strangers} failed: {type(error).__name__}: {error}",
+                hint="--no-plugin NAME leaves a plugin out",
+            ) from error
+        if answer is not None and not isinstance(answer, kind):
+            raise PluginError(f"{hook} of plugin {strangers} returned {answer!r}, which is no {kind.__name__}")
+        return answer
 
     def add(self, plugin: LoadedPlugin, load: Callable[[], ModuleType]) -> None:
         """Load and register one plugin; on any fault take it out again and keep the reason."""
@@ -110,9 +134,12 @@ class Plugins:
             else forbidden("plugins may not connect while loading")
         )
         try:
-            with guard:
+            with guard, redirect_stdout(sys.stderr):  # stdout is for results
                 plugin.module = load()
                 plugin.entries = self._register(plugin, plugin.module)
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"plugin '{plugin.name}' was loading; --no-plugin {plugin.name} leaves it out")
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a stranger's import does
             plugin.reason = _first_line(error)
             plugin.entries = []
@@ -125,7 +152,7 @@ class Plugins:
         wanted = getattr(module, "HARNESS_API_VERSION", hooks.API_VERSION)
         if wanted != hooks.API_VERSION:
             raise PluginError(f"written for plugin API {wanted}, this is API {hooks.API_VERSION}")
-        others = [other for other in self.loaded if other.name == plugin.name and other is not plugin]
+        others = [o for o in self.loaded if o.name == plugin.name and o is not plugin and o.ok]
         if (
             others and plugin.origin != "bundled"
         ):  # our toy model and toy task may share a name, strangers not
@@ -141,11 +168,12 @@ class Plugins:
             missing = f"{unmarked[0]} is not marked with @hookimpl" if unmarked else "it implements no hook"
             raise PluginError(missing)
         entries = [e for caller in callers for e in _collect(caller, module)]
-        seen: set[tuple[type, str]] = set()
+        seen: set[str] = set()
         for entry in entries:
-            if (type(entry), entry.name) in seen:
-                raise DuplicateName(f"it brings '{entry.name}' twice")
-            seen.add((type(entry), entry.name))
+            _check_entry(entry)
+            if (what := _label(entry)) in seen:
+                raise DuplicateName(f"it brings {what} twice")
+            seen.add(what)
         return entries
 
 
@@ -161,7 +189,7 @@ def load_plugins(
             if name not in excluded:
                 plugins.add(_bundled(name, module), partial(importlib.import_module, module))
     if entry_points:
-        for point in sorted(metadata.entry_points(group=GROUP), key=lambda point: point.name):
+        for point in sorted(_entry_points(), key=lambda point: point.name):
             if point.name not in excluded:
                 plugins.add(_installed(point), point.load)
     for source in local:
@@ -187,9 +215,12 @@ def bundled_modules() -> list[str]:
 
 def files_digest(module: ModuleType) -> str:
     """Hash the Python, TOML and data files that belong to a plugin's package, or its single file."""
-    if module.__file__ is None:
+    # An entry point may name an object; its module is the plugin's.
+    home = module if isinstance(module, ModuleType) else sys.modules.get(type(module).__module__)
+    file = getattr(home, "__file__", None)
+    if file is None:
         return ""
-    path = Path(module.__file__)
+    path = Path(file)
     files = sorted(path.parent.rglob("*")) if path.name == "__init__.py" else [path]
     digest = hashlib.sha256()
     for file in files:
@@ -203,11 +234,47 @@ def _collect(caller: Any, module: ModuleType) -> list[Entry]:
     if kind is None:
         return []
     (implementation,) = [impl for impl in caller.get_hookimpls() if impl.plugin is module]
-    entries = list(implementation.function())
+    returned = implementation.function()
+    if not isinstance(returned, Iterable):
+        raise PluginError(f"{caller.name} returned {returned!r}, which is no list of {kind.__name__}")
+    entries = list(returned)
     for entry in entries:
         if not isinstance(entry, kind):
             raise PluginError(f"{caller.name} returned {entry!r}, which is no {kind.__name__}")
     return entries
+
+
+def _label(entry: Entry) -> str:
+    return f"the {type(entry).__name__.removesuffix('Entry').lower()} '{entry.name}'"
+
+
+def _check_entry(entry: Entry) -> None:
+    """Refuse what would only fail later, in the middle of somebody's listing."""
+    if not isinstance(entry.name, str) or not NAME.fullmatch(entry.name):
+        what = _label(entry).replace(" '", " name '", 1)
+        raise PluginError(f"{what} is not made of letters, digits and .+_-, with / between parts")
+    for item in fields(entry):
+        value = getattr(entry, item.name)
+        if item.type == "str" and not isinstance(value, str):
+            raise PluginError(f"{item.name} of {_label(entry)} is {value!r}, which is no text")
+        if item.type == "tuple[str, ...]" and not (
+            isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+        ):
+            raise PluginError(f"{item.name} of {_label(entry)} is {value!r}, which is no tuple of texts")
+
+
+def _entry_points() -> list[metadata.EntryPoint]:
+    """Find installed plugins; a package with damaged metadata must not hide the others."""
+    try:
+        return list(metadata.entry_points(group=GROUP))
+    except Exception:  # noqa: BLE001  whatever reading a stranger's file raises; the slow way finds out whose
+        found = []
+        for distribution in metadata.distributions():
+            try:
+                found += [point for point in distribution.entry_points if point.group == GROUP]
+            except Exception as error:  # noqa: BLE001  the same file again
+                logger.warning("the entry points of an installed package cannot be read: %s", error)
+        return found
 
 
 def _bundled(name: str, module: str) -> LoadedPlugin:
@@ -217,14 +284,9 @@ def _bundled(name: str, module: str) -> LoadedPlugin:
 
 
 def _installed(point: metadata.EntryPoint) -> LoadedPlugin:
-    distribution = point.dist
-    return LoadedPlugin(
-        point.name,
-        "installed",
-        point.value,
-        distribution.name if distribution else "",
-        distribution.version if distribution else "",
-    )
+    card = point.dist.metadata if point.dist else {}
+    name, version = (card["Name"] or "", card["Version"] or "") if card else ("", "")
+    return LoadedPlugin(point.name, "installed", point.value, name, version)
 
 
 def _local_name(source: str) -> str:
