@@ -67,9 +67,9 @@ class LineProgress:
     def _line(self) -> str:
         with self._lock:
             elapsed = time.monotonic() - self._begun
-            parts = [
-                f"{self._label}: {self._done}" + (f"/{self._total}" if self._total else "") + f" {self._unit}"
-            ]
+            of = f"/{self._total}" if self._total else ""
+            counted = f": {self._done}{of} {self._unit}" if self._total or self._done else ""
+            parts = [self._label + counted]
             if self._done:
                 rate = self._done / max(elapsed, 1e-9)
                 parts.append(f"{rate:.3g} {self._unit}/s")
