@@ -1,0 +1,283 @@
+"""Metrics of generated molecules: strings, identity, validity, variety, and fingerprint similarity.
+
+A row's reference is its first one. Variants differ in what counts as an answer:
+without suffix  one SMILES word; an empty or invalid answer scores nothing
+`@molt5`        RDKit's reading ("" is a molecule, a second word is a name); invalid answers are left out
+`@lpm24`        RDKit's reading; invalid answers score 0
+`@ada-t5`       as `@molt5`, with Morgan fingerprints as 2,048 bits instead of counts
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cpdist
+from rdkit import DataStructs
+
+from harness import Pairs, Score
+
+from .molecules import Molecules, answers, is_plain, store, targets
+from .ngrams import Overlap, ReferenceGrams
+from .rows import cached, shared, undefined
+from .statistics import mean_score
+from .text import Encoded, bleu_rows, bleu_score
+from .tokens import lexicon
+
+_HYDROGENS = re.compile(r"H\d*(?![a-z])|[+-]\d*$")
+
+
+@dataclass(frozen=True, slots=True)
+class SmilesBleu:
+    """Corpus BLEU-4 over the characters of the strings as they are."""
+
+    name: str
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the BLEU of all rows together."""
+        if not len(pairs):
+            return undefined(self.name, 0, "no rows")
+        characters = lexicon("char", pairs)
+        refs = targets(pairs)
+        hyp, ref = characters.encode(answers(pairs)), characters.encode(refs)
+        rows = np.arange(len(refs))
+        grams = cached(shared(pairs), ("grams", "char", refs), lambda: ReferenceGrams(ref, rows, len(refs)))
+        overlap = Overlap(grams, hyp)
+        return bleu_score(self.name, bleu_rows(Encoded(hyp, hyp, ref, rows, overlap, overlap), 4))
+
+
+@dataclass(frozen=True, slots=True)
+class EditDistance:
+    """Mean number of single-character edits between the strings as they are."""
+
+    name: str
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the mean over all rows, invalid and empty ones included."""
+        distances = cpdist(answers(pairs), targets(pairs), scorer=Levenshtein.distance, dtype=np.int64)
+        return mean_score(self.name, [float(d) for d in distances], higher_is_better=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """Share of answers that are molecules."""
+
+    name: str
+    strict: bool = True
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the mean over rows of molecule (1) or not (0)."""
+        valid = [float(v) for v in validity(pairs, strict=self.strict)]
+        return mean_score(self.name, valid, note=store(pairs).note())
+
+
+def validity(pairs: Pairs, *, strict: bool) -> list[bool]:
+    """Return for each row whether RDKit reads a molecule; `strict` wants one word and at least an atom."""
+
+    def read() -> list[bool]:
+        molecules = store(pairs)
+        return [molecules[text].valid for text in answers(pairs)]
+
+    valid = cached(pairs.cache, "valid", read)
+    if not strict:
+        return valid
+    return cached(
+        pairs.cache,
+        "valid-strict",
+        lambda: [v and is_plain(text) for v, text in zip(valid, answers(pairs), strict=True)],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SameMolecule:
+    """Share of answers that are the reference's molecule, by InChI or by canonical SMILES.
+
+    `published` keeps the origin's rule that two molecules without an InChI, such as any two with a dummy
+    atom, count as equal.
+    """
+
+    name: str
+    question: str = "inchi"
+    published: bool = False
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the mean over all rows of same (1) or not (0)."""
+        molecules = store(pairs)
+        rows = zip(answers(pairs), targets(pairs), validity(pairs, strict=not self.published), strict=True)
+        same = [float(valid and self._same(molecules, out, ref)) for out, ref, valid in rows]
+        return mean_score(self.name, same, note=molecules.note())
+
+    def _same(self, molecules: Molecules, out: str, ref: str) -> bool:
+        if not molecules[ref].valid:
+            return False
+        if out == ref:
+            return True
+        if _differ_in_elements(molecules, out, ref):
+            return False
+        ours, theirs = molecules.ask(out, self.question), molecules.ask(ref, self.question)
+        if not self.published and self.question == "inchi" and not ours and not theirs:
+            ours, theirs = molecules.ask(out, "canonical"), molecules.ask(ref, "canonical")
+        return ours is not None and bool(ours == theirs)
+
+
+def _differ_in_elements(molecules: Molecules, out: str, ref: str) -> bool:
+    """Return whether the heavy atoms differ, so that InChI and canonical SMILES must differ too.
+
+    Where InChI gives no answer (dummy atoms, no atoms, very large molecules) nothing is concluded.
+    """
+    ours, theirs = _heavy_atoms(molecules, out), _heavy_atoms(molecules, ref)
+    if not ours or not theirs or "*" in theirs:
+        return False
+    return ours != theirs and int(molecules.ask(ref, "atoms") or 0) < 1000
+
+
+def _heavy_atoms(molecules: Molecules, text: str) -> str:
+    return _HYDROGENS.sub("", molecules.ask(text, "formula") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """Mean Tanimoto similarity of the fingerprints of answer and reference.
+
+    `kind` is maccs, rdk, morgan (counts) or morgan-bits; `invalid` says what an invalid answer does:
+    `zero`, `skip`, or `strict` (0, as do an empty answer and one of several words).
+    """
+
+    name: str
+    kind: str
+    invalid: str = "strict"
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the mean over the rows that count; rows whose reference is no molecule never do."""
+        molecules = store(pairs)
+        published = self.invalid != "strict"
+        valid = validity(pairs, strict=not published)
+        readable = [molecules[ref].valid for ref in targets(pairs)]
+        values = [
+            None if not known else value if ok else (None if self.invalid == "skip" else 0.0)
+            for value, ok, known in zip(
+                similarities(pairs, self.kind, published), valid, readable, strict=True
+            )
+        ]
+        unreadable = readable.count(False)
+        note = f"{unreadable} references are not molecules and are left out" if unreadable else ""
+        return mean_score(self.name, values, note="; ".join(filter(None, (note, molecules.note()))))
+
+
+def similarities(pairs: Pairs, kind: str, published: bool) -> list[float]:
+    """Return the Tanimoto similarity of each row, 0 where either side is no molecule.
+
+    Two fingerprints without any bit are alike (1) in the published variants, whatever RDKit's version
+    says; in ours only if the molecules are the same.
+    """
+
+    def compare() -> list[float]:
+        molecules = store(pairs)
+        rows = zip(answers(pairs), targets(pairs), strict=True)
+        return [_similarity(molecules, out, ref, kind, published) for out, ref in rows]
+
+    return cached(pairs.cache, ("similarity", kind, published), compare)
+
+
+def _similarity(molecules: Molecules, out: str, ref: str, kind: str, published: bool) -> float:
+    ours, theirs = molecules[out], molecules[ref]
+    if not ours.valid or not theirs.valid:
+        return 0.0
+    same = out == ref or _same_graph(molecules, out, ref)
+    if same and not (ours.empty and kind == "morgan"):
+        return 1.0
+    left, right = molecules.ask(out, kind), molecules.ask(ref, kind)
+    if left is None or right is None:
+        return 0.0
+    if kind != "morgan" and not left.GetNumOnBits() and not right.GetNumOnBits():
+        return 1.0 if published else 0.0
+    return float(DataStructs.TanimotoSimilarity(left, right))
+
+
+def _same_graph(molecules: Molecules, out: str, ref: str) -> bool:
+    """Return whether the molecules are equal but for stereo, which no fingerprint here sees."""
+    if _differ_in_elements(molecules, out, ref) or _has_isotopes(out) or _has_isotopes(ref):
+        return False
+    ours = molecules.ask(out, "flat")
+    return ours is not None and bool(ours == molecules.ask(ref, "flat"))
+
+
+def _has_isotopes(text: str) -> bool:
+    return _ISOTOPE.search(text) is not None
+
+
+_ISOTOPE = re.compile(r"\[\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Uniqueness:
+    """Distinct molecules over valid answers; `strings` counts distinct strings instead (as LPM-24 does)."""
+
+    name: str
+    strings: bool = False
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the share; it says how varied the answers are, not how good."""
+        valid = _valid_answers(pairs, strict=not self.strings)
+        if not valid:
+            return undefined(self.name, len(pairs), "no valid answer")
+        distinct = set(valid) if self.strings else set(_canonical(pairs, valid))
+        return Score(self.name, len(distinct) / len(valid), len(pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """Share of the distinct valid molecules that are not among the training targets."""
+
+    name: str
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the share; without training data it has no value."""
+        if pairs.training_targets is None:
+            return undefined(self.name, len(pairs), "no training data to compare with")
+        found = set(_canonical(pairs, _valid_answers(pairs, strict=True)))
+        if not found:
+            return undefined(self.name, len(pairs), "no valid answer")
+        training = pairs.training_targets
+        known = cached(shared(pairs), "training", lambda: set(_canonical(pairs, list(training()))))
+        return Score(self.name, len(found - known) / len(found), len(pairs))
+
+
+def _valid_answers(pairs: Pairs, *, strict: bool) -> list[str]:
+    rows = zip(answers(pairs), validity(pairs, strict=strict), strict=True)
+    return [text for text, valid in rows if valid]
+
+
+def _canonical(pairs: Pairs, texts: list[str]) -> Iterator[str]:
+    """Yield canonical SMILES; a molecule that is too much for RDKit stands for itself."""
+    molecules = store(pairs)
+    for text in texts:
+        if molecules[text].valid:
+            yield molecules.ask(text, "canonical") or text
+
+
+smiles_bleu = SmilesBleu("smiles-bleu")
+levenshtein = EditDistance("levenshtein")
+validity_strict = Validity("validity")
+validity_molt5 = Validity("validity@molt5", strict=False)
+molecule_exact = SameMolecule("molecule-exact")
+molecule_exact_molt5 = SameMolecule("molecule-exact@molt5", published=True)
+canonical_exact = SameMolecule("canonical-exact", "canonical")
+maccs = Similarity("maccs", "maccs")
+rdk = Similarity("rdk", "rdk")
+morgan = Similarity("morgan", "morgan")
+maccs_molt5 = Similarity("maccs@molt5", "maccs", "skip")
+rdk_molt5 = Similarity("rdk@molt5", "rdk", "skip")
+morgan_molt5 = Similarity("morgan@molt5", "morgan", "skip")
+maccs_lpm24 = Similarity("maccs@lpm24", "maccs", "zero")
+rdk_lpm24 = Similarity("rdk@lpm24", "rdk", "zero")
+morgan_lpm24 = Similarity("morgan@lpm24", "morgan", "zero")
+maccs_ada_t5 = Similarity("maccs@ada-t5", "maccs", "skip")
+rdk_ada_t5 = Similarity("rdk@ada-t5", "rdk", "skip")
+morgan_ada_t5 = Similarity("morgan@ada-t5", "morgan-bits", "skip")
+uniqueness = Uniqueness("uniqueness")
+uniqueness_lpm24 = Uniqueness("uniqueness@lpm24", strings=True)
+novelty = Novelty("novelty")
