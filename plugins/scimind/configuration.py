@@ -42,7 +42,13 @@ class SciMindConfig(LlamaConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         if self.experts_per_token is None:
-            self.experts_per_token = {"text": 14, "molecule": 2, "nucleotide": 2, "protein": 2}
+            few = min(2, self.num_experts)
+            self.experts_per_token = {
+                "text": min(14, self.num_experts),
+                "molecule": few,
+                "nucleotide": few,
+                "protein": few,
+            }
         if self.modality_ranges is None:
             self.modality_ranges = {}
         super().__post_init__(**kwargs)

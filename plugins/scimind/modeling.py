@@ -128,10 +128,10 @@ class RoutedFeedForward(nn.Module):
         order_TE = logits_TE.sort(dim=-1, descending=True, stable=True).indices
         counts = self.config.experts_by_modality
         if len(set(counts)) == 1:
-            return self._apply(hidden_TH, order_TE[:, : counts[0]], straight_TE).view_as(hidden_BSH)
-        return self._apply_by_count(hidden_TH, order_TE, straight_TE, modality_ids_T).view_as(hidden_BSH)
+            return self._compute(hidden_TH, order_TE[:, : counts[0]], straight_TE).view_as(hidden_BSH)
+        return self._compute_by_count(hidden_TH, order_TE, straight_TE, modality_ids_T).view_as(hidden_BSH)
 
-    def _apply_by_count(
+    def _compute_by_count(
         self, hidden_TH: Tensor, order_TE: Tensor, straight_TE: Tensor, modality_ids_T: Tensor
     ) -> Tensor:
         counts = self.config.experts_by_modality
@@ -140,11 +140,11 @@ class RoutedFeedForward(nn.Module):
         # Every count runs on every process even without tokens: sharded weights are gathered together.
         for count in sorted(set(counts)):
             rows = (count_T == count).nonzero().squeeze(-1)
-            part = self._apply(hidden_TH[rows], order_TE[rows, :count], straight_TE[rows])
+            part = self._compute(hidden_TH[rows], order_TE[rows, :count], straight_TE[rows])
             out_TH = out_TH.index_copy(0, rows, part)
         return out_TH
 
-    def _apply(self, hidden_TH: Tensor, experts_TK: Tensor, straight_TE: Tensor) -> Tensor:
+    def _compute(self, hidden_TH: Tensor, experts_TK: Tensor, straight_TE: Tensor) -> Tensor:
         return self.experts(hidden_TH, experts_TK, straight_TE.gather(-1, experts_TK))
 
 

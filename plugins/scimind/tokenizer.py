@@ -85,14 +85,14 @@ class SciMindTokenizer(PreTrainedTokenizerFast):
 def learn_tokenizer(texts: Iterable[str], pieces: int) -> SciMindTokenizer:
     """Learn word pieces from texts whose sequences are wrapped already; `pieces` does not count the latter.
 
-    Pieces may span words, which makes captions of few phrasings short; digits and punctuation stand
-    alone, so that locants combine freely. A character that the texts do not have becomes <unk>.
+    Pieces may span words, which makes captions of few phrasings short; digits, hyphens, commas and
+    brackets stand alone, so that locants combine freely. A character that the texts lack becomes <unk>.
     """
     backend = Tokenizer(models.BPE(unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Metaspace(prepend_scheme="first", split=False),
-            pre_tokenizers.Split(Regex(r"[^\p{L}▁]"), "isolated"),
+            pre_tokenizers.Split(Regex(r"[\p{N}\-(),\[\]]"), "isolated"),
         ]
     )
     backend.decoder = decoders.Sequence(

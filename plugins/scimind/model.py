@@ -1,0 +1,254 @@
+"""The model plugin: weights in, rows encoded, trained and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, LlamaForCausalLM
+
+from harness import (
+    Checkpoint,
+    Completion,
+    DataError,
+    GenerateSpec,
+    ModelPlugin,
+    Request,
+    RunContext,
+    TrainData,
+    TrainPair,
+    TrainRow,
+    TrainSpec,
+    UsageError,
+    decoding,
+    training,
+)
+
+from . import modalities
+from .attention import SDPA_FP32, cpu_has_bf16
+from .configuration import ROUTINGS, SciMindConfig
+from .experts import read_partition
+from .modeling import SciMindForCausalLM
+from .records import RowEncoder
+from .tokenizer import SciMindTokenizer, learn_tokenizer
+from .upcycle import upcycle
+
+
+@dataclass(frozen=True, slots=True)
+class SciMindOptions:
+    """Where weights come from, how experts are chosen, and the sizes of a model that starts from nothing."""
+
+    weights: str = ""  # a LLaMA-2 or SciMind folder or hub id; empty: from nothing
+    partition: str = ""  # folder with the release's partition of neurons; empty: clustered here
+    routing: str = "as_described"  # dense | as_described | as_released | routed
+    experts: int = 16
+    text_experts: int = 14  # experts that a token of each modality gets
+    molecule_experts: int = 2
+    nucleotide_experts: int = 2
+    protein_experts: int = 2
+    balance: float = 0.0  # weight of the balance loss, with routing routed
+    modalities: tuple[str, ...] = modalities.MODALITIES[1:]  # which of them get tokens of their own
+    inst: bool = False  # wrap questions as the release's conversations
+    release_quirks: bool = False  # newlines, and a maximum length that counts the prompt, as in the release
+    hidden: int = 128
+    intermediate: int = 352
+    layers: int = 4
+    heads: int = 4
+    pieces: int = 450  # word pieces that are learned from the training texts
+    context: int = 1024
+
+
+class SciMind(ModelPlugin):
+    """LLaMA with experts for text, molecules, nucleotides and proteins."""
+
+    Options = SciMindOptions
+
+    def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+        """Continue pretraining on documents."""
+        if spec.stage != "pretrain":
+            raise UsageError(f"scimind has no stage '{spec.stage}'", hint="its stages are pretrain and sft")
+        return self._fit(data, spec, run)
+
+    def finetune(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+        """Learn a task, or all directions of a group at once."""
+        return self._fit(data, spec, run)
+
+    def generate(
+        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Answer requests with the checkpoint, or with the weights of the preset."""
+        model, tokenizer = self._trained(checkpoint, spec, run)
+        yield from self._answers(model, tokenizer, requests, spec, run)
+
+    def choose(
+        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Score the choices of each request."""
+        model, tokenizer = self._trained(checkpoint, spec, run)
+        encoder = self._encoder(tokenizer)
+        yield from decoding.choose(model, tokenizer, requests, spec, run, encode=encoder.request)
+
+    def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+        model, tokenizer = self._start(data, spec, run)
+        if training.device_of(run).type == "cpu" and spec.precision in ("auto", "bf16") and cpu_has_bf16():
+            spec = replace(spec, precision="bf16")
+            model.set_attn_implementation(SDPA_FP32)
+        encoder = self._encoder(tokenizer, prompt_loss=spec.prompt_loss)
+
+        def save(model: Any, folder: Path) -> None:
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+
+        def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
+            return self._answers(model, tokenizer, requests, run.spec.generate, run)
+
+        pad = {"input_ids": tokenizer.pad_token_id, "labels": -100}
+        return training.fit(model, data, encoder.row, spec, run, save=save, pad=pad, generate=generate)
+
+    def _answers(
+        self,
+        model: Any,
+        tokenizer: SciMindTokenizer,
+        requests: Sequence[Request],
+        spec: GenerateSpec,
+        run: RunContext,
+    ) -> Iterator[Completion]:
+        encoder = self._encoder(tokenizer)
+        for limited, asked in self._by_limit(requests, encoder, spec):
+            yield from decoding.generate(
+                model, tokenizer, asked, limited, run, encode=encoder.request, decode=tokenizer.decode_text
+            )
+
+    def _by_limit(
+        self, requests: Sequence[Request], encoder: RowEncoder, spec: GenerateSpec
+    ) -> Iterator[tuple[GenerateSpec, Sequence[Request]]]:
+        """Yield requests with their limit of new tokens; in the release the prompt counts towards it."""
+        if not self.options.release_quirks:
+            yield spec, requests
+            return
+
+        def room(request: Request) -> int:
+            return max(1, spec.max_new_tokens - len(encoder.request(request)["input_ids"]))
+
+        for limit, group in groupby(sorted(requests, key=room), key=room):
+            yield replace(spec, max_new_tokens=limit), list(group)
+
+    def _encoder(self, tokenizer: SciMindTokenizer, *, prompt_loss: bool = False) -> RowEncoder:
+        return RowEncoder(
+            tokenizer,
+            inst=self.options.inst,
+            prompt_loss=prompt_loss,
+            quirks=self.options.release_quirks,
+        )
+
+    def _start(self, data: TrainData, spec: TrainSpec, run: RunContext) -> tuple[Any, SciMindTokenizer]:
+        """Load what training starts from: an earlier stage, the preset's weights, or nothing."""
+        if path := spec.base or self.options.weights:
+            # AdamW in the weights' own fp16 would lose its updates.
+            dtype = torch.float32 if spec.method == "full" else torch.bfloat16
+            return self._load(path, dtype)
+        return self._from_nothing(data, spec)
+
+    def _trained(
+        self, checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+    ) -> tuple[Any, SciMindTokenizer]:
+        path = str(checkpoint.path) if checkpoint is not None else self.options.weights
+        if not path:
+            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+        device = training.device_of(run)
+        model, tokenizer = self._load(path, decoding.load_dtype(spec.precision, device))
+        return model.to(device), tokenizer
+
+    def _from_nothing(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
+        texts = (modalities.to_tokens(text, inputs) for row in data.train for text, inputs in _texts(row))
+        tokenizer = learn_tokenizer(texts, self.options.pieces)
+        options = self.options
+        config = self._configured(
+            tokenizer,
+            hidden_size=options.hidden,
+            intermediate_size=options.intermediate,
+            num_hidden_layers=options.layers,
+            num_attention_heads=options.heads,
+            max_position_embeddings=options.context,
+            tie_word_embeddings=True,
+        )
+        torch.manual_seed(spec.seed)
+        return SciMindForCausalLM(config), tokenizer
+
+    def _configured(self, tokenizer: SciMindTokenizer, **sizes: Any) -> SciMindConfig:
+        if self.options.routing not in ROUTINGS:
+            raise UsageError(
+                f"there is no routing '{self.options.routing}'", hint="it is one of " + ", ".join(ROUTINGS)
+            )
+        try:
+            return SciMindConfig(
+                vocab_size=len(tokenizer),
+                num_experts=self.options.experts,
+                routing=self.options.routing,
+                experts_per_token=self._experts_per_token(),
+                modality_ranges=tokenizer.modality_ranges,
+                router_aux_loss_coef=self.options.balance,
+                pad_token_id=tokenizer.pad_token_id,
+                **sizes,
+            )
+        except ValueError as error:  # transformers wraps what our validator says
+            raise UsageError(f"the model's sizes do not fit: {error.__cause__ or error}") from error
+
+    def _experts_per_token(self) -> dict[str, int]:
+        options = self.options
+        return {
+            "text": options.text_experts,
+            "molecule": options.molecule_experts,
+            "nucleotide": options.nucleotide_experts,
+            "protein": options.protein_experts,
+        }
+
+    def _load(self, path: str, dtype: torch.dtype) -> tuple[Any, SciMindTokenizer]:
+        try:
+            kind = AutoConfig.from_pretrained(path).model_type
+            if kind == "scimind":
+                model = SciMindForCausalLM.from_pretrained(path, dtype=dtype)
+                return model, SciMindTokenizer.from_pretrained(path)
+            if kind == "llama":
+                return self._upcycled(path, dtype)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"no LLaMA or SciMind could be loaded from {path}: {str(error).splitlines()[0]}",
+                hint="--set model.weights=DIR with config.json, model.safetensors and the tokenizer's files",
+            ) from error
+        raise UsageError(f"{path} holds a model of type {kind}; SciMind takes over LLaMA's weights")
+
+    def _upcycled(self, path: str, dtype: torch.dtype) -> tuple[Any, SciMindTokenizer]:
+        tokenizer = SciMindTokenizer.from_base(path, self.options.modalities)
+        dense = LlamaForCausalLM.from_pretrained(path, dtype=dtype)
+        experts = self.options.experts
+        partition = None
+        if self.options.partition:
+            sizes = dense.config
+            partition = read_partition(
+                Path(self.options.partition), sizes.num_hidden_layers, sizes.intermediate_size, experts
+            )
+        model = upcycle(
+            dense,
+            experts=experts,
+            routing=self.options.routing,
+            experts_per_token=self._experts_per_token(),
+            modality_ranges=tokenizer.modality_ranges,
+            vocab_size=len(tokenizer),
+            partition_LI=partition,
+        )
+        return model, tokenizer
+
+
+def _texts(row: TrainRow) -> Iterator[tuple[str, Mapping[str, str]]]:
+    if isinstance(row, TrainPair):
+        yield row.prompt, row.inputs
+        yield row.target, {}
+    elif hasattr(row, "text"):
+        yield row.text, {}
+    else:
+        yield from ((text, {}) for _, text in row.turns)
