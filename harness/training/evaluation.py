@@ -11,6 +11,7 @@ from torch import nn
 from harness.api import Completion, DataError, Request, RunContext, TrainData, TrainSpec, UsageError, nearest
 
 from .batching import Collator, Encode, EncodedRows, Segment, Unit, encode_rows, share
+from .modes import caching
 from .objectives import Objective
 from .state import random_state, restore_random_state
 from .strategies import Replicated
@@ -78,7 +79,8 @@ class Validation:
         module.eval()
         try:
             values = self._loss(strategy, objective, collate(self.rows)) if len(self.rows) else {}
-            values |= self._metrics(module)
+            with caching(module, True):
+                values |= self._metrics(module)
         finally:
             module.train()
             restore_random_state(before)

@@ -16,24 +16,33 @@ from harness.api import TrainSpec, UsageError
 @contextmanager
 def learning(model: nn.Module, spec: TrainSpec) -> Iterator[None]:
     """Set training mode, NEFTune noise and gradient checkpointing; caches off, without a trace."""
-    config = getattr(model, "config", None)
-    cache = getattr(config, "use_cache", None)
     noise = _add_noise(model, spec.neftune_alpha) if spec.neftune_alpha else None
     if spec.gradient_checkpointing:
         _checkpoint_gradients(model)
-    if cache is not None:
-        config.use_cache = False  # type: ignore[union-attr]
     model.train()
     try:
-        yield
+        with caching(model, False):
+            yield
     finally:
         model.eval()
-        if cache is not None:
-            config.use_cache = cache  # type: ignore[union-attr]
         if spec.gradient_checkpointing:
             model.activation_checkpointing_disable()  # type: ignore[operator]
         if noise is not None:
             noise.remove()
+
+
+@contextmanager
+def caching(model: nn.Module, wanted: bool) -> Iterator[None]:
+    """Turn the key-value cache on or off for a while; with it, packed rows are not kept apart."""
+    config = getattr(model, "config", None)
+    before = getattr(config, "use_cache", None)
+    if before is not None:
+        config.use_cache = wanted  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        if before is not None:
+            config.use_cache = before  # type: ignore[union-attr]
 
 
 def _checkpoint_gradients(model: nn.Module) -> None:

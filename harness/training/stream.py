@@ -62,15 +62,21 @@ class RowStream:
         rows = self._window(start)
         if not rows:
             return None
+        if start:  # in the middle of training, whose bar stands
+            encoded, left = encode_rows(rows, self.encode, self.spec, causal=self.causal, first=start)
+            self._count(left)
+            return encoded
         self.run.progress.start("encoding", len(rows), "rows")
         encoded, left = encode_rows(
             self._counted(rows), self.encode, self.spec, causal=self.causal, first=start
         )
         self.run.progress.finish()
-        self.left = Left(
-            self.left.too_long + left.too_long, self.left.nothing_to_learn + left.nothing_to_learn
-        )
+        self._count(left)
         return encoded
+
+    def _count(self, left: Left) -> None:
+        known = self.left
+        self.left = Left(known.too_long + left.too_long, known.nothing_to_learn + left.nothing_to_learn)
 
     def _window(self, start: int) -> list[TrainRow]:
         if start != self._read:

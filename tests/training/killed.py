@@ -1,0 +1,131 @@
+"""A training in a process of its own that is killed, or asked to stop, at a chosen moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness import Document, RunContext, RunSpec, SilentProgress, TrainData, TrainSpec
+
+from .conftest import encode_causal, llama, pairs
+
+ROOT = str(Path(__file__).resolve().parents[2])
+if ROOT not in sys.path:  # the child process imports this module by name
+    sys.path.insert(0, ROOT)
+
+BASE = TrainSpec(
+    learning_rate=5e-3,
+    batch_size=4,
+    max_length=48,
+    save_every=3,
+    keep=2,
+    max_steps=10,
+    neftune_alpha=5.0,
+    ema_decay=0.8,
+    warmup_steps=2,
+    weight_decay=0.1,
+)
+STAGES = {
+    "sft": replace(BASE, grad_accumulation=2, eval_every=4, optimizer="muon"),
+    "pretrain": replace(BASE, stage="pretrain", packing="packed", options={"window": 24}),
+}
+
+
+class Corpus:
+    """Documents without a length, as a corpus that is larger than memory has none."""
+
+    def __iter__(self) -> Iterator[Document]:
+        for pair in pairs(60, seed=3, longest=80):
+            yield Document(pair.prompt)
+
+
+def encode_document(row: Document) -> dict[str, list[int]]:
+    ids = [ord(letter) - 90 for letter in row.text] + [2]
+    return {"input_ids": ids, "labels": ids}
+
+
+class Killer(SilentProgress):
+    """Progress that sends its own process a signal when a step is reported."""
+
+    def __init__(self, moment: int, number: int) -> None:
+        self.moment = moment
+        self.number = number
+        self.training = False
+
+    def start(self, label: str, total: int | None = None, unit: str = "steps") -> None:
+        self.training = label == "training"
+
+    def advance(self, amount: int = 1, **facts: float | str) -> None:
+        if self.training and facts:
+            self.moment -= 1
+            if self.moment == 0:
+                os.kill(os.getpid(), self.number)
+
+
+def train(directory: Path, stage: str, progress: SilentProgress | None = None) -> None:
+    from harness import training
+
+    run = RunContext(
+        directory, RunSpec("tiny", "letters", device="cpu"), progress=progress or SilentProgress()
+    )
+    model = llama(attention_dropout=0.1)
+    if stage == "sft":
+        data = TrainData(pairs(40), validation=pairs(8, seed=9))
+        training.fit(model, data, encode_causal, STAGES[stage], run)
+    else:
+        training.fit(model, TrainData(Corpus()), encode_document, STAGES[stage], run)
+
+
+def _child(directory: Path, stage: str, moment: int, how: str) -> None:
+    if how == "write":
+        _kill_at_sync(moment)
+        train(directory, stage)
+    else:
+        train(directory, stage, Killer(moment, signal.SIGKILL if how == "step" else signal.SIGTERM))
+
+
+def _kill_at_sync(moment: int) -> None:
+    """Die at the n-th time that something is forced to disk: before, inside or after a save."""
+    original, left = os.fsync, [moment]
+
+    def fsync(handle: int) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        original(handle)
+
+    os.fsync = fsync
+
+
+def killed_run(directory: Path, stage: str, moment: int, how: str) -> int:
+    """Train in a fresh process until it dies; return its exit code."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["transformers.models.llama.modeling_llama", "harness.training.loop"])
+    process = context.Process(target=_child, args=(directory, stage, moment, how))
+    process.start()
+    process.join(120)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+@dataclass(frozen=True)
+class Result:
+    weights: str
+    curve: list[tuple[Any, ...]]
+
+
+def result(directory: Path) -> Result:
+    """What must be equal: the final weights to the byte, and the curve."""
+    weights = hashlib.sha256((directory / "checkpoint" / "model.safetensors").read_bytes()).hexdigest()
+    rows = [json.loads(line) for line in (directory / "train_log.jsonl").read_text().splitlines()]
+    return Result(
+        weights, [(r["step"], r.get("loss"), r.get("learning_rate"), r.get("validation")) for r in rows]
+    )

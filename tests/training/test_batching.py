@@ -1,0 +1,129 @@
+"""Which rows meet in which batch, and what padding and packing leave of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import Document, TrainSpec, UsageError
+from harness.training.apartness import require_documents_apart
+from harness.training.batching import Collator, EncodedRows, Segment, encode_rows, plan, share
+from harness.training.objectives import model_loss
+
+from .conftest import encode_causal, llama, pairs
+
+SPEC = TrainSpec(batch_size=4, max_length=40)
+
+
+def encoded(count: int, spec: TrainSpec = SPEC, *, causal: bool = True) -> EncodedRows:
+    return encode_rows(pairs(count), encode_causal, spec, causal=causal)[0]
+
+
+def units(steps: list[list[list[tuple[Segment, ...]]]]) -> list[tuple[Segment, ...]]:
+    return [unit for step in steps for batch in step for unit in batch]
+
+
+@given(
+    count=st.integers(1, 60),
+    packing=st.sampled_from(["none", "buckets", "packed"]),
+    tokens=st.sampled_from([None, 60, 200]),
+    seed=st.integers(0, 5),
+)
+def test_an_epoch_holds_every_row_exactly_once(
+    count: int, packing: str, tokens: int | None, seed: int
+) -> None:
+    rows = encoded(count)
+    steps = plan(rows, replace(SPEC, packing=packing, batch_tokens=tokens, grad_accumulation=3), [seed])
+    seen = Counter(segment.row for unit in units(steps) for segment in unit)
+    assert seen == Counter(range(count))
+
+
+@given(lengths=st.lists(st.integers(2, 90), min_size=1, max_size=20))
+def test_a_packed_corpus_loses_no_token_and_fills_every_line(lengths: list[int]) -> None:
+    spec = replace(SPEC, stage="pretrain", packing="packed", max_length=16)
+    texts = [Document("x" * (length - 1)) for length in lengths]
+    rows, _ = encode_rows(
+        texts,
+        lambda d: {"input_ids": [5] * len(d.text) + [2], "labels": [5] * len(d.text) + [2]},
+        spec,
+        causal=True,
+    )
+    lines = units(plan(rows, spec, [0]))
+    sizes = [sum((s.stop or 0) - s.start for s in line) for line in lines]
+    assert all(size == 16 for size in sizes[:-1])
+    assert sum(lengths) - 16 <= sum(sizes) <= sum(lengths)  # only a last piece without a target is dropped
+
+
+@given(budget=st.integers(50, 400))
+def test_a_token_budget_counts_the_padding(budget: int) -> None:
+    rows = encoded(50)
+    for step in plan(rows, replace(SPEC, batch_tokens=budget), [0]):
+        for batch in step:
+            longest = max(int(rows.lengths[unit[0].row]) for unit in batch)
+            assert longest * len(batch) <= budget or len(batch) == 1
+
+
+def test_buckets_pad_less_than_random_batches() -> None:
+    rows = encoded(400)
+
+    def padded(packing: str) -> int:
+        steps = plan(rows, replace(SPEC, packing=packing, batch_size=8), [0])
+        return sum(
+            Collator(rows, {}, packed=False, mask=False)(b).inputs["input_ids"].numel()
+            for s in steps
+            for b in s
+        )
+
+    assert padded("buckets") < 0.85 * padded("none")
+
+
+def test_the_order_follows_the_seed_and_the_epoch_alone() -> None:
+    rows = encoded(50)
+    assert plan(rows, SPEC, [1, 0]) == plan(rows, SPEC, [1, 0])
+    assert plan(rows, SPEC, [1, 0]) != plan(rows, SPEC, [1, 1])
+
+
+@given(st.integers(1, 9), st.integers(1, 4))
+def test_processes_share_a_micro_batch_without_gap_or_overlap(rows: int, processes: int) -> None:
+    batch = [(Segment(row),) for row in range(rows)]
+    parts = [share(batch, rank, processes) for rank in range(processes)]
+    assert sorted(unit for mine, weightless in parts if not weightless for unit in mine) == batch
+    assert all(mine for mine, _ in parts)
+
+
+def test_a_packed_line_costs_what_its_rows_cost_apart() -> None:
+    rows = encoded(6)
+    require_documents_apart(llama().eval(), rows, Collator(rows, {}, packed=True, mask=False), model_loss)
+
+
+def test_a_model_that_mixes_packed_rows_is_refused() -> None:
+    class Blind(torch.nn.Module):
+        """Takes position_ids and ignores them."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = llama()
+
+        def forward(self, input_ids: torch.Tensor, labels: torch.Tensor, position_ids: torch.Tensor):  # type: ignore[no-untyped-def]
+            return self.inner(input_ids=input_ids, labels=labels)
+
+    rows = encoded(6)
+    with pytest.raises(UsageError, match="lets packed rows see each other"):
+        require_documents_apart(Blind(), rows, Collator(rows, {}, packed=True, mask=False), model_loss)
+
+
+def test_right_padding_without_a_mask_changes_no_loss() -> None:
+    rows, model = encoded(5), llama().eval()
+    batch = [(Segment(row),) for row in range(5)]
+    bare = Collator(rows, {}, packed=False, mask=False)(batch)
+    masked = Collator(rows, {}, packed=False, mask=True)(batch)
+    assert "attention_mask" in masked.inputs and "attention_mask" not in bare.inputs
+    with torch.no_grad():
+        assert float(model_loss(model, bare.inputs)) == pytest.approx(
+            float(model_loss(model, masked.inputs)), abs=1e-6
+        )
