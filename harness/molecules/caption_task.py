@@ -32,6 +32,7 @@ class CaptionTask(Task):
 
     synthetic = ("sample",)
     hub: ClassVar[Mapping[str, HubFiles]] = {}  # split -> files
+    published_files: ClassVar[Mapping[str, tuple[int, str]]] = {}  # name -> rows and SHA-256 as published
     published_metrics: tuple[str, ...] = ()
 
     def __init__(self, data: DataSpec | None = None) -> None:
@@ -91,7 +92,7 @@ class CaptionTask(Task):
             return super().check()
         from .published import check
 
-        return check(Path(self.data.source))
+        return check(Path(self.data.source), self.published_files)
 
     def seen_in_training(
         self, train: Iterable[Example], rows: Sequence[Example]

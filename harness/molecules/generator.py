@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from rdkit import Chem
-from rdkit.Chem import rdMolDescriptors
+from rdkit.Chem import rdMolDescriptors, rdMolHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +136,26 @@ def generate(
 
 
 def _share_recipes(rng: Random, sizes: Mapping[str, int]) -> dict[str, list[Recipe]]:
-    recipes = [
-        (linker, left, right)
-        for linker in LINKERS
-        for i, left in enumerate(RINGS)
-        for right in (RINGS[i:] if linker.symmetric else RINGS)
-    ]
-    for i in range(
-        len(recipes) - 1, 0, -1
-    ):  # shuffle() promises no order across Python versions, random() does
+    """Deal scaffolds out to splits; a ketone and a methylene of the same rings are one Murcko scaffold."""
+    by_scaffold: dict[str, list[Recipe]] = {}
+    for linker in LINKERS:
+        for i, left in enumerate(RINGS):
+            for right in RINGS[i:] if linker.symmetric else RINGS:
+                bare = Chem.MolFromSmiles(_assemble(linker, left, (), right, ()))
+                scaffold = rdMolHash.MolHash(bare, rdMolHash.HashFunction.MurckoScaffold)
+                by_scaffold.setdefault(scaffold, []).append((linker, left, right))
+    groups = list(by_scaffold.values())
+    # shuffle() promises no order across Python versions, random() does
+    for i in range(len(groups) - 1, 0, -1):
         j = int(rng.random() * (i + 1))
-        recipes[i], recipes[j] = recipes[j], recipes[i]
-    total, shares, start, rows = sum(sizes.values()), {}, 0, 0
+        groups[i], groups[j] = groups[j], groups[i]
+    total, start, rows = sum(sizes.values()), 0, 0
+    shares: dict[str, list[Recipe]] = {}
     for split, size in sizes.items():
         rows += size
-        end = len(recipes) * rows // total
-        shares[split], start = recipes[start:end], end
+        end = len(groups) * rows // total
+        shares[split] = [recipe for group in groups[start:end] for recipe in group]
+        start = end
     return shares
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -176,14 +177,24 @@ class _Tally:
             self.findings.append(finding)
 
 
-def check(source: Path) -> DataReport:
-    """Validate every row of a file or of a folder's files: form, text, SMILES, chemistry, repetitions."""
+def check(source: Path, published: Mapping[str, tuple[int, str]] | None = None) -> DataReport:
+    """Validate every row of a file or of a folder's files: form, text, SMILES, chemistry, repetitions.
+
+    `published` gives rows and SHA-256 of files by name; one that differs is reported, not refused.
+    """
     tally, forms = _Tally(), dict[str, str]()
     rows = dict[str, int]()
     for name, opened in _to_check(source, tally):
         forms.update({str(file.path): file.form for file in opened.files})
         counted: Counter[str] = Counter()
         seen = _Seen()
+        if not opened.gives >= {"smiles", "caption"}:
+            file = opened.files[0]
+            tally.add(
+                Finding(
+                    "half a pair", str(file.path), 0, "a SMILES and a caption a row", file.form, bad=False
+                )
+            )
         try:
             for file, row in opened.rows():
                 good = _check_row(file, row, opened.gives, seen, tally)
@@ -192,9 +203,24 @@ def check(source: Path) -> DataReport:
             tally.add(
                 Finding("unreadable", str(source), 0, "a file that can be read to its end", error.message)
             )
+        for file in opened.files:
+            _compare(file.path, counted.total(), published or {}, tally)
         for split, count in (counted or {name: 0}).items():
             rows[split] = rows.get(split, 0) + count
     return DataReport(rows, forms, tuple(tally.findings), dict(tally.counts))
+
+
+def _compare(path: Path, rows: int, published: Mapping[str, tuple[int, str]], tally: _Tally) -> None:
+    if path.name not in published:
+        return
+    wanted_rows, wanted_digest = published[path.name]
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != wanted_digest:
+        expected = f"the published file ({wanted_rows:,} rows, SHA-256 {wanted_digest[:16]}…)"
+        tally.add(
+            Finding("digest", str(path), 0, expected, f"{rows:,} good rows, SHA-256 {found[:16]}…", bad=False)
+        )
 
 
 def _to_check(source: Path, tally: _Tally) -> Iterator[tuple[str, _Opened]]:

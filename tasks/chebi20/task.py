@@ -29,6 +29,10 @@ class Chebi20(CaptionTask):
         "validation": HubFiles(_HUB, "*validation*"),
         "test": HubFiles(_HUB, "*test*"),
     }
+    published_files: ClassVar[Mapping[str, tuple[int, str]]] = {
+        "test.txt": (3300, "91776254b54ef13ad701ede0ecdbd7bcd30c19a66e52aa34a6dac8d0e7306d72"),
+        "validation.txt": (3301, "f410b58e6825986577d01b4f0c14b59ed61c1343a15118ba584de4bbcea1508c"),
+    }
     homepage = "https://github.com/blender-nlp/MolT5"
     licence = "captions and structures from ChEBI, CC BY 4.0"
     citation = (

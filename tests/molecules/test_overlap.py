@@ -1,0 +1,106 @@
+"""What counts as the same molecule, the same caption, the same scaffold."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness import DataSpec, Example
+from harness.molecules.caption_task import CaptionedMolecule
+from harness.molecules.near_duplicates import THRESHOLD, WORDS, near_duplicates
+from harness.molecules.overlap import LEAKS, overlap
+from harness.molecules.published import read
+from harness.tasks.lpm24.task import SmilesToText, TextToSmiles
+
+TEXT = "The molecule is a long chain alcohol that is found in the leaves of several plants and in beeswax."
+
+
+def row(id, smiles, caption="", cid=""):
+    return CaptionedMolecule(id, smiles, caption or f"caption {id} {smiles}", {"cid": cid})
+
+
+def kinds(train, test):
+    found = overlap([row("train", *train)], [row("test", *test)])
+    return {kind for kind, ids in found.ids.items() if ids}
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        (("OCC",), ("CCO",), {"inchikey", "connectivity"}),
+        (("CCO",), ("CCO",), {"smiles", "inchikey", "connectivity"}),
+        (("C[C@H](N)C(=O)O",), ("C[C@@H](N)C(=O)O",), {"connectivity"}),
+        (("CC(=O)[O-]",), ("CC(=O)O",), {"connectivity"}),
+        (("Cc1ccccc1",), ("Oc1ccccc1",), {"scaffold"}),
+        (("CCC",), ("CCCC",), set()),
+        (("CCO", "same words"), ("CCN", "same words"), {"caption", "near-caption"}),
+        (("CCO", "x", "7"), ("CCN", "y", "7"), {"cid"}),
+        (("CCO", "x", ""), ("CCN", "y", ""), set()),
+        (("C(C", "x"), ("C(C", "y"), {"smiles"}),
+    ],
+)
+def test_kinds_of_overlap(train, test, expected):
+    assert kinds(train, test) == expected
+
+
+def test_a_shared_scaffold_is_no_leak():
+    found = overlap([row("a", "Cc1ccccc1")], [row("b", "Oc1ccccc1"), row("c", "C1=CC=CC=C1C")])
+    assert found.ids["scaffold"] == {"b", "c"}
+    assert found.leaked == {"c"}
+    assert set(LEAKS) == set(found.ids) - {"scaffold"}
+
+
+def test_a_changed_word_in_a_long_caption_is_a_near_duplicate():
+    words = (TEXT * 4).split()
+    changed = [*words[:-1], "honey"]
+    assert near_duplicates([" ".join(words)], [" ".join(changed), "Quite another text."]) == {0}
+
+
+def test_an_empty_test_set_shares_nothing():
+    assert overlap([row("a", "CCO")], []).leaked == frozenset()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.text("ab c", max_size=40), max_size=8),
+    st.lists(st.text("ab c", max_size=40), min_size=1, max_size=8),
+)
+def test_near_duplicates_agree_with_plain_jaccard_where_captions_are_equal(train, rows):
+    equal = {i for i, text in enumerate(rows) if text.split() in [other.split() for other in train]}
+    assert equal <= near_duplicates(train, rows)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_no_near_duplicate_is_below_the_threshold(data):
+    word = st.sampled_from("alpha beta gamma delta".split())
+    texts = data.draw(st.lists(st.lists(word, min_size=9, max_size=20), min_size=2, max_size=10))
+    found = near_duplicates([" ".join(t) for t in texts[1:]], [" ".join(texts[0])])
+    grams = [{tuple(t[i : i + WORDS]) for i in range(len(t) - WORDS + 1)} for t in texts]
+    best = max(len(grams[0] & g) / len(grams[0] | g) for g in grams[1:])
+    assert bool(found) <= (best >= THRESHOLD)
+
+
+@pytest.mark.parametrize("kind", [TextToSmiles, SmilesToText])
+def test_a_task_names_the_rows_that_training_gives_away(kind):
+    task = kind(DataSpec())
+    rows = list(task.examples("test"))[:20]
+    leak = rows[3]
+    found = task.seen_in_training([leak, *list(task.examples("train"))[:50]], rows)
+    assert set().union(*found.values()) == {leak.id}
+    assert isinstance(leak, Example)
+
+
+def test_the_sample_leaks_nothing():
+    task = TextToSmiles()
+    found = task.seen_in_training(task.examples("train"), list(task.examples("test")))
+    assert {kind: len(ids) for kind, ids in found.items()} == dict.fromkeys(LEAKS, 0)
+    assert "0 of 600 rows share their scaffold" in task.notes[-1]
+
+
+def test_leaks_of_real_files_are_found(test_data):
+    train = read([test_data / "derived/caption_pairs_no_chebi20_valtest.tsv"], "test")
+    found = overlap(train, list(read(test_data / "chebi20", "test")))
+    counts = {kind: len(ids) for kind, ids in found.ids.items()}
+    # The file holds no CID and no SMILES string of the test set, as its manifest says; molecules it does.
+    assert (counts["cid"], counts["smiles"]) == (0, 0)
+    assert (counts["inchikey"], counts["connectivity"], counts["caption"]) == (6, 263, 2)
