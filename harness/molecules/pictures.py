@@ -1,0 +1,110 @@
+"""Drawings of molecules as SVG: one alone, or a reference and an output with what they share in colour."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from rdkit.Chem import rdDepictor, rdFMCS
+from rdkit.Chem.Draw import rdMolDraw2D
+
+from .chemistry import molecule
+
+SIZE = (320, 240)  # pixels of one molecule
+MAX_ATOMS = 250  # larger ones are unreadable at this size and slow to compare
+SECONDS = 2  # for the search of the largest shared substructure
+SHARED = (0.72, 0.90, 0.76)
+
+
+def picture(smiles: str, legend: str = "", *, size: tuple[int, int] = SIZE) -> str:
+    """Return an SVG of a molecule; text that is none is written out instead."""
+    mol = _drawable(smiles)
+    if mol is None:
+        return _written(smiles, legend, size)
+    return _panel(mol, [], legend, smiles, size)
+
+
+def comparison(reference: str, output: str, *, size: tuple[int, int] = SIZE) -> str:
+    """Return one SVG with reference and output side by side, their largest shared substructure in green.
+
+    The substructure matches elements and bond orders, rings only with rings; stereo is not compared.
+    """
+    wanted, found = _drawable(reference), _drawable(output)
+    in_wanted, in_found = _shared(wanted, found)
+    parts = [
+        _written(reference, "reference", size)
+        if wanted is None
+        else _panel(wanted, in_wanted, "reference", reference, size),
+        _written(output, "output", size)
+        if found is None
+        else _panel(found, in_found, "output", output, size),
+    ]
+    placed = "".join(
+        part.replace("<svg ", f'<svg x="{index * size[0]}" ', 1) for index, part in enumerate(parts)
+    )
+    width, height = 2 * size[0], size[1]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" role="img">'
+        f"<title>reference {_xml(reference)}, output {_xml(output)}</title>{placed}</svg>"
+    )
+
+
+def _drawable(smiles: str) -> Any | None:
+    mol = molecule(smiles.strip())
+    if mol is None or not 0 < mol.GetNumAtoms() <= MAX_ATOMS:
+        return None
+    rdDepictor.Compute2DCoords(mol)
+    return mol
+
+
+def _shared(wanted: Any | None, found: Any | None) -> tuple[list[int], list[int]]:
+    """Return the atoms of the largest substructure that both have, none where there is less than a bond."""
+    if wanted is None or found is None:
+        return [], []
+    result = rdFMCS.FindMCS([wanted, found], timeout=SECONDS, ringMatchesRingOnly=True)
+    if result.numBonds == 0:
+        return [], []
+    query = result.queryMol
+    return list(wanted.GetSubstructMatch(query)), list(found.GetSubstructMatch(query))
+
+
+def _panel(mol: Any, highlighted: list[int], legend: str, title: str, size: tuple[int, int]) -> str:
+    drawing = rdMolDraw2D.MolDraw2DSVG(*size)
+    options: Any = drawing.drawOptions()
+    options.setHighlightColour(SHARED)
+    options.legendFontSize = 14
+    bonds = [
+        bond.GetIdx()
+        for bond in mol.GetBonds()
+        if bond.GetBeginAtomIdx() in highlighted and bond.GetEndAtomIdx() in highlighted
+    ]
+    rdMolDraw2D.PrepareAndDrawMolecule(
+        drawing, mol, legend=legend, highlightAtoms=highlighted, highlightBonds=bonds
+    )
+    drawing.FinishDrawing()
+    svg: str = drawing.GetDrawingText()
+    svg = svg[svg.index("<svg") :].replace("<!-- END OF HEADER -->", f"<title>{_xml(title)}</title>", 1)
+    return svg.strip()
+
+
+def _written(text: str, legend: str, size: tuple[int, int]) -> str:
+    """Return a panel that shows text which cannot be drawn."""
+    width, height = size
+    short = text if len(text) <= 36 else text[:33] + "…"
+    lines = [_xml(short) or "(nothing)", "not a molecule that can be drawn", _xml(legend)]
+    written = "".join(
+        f'<text x="{width // 2}" y="{y}" text-anchor="middle" font-family="monospace" font-size="12">'
+        f"{line}</text>"
+        for line, y in zip(lines, (height // 2, height // 2 + 20, height - 10), strict=True)
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}px" height="{height}px" '
+        f'viewBox="0 0 {width} {height}">'
+        f'<rect width="{width}" height="{height}" fill="#FFFFFF"/>{written}</svg>'
+    )
+
+
+def _xml(text: str) -> str:
+    """Escape a text; characters that XML forbids are replaced."""
+    return escape("".join(char if char.isprintable() else "\ufffd" for char in text))
