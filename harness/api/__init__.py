@@ -28,7 +28,7 @@ from .example import (
 )
 from .hooks import API_VERSION, hookimpl, hookspec
 from .metric import Metric, MetricEntry
-from .model import ModelEntry, ModelPlugin, NoOptions
+from .model import ModelEntry, ModelPlugin, NoOptions, PromptTokens
 from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
 from .task import DataReport, Finding, Task, TaskEntry
@@ -60,6 +60,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "PromptFormat",
+    "PromptTokens",
     "Request",
     "RunContext",
     "RunLocked",

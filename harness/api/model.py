@@ -35,6 +35,18 @@ class ModelEntry:
     citation: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PromptTokens:
+    """A prompt as a model reads it: token ids, their text, and how many begin the sequence.
+
+    `bos` is None where the model has no such token; two of them are a well-known silent mistake.
+    """
+
+    ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    bos: int | None = None
+
+
 class NoOptions:
     """The options of a model that has none."""
 
@@ -69,6 +81,10 @@ class ModelPlugin:
     ) -> Iterator[Completion]:
         """Yield completions that carry the log-likelihood of each of the request's choices."""
         raise self._unsupported("scoring choices by log-likelihood")
+
+    def prompt_tokens(self, request: Request, checkpoint: Checkpoint | None) -> PromptTokens:
+        """Return exactly what generation feeds the model for a request."""
+        raise self._unsupported("showing the tokens of a prompt")
 
     def _unsupported(self, what: str) -> UsageError:
         return UsageError(f"{type(self).__name__} does not support {what}")

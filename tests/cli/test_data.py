@@ -1,0 +1,100 @@
+"""`data`: needs, checks, overlaps and rows, as a user types them."""
+
+import json
+
+import pytest
+
+HEADER = "CID\tSMILES\tdescription\n"
+ROWS = "".join(f"{i}\t{'C' * i}O\tThe molecule is alcohol number {i}.\n" for i in range(1, 6))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for split in ("train", "validation", "test"):
+        (tmp_path / f"{split}.txt").write_text(HEADER + ROWS, encoding="utf-8")
+    return tmp_path
+
+
+def test_what_a_task_needs_and_where_to_get_it(run_bench):
+    done = run_bench("data", "--task", "chebi20")
+    assert done.code == 0
+    assert "train.txt, validation.txt, test.txt" in done.out
+    assert "https://github.com/blender-nlp/MolT5" in done.out
+
+
+def test_without_a_task_every_group_is_listed_once(run_bench):
+    out = run_bench("data").out
+    assert out.count("language-plus-molecules/LPM-24_train:") == 1
+
+
+def test_a_good_folder_checks_with_rows_and_forms(run_bench, folder):
+    done = run_bench("data", "check", folder, "--task", "chebi20")
+    assert done.code == 0, done.err
+    assert "TSV with header (CID, SMILES, description)" in done.out
+    assert "nothing wrong" not in done.out  # these are not the published files of that name
+    assert json.loads(run_bench("data", "check", folder, "--task", "chebi20", "--json").out)["rows"] == {
+        "train": 5,
+        "validation": 5,
+        "test": 5,
+    }
+
+
+def test_bad_rows_end_in_exit_code_4_and_name_their_line(run_bench, folder):
+    with (folder / "test.txt").open("a") as stream:
+        stream.write("9\tC(C\tA molecule.\n")
+    done = run_bench("data", "check", folder, "--task", "lpm24")
+    assert done.code == 4
+    assert "test.txt:7: expected a SMILES, found 'C(C'" in done.out
+    assert "error:" in done.err
+    assert "Traceback" not in done.err
+    assert run_bench("data", "check", folder, "--task", "lpm24", "--skip-bad-rows").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("check", "nowhere", "--task", "lpm24"), "there is no data at nowhere"),
+        (("check", "nowhere", "--task", "lpm42"), "no task named 'lpm42'"),
+        (("overlap", "nowhere", "nowhere"), "there is no data at nowhere"),
+        (("overlap", "a", "b", "--list", "smile"), "no kind of overlap named 'smile'"),
+        (("show", "--task", "lpm24", "--rows", "0"), "--rows must be at least 1"),
+        (("show", "--task", "lpm24", "--split", "tset"), "no split 'tset'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(run_bench, arguments, message):
+    done = run_bench("data", *arguments)
+    assert done.code in (2, 4)
+    assert message in done.err
+    assert "Traceback" not in done.err
+
+
+def test_overlap_counts_each_kind(run_bench, folder):
+    (folder / "held.tsv").write_text(HEADER + "1\tOC\tMethanol, it is.\n77\tCCN\tAn amine.\n")
+    done = run_bench("data", "overlap", folder, folder / "held.tsv", "--json")
+    found = json.loads(done.out)
+    assert (found["rows"], found["train_rows"], found["clean"]) == (2, 5, 1)
+    assert {kind: len(ids) for kind, ids in found["ids"].items() if ids} == {
+        "inchikey": 1,
+        "connectivity": 1,
+        "cid": 1,
+    }
+    assert "test-000000" in run_bench("data", "overlap", folder, folder / "held.tsv", "--list", "cid").out
+
+
+def test_rows_are_shown_with_their_prompts(run_bench):
+    rows = json.loads(run_bench("data", "show", "--task", "lpm24", "--rows", 2, "--json").out)
+    assert [row["task"] for row in rows] == ["lpm24/text2smiles"] * 2 + ["lpm24/smiles2text"] * 2
+    assert rows[0]["inputs"]["caption"] in rows[0]["prompt"]
+
+
+def test_a_run_on_a_folder_leaves_bad_rows_out_only_when_asked(run_bench, folder):
+    with (folder / "test.txt").open("a") as stream:
+        stream.write("9\tC(C\tA molecule.\n")
+    command = ("--model", "baseline/random", "--task", "chebi20/text2smiles", "--data", folder)
+    options = ("--metrics", "letter-accuracy", "--output", folder / "runs")
+    done = run_bench(*command, *options)
+    assert done.code == 4
+    assert "test.txt:7" in done.err
+    done = run_bench(*command, *options, "--skip-bad-rows")
+    assert done.code == 0, done.err
+    assert "5 rows" in done.out
