@@ -19,6 +19,7 @@ from harness.engine.data import TaskData, open_task
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
 
+from . import data_pseudo
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
@@ -36,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--task", metavar="TASK", help="only this task or task group")
     add_plugin_arguments(parser)
-    actions = parser.add_subparsers(dest="action", metavar="{check,overlap,show}")
+    actions = parser.add_subparsers(dest="action", metavar="{check,overlap,pseudo,show}")
 
     check = actions.add_parser("check", help="validate every row of a file or folder", allow_abbrev=False)
     check.add_argument("source", help="a file or a folder")
@@ -55,6 +56,7 @@ def add_parser(subparsers: Any) -> None:
     show.add_argument("--data", default="sample", metavar="SOURCE", help="sample, hub, or a folder or file")
     show.add_argument("--split", default="test", help="the split (default: test)")
     show.add_argument("--rows", type=int, default=3, metavar="N", help="how many rows (default: 3)")
+    data_pseudo.add_action(actions)
     for action in (check, overlap, show):
         action.add_argument("--json", action="store_true", help="print JSON")
         add_plugin_arguments(action)
@@ -64,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked for."""
     if args.action == "overlap":
         return _overlap(args)
+    if args.action == "pseudo":
+        return data_pseudo.run(args)
     registry = open_registry(args)
     if args.action == "check":
         return _check(args, registry)
