@@ -67,10 +67,11 @@ class AdaT5(ModelPlugin):
         path = str(checkpoint.path) if checkpoint is not None else self.options.weights
         if not path:
             raise UsageError("this preset has no weights before training", hint="leave out --no-train")
-        tokenizer, model = self._load(path)
+        device = training.device_of(run)
+        tokenizer, model = self._load(path, decoding.load_dtype(spec.precision, device))
         lost, touched, total = vocabulary.unwritable(tokenizer, (request.prompt for request in requests))
         _report(run, "prompts", lost, touched, total)
-        yield from self._answers(model, tokenizer, requests, spec, run)
+        yield from self._answers(model.to(device), tokenizer, requests, spec, run)
 
     def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         tokenizer, model = self._start(data, spec)
@@ -132,10 +133,10 @@ class AdaT5(ModelPlugin):
         torch.manual_seed(spec.seed)
         return tokenizer, T5ForConditionalGeneration(config)
 
-    def _load(self, path: str) -> tuple[Any, Any]:
+    def _load(self, path: str, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
         try:
             tokenizer = AutoTokenizer.from_pretrained(path)
-            model = T5ForConditionalGeneration.from_pretrained(path, dtype=torch.float32)
+            model = T5ForConditionalGeneration.from_pretrained(path, dtype=dtype)
         except (OSError, ValueError) as error:
             raise DataError(
                 f"no T5 could be loaded from {path}: {str(error).splitlines()[0]}",
