@@ -145,6 +145,29 @@ def run_bench(tmp_path: Path) -> Callable[..., Outcome]:
     return run
 
 
+@pytest.fixture
+def main(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Outcome]]:
+    """Return a function that runs the program in this process: for whatever needs no process of its own."""
+    from harness.cli.main import main as program
+
+    for name in [name for name in os.environ if name.startswith("HARNESS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    before = set(sys.modules)
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        code = program([str(argument) for argument in arguments])
+        return Outcome(code, *capsys.readouterr())
+
+    yield run
+    for name in set(sys.modules) - before:  # plugins of one test, which the next may write anew
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
 def environment(**extra: str) -> dict[str, str]:
     """Return this process's environment without the harness's own settings, and with `extra`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HARNESS_")}

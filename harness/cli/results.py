@@ -58,7 +58,8 @@ def task_table(task: str, outcomes: Sequence[Outcome], registry: Registry) -> Ta
     """Build a task's table: a row a model, a column a metric, in the task's own order."""
     records = [outcome.record for outcome in outcomes if outcome.record is not None]
     metrics = list(dict.fromkeys(name for record in records for name in record.scores))
-    entries = {name: registry.metrics.get(name).entry for name in metrics}
+    asking = outcomes[0].cell.task.plugin
+    entries = {name: registry.metrics.get(name, near=asking).entry for name in metrics}
     table = Table(
         _title(task, records),
         ["model", *(_heading(name, entries[name].higher_is_better) for name in metrics)],

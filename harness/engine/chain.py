@@ -83,8 +83,8 @@ def _launch_training(session: Session, training: Training, tasks: list[TaskData]
     launch = training.train.launch
     if launch.processes > 1 and launch.kind == "inline" and not inside_a_launcher():
         launch = replace(launch, kind="torchrun")
-    if inside_a_launcher() or not session.registry.plugins.hook.harness_launch(
-        launch=launch, stage="train", directory=directory
+    if inside_a_launcher() or not session.registry.plugins.ask(
+        "harness_launch", bool, launch=launch, stage="train", directory=directory
     ):
         run_training(directory, session.registry, session.progress, tasks)
     session.progress.finish()

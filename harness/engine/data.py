@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from harness.api.errors import DataError, UsageError, nearest
+from harness.api.errors import DataError, PluginError, UsageError, nearest
 from harness.api.example import (
     Completion,
     Example,
@@ -24,6 +24,7 @@ from harness.api.metric import Metric, MetricEntry
 from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
 
+from .plugin_manager import blamed
 from .registry import Registered, Registry
 
 
@@ -59,7 +60,8 @@ class TaskData:
                 raise UsageError(
                     f"task '{self.name}' has no split '{split}'", hint=nearest(split, self.task.splits())
                 )
-            self._examples[split] = list(_checked(self.task.examples(split), self.name, split))
+            with blamed(f"task '{self.name}', split '{split}',"):
+                self._examples[split] = list(_checked(self.task.examples(split), self.name, split))
         return self._examples[split]
 
     def digest(self, split: str) -> str:
@@ -96,6 +98,8 @@ class TaskData:
 def _checked(examples: Iterable[Example], task: str, split: str) -> Iterator[Example]:
     seen: set[str] = set()
     for example in examples:
+        if not isinstance(example, Example) or not isinstance(example.id, str):
+            raise PluginError(f"task '{task}', split '{split}', yields {example!r:.200}, which is no Example")
         if example.id in seen:
             raise DataError(f"task '{task}', split '{split}': two rows have the id '{example.id}'")
         seen.add(example.id)
@@ -110,14 +114,19 @@ def open_task(registry: Registry, registered: Registered[TaskEntry], data: DataS
     """Import a task, open it on a data source, and settle its prompt format."""
     kind = registered.load()
     name = registered.entry.name
+    if not (isinstance(kind, type) and issubclass(kind, Task)):
+        raise PluginError(f"the target of task '{name}' is {kind!r}, which is no subclass of Task")
     if data.source not in ("sample", "hub") and not Path(data.source).exists():
         raise DataError(f"there is no data at {data.source}", hint="--data takes sample, hub or a path")
     if kind.sources and data.source in ("sample", "hub") and data.source not in kind.sources:
         raise UsageError(
             f"task '{name}' has no data source '{data.source}'", hint="it has: " + ", ".join(kind.sources)
         )
-    task = kind(data)
-    prompt = registry.plugins.hook.harness_prompt(model=model, task=name) or task.prompt_format
+    with blamed(f"task '{name}'"):
+        task = kind(data)
+    prompt = (
+        registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
+    )
     return TaskData(registered, task, prompt)
 
 

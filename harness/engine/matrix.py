@@ -59,11 +59,13 @@ def _cells(
     found = registry.models.get(model)
     group = registry.tasks.get(task)
     members = registry.expand(task)
-    names = [member.entry.name for member in members]
-    for member in members:
-        train_tasks = names if found.entry.multitask else [member.entry.name]
+    names = [registry.tasks.name_of(member) for member in members]
+    for member, name in zip(members, names, strict=True):
+        train_tasks = names if found.entry.multitask else [name]
         tables = list(dict.fromkeys([group.entry.name, member.entry.name]))
-        resolved = resolve(asked, found.entry, found.entry.name, member.entry.name, tables, train_tasks, seed)
+        resolved = resolve(
+            asked, found.entry, registry.models.name_of(found), name, tables, train_tasks, seed
+        )
         _check_names(registry, found, resolved.spec)
         yield Cell(found, member, resolved, shown_beside)
 

@@ -14,8 +14,8 @@ import pkgutil
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import metadata
@@ -106,20 +106,13 @@ class Plugins:
         return failures
 
     def ask(self, hook: str, kind: type[T], **arguments: Any) -> T | None:
-        """Return the first answer to a question; one that fails or is of another type is its plugin's fault."""
+        """Return the first answer to a question; one that fails or has another type is its plugin's fault."""
         caller = getattr(self.hook, hook)
-        strangers = ", ".join(impl.plugin_name for impl in caller.get_hookimpls())
-        try:
+        whose = f"{hook} of plugin " + " or ".join(impl.plugin_name for impl in caller.get_hookimpls())
+        with blamed(whose):
             answer = caller(**arguments)
-        except HarnessError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"{hook} of plugin {strangers} failed: {type(error).__name__}: {error}",
-                hint="--no-plugin NAME leaves a plugin out",
-            ) from error
         if answer is not None and not isinstance(answer, kind):
-            raise PluginError(f"{hook} of plugin {strangers} returned {answer!r}, which is no {kind.__name__}")
+            raise PluginError(f"{whose} returned {answer!r}, which is no {kind.__name__}")
         return answer
 
     def add(self, plugin: LoadedPlugin, load: Callable[[], ModuleType]) -> None:
@@ -204,6 +197,20 @@ def load_plugins(
     return plugins
 
 
+@contextmanager
+def blamed(whose: str) -> Iterator[None]:
+    """Turn whatever a plugin's own code raises into one sentence that names it."""
+    try:
+        yield
+    except HarnessError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"{whose} failed: {_first_line(error)}",
+            hint="--debug shows where; --no-plugin leaves a plugin out",
+        ) from error
+
+
 def bundled_modules() -> list[str]:
     """Name the bundled plugin modules: the folders under `plugins/` and `tasks/`, metrics and launchers."""
     found = list(BUNDLED_MODULES)
@@ -284,8 +291,8 @@ def _bundled(name: str, module: str) -> LoadedPlugin:
 
 
 def _installed(point: metadata.EntryPoint) -> LoadedPlugin:
-    card = point.dist.metadata if point.dist else {}
-    name, version = (card["Name"] or "", card["Version"] or "") if card else ("", "")
+    card = point.dist.metadata if point.dist else None  # without a METADATA file it is empty or nothing
+    name, version = (str(card[key] or "") for key in ("Name", "Version")) if card else ("", "")
     return LoadedPlugin(point.name, "installed", point.value, name, version)
 
 

@@ -63,15 +63,15 @@ class Prepared:
         self.model = make_model(cell.model, self.spec.model_options)
         self.data = open_task(registry, cell.task, self.spec.data, self.spec.model)
         names = self.spec.metrics or self.data.task.metrics
-        self.metrics: dict[str, tuple[MetricEntry, Metric]] = {}
-        for name in names:
-            found = registry.metrics.get(name)
-            self.metrics[name] = (found.entry, found.load())
+        found = {name: registry.metrics.get(name, near=cell.task.plugin) for name in names}
+        self.metrics: dict[str, tuple[MetricEntry, Metric]] = {
+            name: (metric.entry, metric.load()) for name, metric in found.items()
+        }
         self._open = {(self.spec.task, self.spec.data): self.data}
         stages = [stage_spec(registry, self.spec, stage) for stage in self.spec.train]
         self.stages = [(stage, self._tasks(stage)) for stage in stages]
         self.code = {"assay": __version__, "model": cell.model.plugin.files_digest()}
-        scorers = [cell.task.plugin, *(registry.metrics.get(name).plugin for name in names)]
+        scorers = [cell.task.plugin, *(metric.plugin for metric in found.values())]
         # When these change, saved completions are scored again; nothing is generated again.
         self.scoring_code = {plugin.source: plugin.files_digest() for plugin in scorers}
 
@@ -116,7 +116,9 @@ def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec) -> RunSpec:
     """Return the spec of one stage alone: its own tasks and data where it names them."""
     names = spec.train_tasks
     if stage.tasks:
-        names = tuple(member.entry.name for name in stage.tasks for member in registry.expand(name))
+        names = tuple(
+            registry.tasks.name_of(member) for name in stage.tasks for member in registry.expand(name)
+        )
     data = replace(spec.data, source=stage.data) if stage.data else spec.data
     # How answers are generated matters to a training only where it selects by their score.
     generate = (

@@ -72,13 +72,23 @@ class Shelf(Generic[E]):
 
     def names(self) -> list[str]:
         """Return the short names, or the full ones where the short one is ambiguous."""
-        return [i.entry.name if len(self._by_short[i.entry.name]) == 1 else i.full_name for i in self.items]
+        return [self.name_of(item) for item in self.items]
 
-    def get(self, name: str) -> Registered[E]:
-        """Find an entry by full or short name."""
+    def name_of(self, item: Registered[E]) -> str:
+        """Return the name that finds this entry and no other: the short one while it is unique."""
+        return item.entry.name if len(self._by_short[item.entry.name]) == 1 else item.full_name
+
+    def get(self, name: str, *, near: LoadedPlugin | None = None) -> Registered[E]:
+        """Find an entry by full or short name; a plugin that asks by a short name means its own, or ours."""
         if name in self._by_full:
             return self._by_full[name]
         found = self._by_short.get(name, [])
+        if len(found) > 1 and near is not None:
+            found = (
+                [item for item in found if item.plugin is near]
+                or [item for item in found if item.plugin.origin == "bundled"]
+                or found
+            )
         if len(found) > 1:
             claims = " and ".join(f"'{item.plugin.name}'" for item in found)
             raise DuplicateName(
@@ -103,7 +113,7 @@ class Registry:
     def expand(self, name: str) -> list[Registered[TaskEntry]]:
         """Return a task, or the members of a group."""
         found = self.tasks.get(name)
-        return [self.tasks.get(member) for member in found.entry.members] or [found]
+        return [self.tasks.get(member, near=found.plugin) for member in found.entry.members] or [found]
 
 
 def _of(plugins: Plugins, kind: type[E]) -> list[Registered[E]]:
@@ -130,7 +140,7 @@ def load_target(target: str, whose: str) -> Any:
                 hint=f"pip install {INSTALL.get(library, library)}",
             ) from error
         raise PluginError(f"{whose} points at module '{module_name}', which does not exist") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{whose} fails to import: {type(error).__name__}: {error}") from error
     try:
         return getattr(module, attribute)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api.errors import HarnessError, StageError, UsageError
+from harness.api.errors import HarnessError, PluginError, StageError, UsageError
 from harness.api.example import Request, TrainData
 from harness.api.model import ModelEntry, ModelPlugin
 from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
@@ -27,6 +27,7 @@ from .data import TaskData, ValidationScorer, open_task, training_data
 from .environment import peak_memory_mib
 from .journal import Journal, finished
 from .network import forbid
+from .plugin_manager import blamed
 from .registry import Registered, Registry
 from .run_dir import CHECKPOINT, EVENTS, LOG, append_row, from_mapping, read_json, write_json
 
@@ -64,8 +65,12 @@ class Generation:
 def make_model(registered: Registered[ModelEntry], options: Mapping[str, Any]) -> ModelPlugin:
     """Import a model plugin and build it with its options."""
     kind = registered.load()
-    model: ModelPlugin = kind(make_options(kind.Options, options, registered.entry.name))
-    return model
+    name = registered.entry.name
+    if not (isinstance(kind, type) and issubclass(kind, ModelPlugin)):
+        raise PluginError(f"the target of model '{name}' is {kind!r}, which is no subclass of ModelPlugin")
+    made = make_options(kind.Options, options, name)
+    with blamed(f"model '{name}'"):
+        return kind(made)
 
 
 def context(
@@ -138,7 +143,10 @@ def load_training_data(registry: Registry, tasks: list[TaskData], training: Trai
                 hint="it computes: " + ", ".join(names),
             )
         metrics = {
-            name: (found.entry, found.load()) for name in names for found in [registry.metrics.get(name)]
+            name: (found.entry, found.load())
+            for data in tasks
+            for name in data.task.metrics
+            for found in [registry.metrics.get(name, near=data.registered.plugin)]
         }
         parts = [(data, data.scored(split, training.train.eval_limit)) for data in tasks]
         evaluator = ValidationScorer(parts, metrics, select)
