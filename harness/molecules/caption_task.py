@@ -30,7 +30,7 @@ class CaptionTask(Task):
     form that `harness.molecules.pair_file` knows. Published rows are scored with `published_metrics`.
     """
 
-    synthetic = ("sample",)
+    synthetic: tuple[str, ...] = ("sample",)
     hub: ClassVar[Mapping[str, HubFiles]] = {}  # split -> files
     published_files: ClassVar[Mapping[str, tuple[int, str]]] = {}  # name -> rows and SHA-256 as published
     published_metrics: tuple[str, ...] = ()
@@ -124,6 +124,14 @@ class TextToSmiles(CaptionTask):
         "uniqueness",
         "novelty",
     )
+    published_metrics = (
+        *metrics,
+        "molecule-exact@molt5",
+        "validity@molt5",
+        "maccs@molt5",
+        "rdk@molt5",
+        "morgan@molt5",
+    )
     prompt_format = PromptFormat("text2smiles", "Description: {caption}\nSMILES:")
 
     def example(self, row: CaptionedMolecule) -> Example:
@@ -139,6 +147,7 @@ class SmilesToText(CaptionTask):
     """Direction: the SMILES is given, the caption is wanted."""
 
     metrics = ("bleu-2", "bleu-4", "rouge-1", "rouge-2", "rouge-l", "meteor", "exact-match")
+    published_metrics = (*metrics, "bleu-2@scibert", "bleu-4@scibert", "meteor@scibert")
     prompt_format = PromptFormat("smiles2text", "SMILES: {smiles}\nDescription:")
 
     def example(self, row: CaptionedMolecule) -> Example:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from harness import DataError, MissingDependency
 
+from .split_files import is_data
+
 
 @dataclass(frozen=True, slots=True)
 class HubFiles:
@@ -57,7 +59,9 @@ def fetch(wanted: HubFiles, split: str, revision: str = "") -> Fetched:
             hint=f"download {wanted.pattern} from {wanted.page} and give its folder: --data FOLDER",
         ) from error
     files = sorted(
-        path for path in folder.rglob("*") if fnmatch(path.relative_to(folder).as_posix(), wanted.pattern)
+        path
+        for path in folder.rglob("*")
+        if is_data(path) and fnmatch(path.relative_to(folder).as_posix(), wanted.pattern)
     )
     if not files:
         raise DataError(

@@ -48,6 +48,16 @@ class Lpm24(CaptionTask):
 class TextToSmiles(Lpm24, caption_task.TextToSmiles):
     """Caption to SMILES."""
 
+    published_metrics = (
+        *caption_task.TextToSmiles.metrics,
+        "molecule-exact@molt5",
+        "validity@molt5",
+        "maccs@lpm24",
+        "rdk@lpm24",
+        "morgan@lpm24",
+        "uniqueness@lpm24",
+    )
+
 
 class SmilesToText(Lpm24, caption_task.SmilesToText):
     """SMILES to caption."""
