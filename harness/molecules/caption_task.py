@@ -124,7 +124,7 @@ class TextToSmiles(CaptionTask):
         "uniqueness",
         "novelty",
     )
-    published_metrics = (
+    published_metrics: tuple[str, ...] = (
         *metrics,
         "molecule-exact@molt5",
         "validity@molt5",
@@ -147,7 +147,7 @@ class SmilesToText(CaptionTask):
     """Direction: the SMILES is given, the caption is wanted."""
 
     metrics = ("bleu-2", "bleu-4", "rouge-1", "rouge-2", "rouge-l", "meteor", "exact-match")
-    published_metrics = (*metrics, "bleu-2@scibert", "bleu-4@scibert", "meteor@scibert")
+    published_metrics: tuple[str, ...] = (*metrics, "bleu-2@scibert", "bleu-4@scibert", "meteor@scibert")
     prompt_format = PromptFormat("smiles2text", "SMILES: {smiles}\nDescription:")
 
     def example(self, row: CaptionedMolecule) -> Example:
