@@ -6,12 +6,14 @@ import argparse
 import importlib
 import os
 import shlex
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from harness.api.errors import HarnessError, UsageError, nearest
 
@@ -35,6 +37,7 @@ VERBS = {
     "new-plugin": "write a working plugin package to start from",
     "doctor": "check Python, libraries, device and folders",
 }
+CONTINUED = ("run", "train", "generate", "resume")  # the verbs that keep what they have done
 PROGRAM = "run-bench"
 
 
@@ -92,7 +95,9 @@ def parse(argv: Sequence[str]) -> tuple[ModuleType, argparse.Namespace]:
     module = load(verb)
     parser = Parser(prog=PROGRAM, add_help=False, allow_abbrev=False)
     module.add_parser(parser.add_subparsers(prog=PROGRAM))
-    return module, parser.parse_args([verb, *rest])
+    args = parser.parse_args([verb, *rest])
+    args.command = (PROGRAM, *argv)
+    return module, args
 
 
 def overview() -> str:
@@ -130,24 +135,57 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(overview() + "\n")
         return UsageError.exit_code
     set_environment()
-    debug = "--debug" in arguments
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         module, args = parse(arguments)
-        return int(module.run(args))
+        code = int(module.run(args))
+        sys.stdout.flush()
+        return code
     except HarnessError as error:
-        if debug:
+        if "--debug" in arguments:
             traceback.print_exc()
         report(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        command = shlex.join([PROGRAM, *arguments])
-        sys.stderr.write(
-            f"\nstopped; what is finished is kept, and the same command continues:\n  {command}\n"
-        )
-        return 130
+    except KeyboardInterrupt as stop:
+        return stopped(stop, arguments)
     except BrokenPipeError:  # the reader of our output has left, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:  # noqa: BLE001  our own bug, or a full disk: still a sentence, not a stack
+        if "--debug" in arguments:
+            traceback.print_exc()
+        report(unexpected(error))
+        return HarnessError.exit_code
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came, as a batch system sends it; it stops a run as Ctrl-C does."""
+
+
+def _terminate(signum: int, frame: Any) -> NoReturn:
+    raise Terminated
+
+
+def stopped(stop: KeyboardInterrupt, arguments: Sequence[str]) -> int:
+    """Say how to continue, and return the exit code of the signal."""
+    sys.stderr.write("\nstopped" + "".join(f"; {note}" for note in getattr(stop, "__notes__", ())))
+    if arguments[0].startswith("-") or arguments[0] in CONTINUED:
+        again = shlex.join([PROGRAM, *(part for part in arguments if part != "--fresh")])
+        sys.stderr.write(f"; what is finished is kept, and the same command continues:\n  {again}")
+    sys.stderr.write("\n")
+    return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+def unexpected(error: Exception) -> HarnessError:
+    """Return an error that nobody has foreseen as one sentence."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return HarnessError(f"{where}{error.strerror}", hint="--debug shows where it happened")
+    return HarnessError(
+        f"unexpected {type(error).__name__}: {error}",
+        hint="this is a fault of the program, not of yours; --debug shows where it happened",
+    )
 
 
 def set_environment() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+from harness.api.errors import UsageError
 from harness.engine.runner import command_of
 
 
@@ -15,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "resume",
-        description="Continue a run by its directory, from the directory that it was begun in.",
+        description="Continue a run by its directory, from any directory: the command that made it is repeated.",
         allow_abbrev=False,
     )
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="a run directory")
@@ -26,7 +28,16 @@ def run(args: argparse.Namespace) -> int:
     """Read the command back and run it without anything that would start over."""
     from .main import parse  # here, because main imports verbs by name
 
-    command = [part for part in command_of(args.run_directory)[1:] if part != "--fresh"]
-    sys.stderr.write("continuing: run-bench " + shlex.join(command) + "\n")
+    command, directory, environment = command_of(args.run_directory)
+    command = [part for part in command[1:] if part != "--fresh"]
+    sys.stderr.write(f"continuing, in {directory}: run-bench {shlex.join(command)}\n")
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise UsageError(
+            f"the run was begun in {directory}, which cannot be entered: {error.strerror}",
+            hint="run the command above where its files are now",
+        ) from error
+    os.environ.update(environment)
     module, again = parse(command)
     return int(module.run(again))

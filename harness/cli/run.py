@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         registry=registry,
         output=asked.output,
         progress=choose_progress(quiet=args.quiet or args.json),
-        command=(PROGRAM, *sys.argv[1:]),
+        command=args.command,
         local_plugins=asked.plugins,
         excluded=tuple(args.no_plugin),
         offline=args.offline,

@@ -28,7 +28,7 @@ NOT_SETTINGS = {
         "fresh",
         "resume",
     ),
-    *("offline", "other_prompt", "no_compare", "stage", "no_train", "dtype", "processes", "verb"),
+    *("offline", "other_prompt", "no_compare", "stage", "no_train", "dtype", "processes", "verb", "command"),
 }
 
 

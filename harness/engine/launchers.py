@@ -47,14 +47,23 @@ def run_worker(command: list[str], directory: Path, stage: str) -> None:
         try:
             code = process.wait()
         except BaseException:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
+            _end(process)
             raise
     if code != 0:
         raise StageError(
             f"stage '{stage}' ended with code {code} in a worker process",
             hint=f"what the workers said is in {directory / 'log.txt'} and {stage}.log beside it",
         )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the workers to save and stop, and wait for them; a second Ctrl-C does not wait."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait()
+    except BaseException:
+        process.kill()
+        raise
 
 
 def worker_environment() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -80,11 +81,8 @@ def execute(session: Session, cells: Sequence[Cell]) -> Iterator[Outcome]:
             _execute(session, cell, outcome)
         except HarnessError as error:
             outcome.error = error
-        except OSError as error:
-            where = f" {error.filename}" if error.filename else ""
-            outcome.error = StageError(
-                f"cannot write{where}: {error.strerror}", hint="choose another --output DIR"
-            )
+        except (Exception, SystemExit) as error:  # noqa: BLE001  one cell's fault must not cost the others
+            outcome.error = unforeseen(error)
         finally:
             session.progress.finish()
         if outcome.error is not None and outcome.directory is not None:
@@ -95,6 +93,17 @@ def execute(session: Session, cells: Sequence[Cell]) -> Iterator[Outcome]:
                 directory=outcome.directory,
             )
         yield outcome
+
+
+def unforeseen(error: BaseException) -> HarnessError:
+    """Return what no plugin's name could be put to as one sentence; a full disk is the likeliest."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        made = StageError(f"{where}{error.strerror}", hint="make room, or choose another --output DIR")
+    else:
+        made = StageError(f"{type(error).__name__}: {error}", hint="--debug shows where it happened")
+    made.__cause__ = error
+    return made
 
 
 def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
@@ -199,7 +208,13 @@ def _remember(directory: Path, spec: RunSpec, session: Session) -> None:
     """Write what `resume` needs to repeat the command."""
     write_json(
         directory / SPEC,
-        {"spec": asdict(spec), "command": list(session.command), "plugins": list(session.local_plugins)},
+        {
+            "spec": asdict(spec),
+            "command": list(session.command),
+            "directory": str(Path.cwd()),
+            "environment": {k: v for k, v in os.environ.items() if k.startswith("HARNESS_")},
+            "plugins": list(session.local_plugins),
+        },
     )
     cut_torn_row(directory / EVENTS)
 
@@ -257,12 +272,12 @@ def _generate_in_processes(session: Session, prepared: Prepared, trained: Traine
     run_worker(torchrun(spec.generate.processes, directory, "generate"), directory, "generate")
 
 
-def command_of(run_directory: Path) -> list[str]:
-    """Return the command line that a run directory was made by, for `resume`."""
+def command_of(run_directory: Path) -> tuple[list[str], str, dict[str, str]]:
+    """Return the command line that made a run, the folder and the settings of the environment it ran in."""
     place = run_directory / SPEC
     if not place.exists():
         raise UsageError(f"{run_directory} is no run directory", hint="it should hold a spec.json")
     stored = read_json(place)
     if "command" not in stored:
         raise UsageError(f"{run_directory} is a training, not a run", hint="repeat the command that made it")
-    return [str(part) for part in stored["command"]]
+    return stored["command"], stored["directory"], stored["environment"]

@@ -5,6 +5,7 @@ Everything a rank needs is in the directory's `spec.json`; `worker` and `runner`
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -32,6 +33,8 @@ from .registry import Registered, Registry
 from .run_dir import CHECKPOINT, EVENTS, LOG, append_row, from_mapping, read_json, write_json
 
 logger = logging.getLogger(__name__)
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,13 @@ def reported(stage: str, directory: Path) -> Iterator[None]:
     except HarnessError:
         _log(directory, stage)
         raise
-    except Exception as error:  # the plugin may be a stranger's; any fault of it is the stage's
+    except (Exception, SystemExit) as error:  # the plugin may be a stranger's; any fault of it is the stage's
         _log(directory, stage)
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise StageError(
+                f"{stage} failed: {error.filename or directory}: {error.strerror}",
+                hint="make room; the same command continues where it stopped",
+            ) from error
         first = str(error).strip().splitlines()[0] if str(error).strip() else ""
         raise StageError(
             f"{stage} failed: {type(error).__name__}: {first}"[:400],

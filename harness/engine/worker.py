@@ -30,11 +30,13 @@ def main(argv: list[str]) -> int:
     except HarnessError as error:
         sys.stderr.write(f"error: {error.message}\n")
         return error.exit_code
+    except KeyboardInterrupt:
+        return 128 + signal.SIGTERM
     return 0
 
 
 def _terminate(signum: int, frame: Any) -> None:
-    raise SystemExit(128 + signum)
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

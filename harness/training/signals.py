@@ -34,3 +34,5 @@ def noted() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if request.received == signal.SIGTERM and callable(before[signal.SIGTERM]):
+            signal.raise_signal(signal.SIGTERM)  # the program around us stops too, not this training alone
