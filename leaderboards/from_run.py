@@ -1,0 +1,133 @@
+"""Makes a submission from a run's directory: everything that the run already knows is filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import DataError, UsageError
+
+from .plain import digest, mapping, read_json, read_lines
+from .submission import SCHEMA_VERSION, Output, Submission
+
+CURVE_POINTS = 200
+KEPT_ENVIRONMENT = ("assay", "commit", "python", "processor", "cpus", "device")
+KEPT_PACKAGES = ("torch", "transformers", "rdkit", "numpy", "peft", "deepspeed")
+
+
+def find_runs(folder: Path) -> Iterator[Path]:
+    """Yield the directories of finished runs below a folder, in a fixed order."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder of runs at {folder}", hint="--runs DIR")
+    for record in sorted(folder.rglob("record.json")):
+        yield record.parent
+
+
+def from_run(directory: Path, name: str = "") -> Submission:
+    """Read a finished run as a submission."""
+    if not (directory / "record.json").exists():
+        raise UsageError(f"{directory} is no finished run", hint="it has no record.json")
+    record = read_json(directory / "record.json")
+    try:
+        return Submission(_about(directory, record, name), _outputs(directory), (), _evidence(record))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{directory / 'record.json'} is not the record of a run: {error!r}") from error
+
+
+def _outputs(directory: Path) -> dict[str, Output]:
+    return {
+        row["id"]: Output(row["raw"], row.get("finish", ""), tuple(row.get("choice_scores", ())))
+        for row in read_lines(directory / "predictions.jsonl")
+    }
+
+
+def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, Any]:
+    spec = record["spec"]
+    environment = record["environment"]
+    about = {
+        "schema": SCHEMA_VERSION,
+        "name": name or spec["model"] + (f" ({spec['preset']})" if spec.get("preset") else ""),
+        "task": spec["task"],
+        "task_version": record["task_version"],
+        "split": spec["data"]["split"],
+        "limit": spec["data"].get("limit"),
+        "data": {"source": _place(record["data_source"]), "digest": record["data_digest"]},
+        "model": _model(spec, record),
+        "training": [_stage(stage) for stage in record["training"]],
+        "series": _series(spec, record),
+        "seed": spec["seed"],
+        "prompt_digest": record["prompt_digest"],
+        "prompt": str(environment.get("prompts", ""))[:20_000],
+        "generation": {key: value for key, value in spec["generate"].items() if value not in ("", None)},
+        "command": _command(record["command"]),
+        "run_id": record["run_id"],
+        "environment": {key: environment[key] for key in KEPT_ENVIRONMENT if environment.get(key)}
+        | {"packages": {n: v for n, v in mapping(environment.get("packages")).items() if n in KEPT_PACKAGES}},
+        "hardware": {"device": str(environment.get("device", ""))},
+        "seconds": dict(record["seconds"]),
+        "curve": _curve(record["training"], directory),
+    }
+    return {key: value for key, value in about.items() if value not in ("", None, [], {})}
+
+
+def _model(spec: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"plugin": spec["model"], "weights_digest": record["checkpoint_digest"]}
+    if spec.get("preset"):
+        facts["preset"] = spec["preset"]
+    if bases := [stage["base"] for stage in spec["train"] if stage.get("base")]:
+        facts["base"] = _place(bases[-1])
+    if (parameters := record.get("parameters")) is not None:
+        facts["parameters"] = int(parameters)
+    return {key: value for key, value in facts.items() if value != ""}
+
+
+def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in stage.items() if key != "directory"}
+
+
+def _series(spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    """Identify what is equal among runs that differ only in their seed."""
+
+    def unseeded(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: unseeded(item) for key, item in value.items() if key != "seed"}
+        return [unseeded(item) for item in value] if isinstance(value, list | tuple) else value
+
+    return digest([unseeded(spec), record["data_digest"], record["task_version"], record["prompt_digest"]])[
+        :16
+    ]
+
+
+def _evidence(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Say how far a run that was carried out here can be trusted."""
+    if record["training"]:
+        return {"trust": "trained", "reason": f"trained and run here as {record['run_id']}"}
+    return {"trust": "reproduced", "reason": f"run here with given weights as {record['run_id']}"}
+
+
+def _curve(training: list[Mapping[str, Any]], run: Path) -> list[list[float]]:
+    """Return step and loss of the last stage that kept a log, thinned to what a plot can show."""
+    for stage in reversed(training):
+        log = Path(str(stage.get("directory", ""))) / "train_log.jsonl"
+        if not log.is_file():  # recorded relative to where the run was started
+            log = run.parents[2] / "trained" / run.parent.name / log.parent.name / log.name
+        if not log.is_file():
+            continue
+        points = [
+            [float(row["step"]), float(row["loss"])]
+            for row in read_lines(log)
+            if isinstance(row.get("step"), int | float) and isinstance(row.get("loss"), int | float)
+        ]
+        step = max(1, -(-len(points) // CURVE_POINTS))
+        return points[::step]
+    return []
+
+
+def _place(source: str) -> str:
+    """Return a source without the folders of the machine it was on."""
+    return Path(source).name if Path(source).is_absolute() or source.startswith(("~", "..")) else source
+
+
+def _command(command: list[str]) -> list[str]:
+    return [_place(part) if part.startswith("/") else part for part in command]

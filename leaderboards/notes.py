@@ -1,0 +1,90 @@
+"""What a reader must know of a table, in sentences; the same ones under every form of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .numbers import DASH
+
+SAMPLE = "Built-in synthetic sample: not comparable with any published number."
+MAX_CHANGES = 5
+
+
+def title(table: Mapping[str, Any]) -> str:
+    """Return a table's title; a sample says so first."""
+    kind = "synthetic sample" if table["sample"] else f"data {table['digest']}"
+    return f"{table['task']}: {table['rows']:,} rows of {table['split']}, {kind}"
+
+
+def notes(table: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the notes of a table."""
+    if table["sample"]:
+        yield SAMPLE
+    if table["lines"]:
+        yield (
+            "± is half the width of the 95 % bootstrap interval over test rows. A rank is the range that a "
+            "row takes in 95 % of paired resamples; rows that cannot be told from the best of their group "
+            "(paired test, Holm-corrected) share its medal."
+        )
+    yield from _overall(table)
+    if silent := [metric["name"] for metric in table["metrics"] if metric["silence_wins"]]:
+        yield f"An empty answer can beat a wrong one under {', '.join(silent)}."
+    if any(len(line["members"]) > 1 for line in table["lines"]):
+        yield "A line of several seeds shows their mean; the standard deviation over seeds is given apart."
+    yield from _changes(table)
+    yield from _toolkits(table)
+    for line in table["lines"]:
+        if line["unrankable"] and has_overall(table):
+            yield f"{line['name']} is not ranked: {line['unrankable']}."
+        for flag in line["flags"]:
+            yield f"{line['name']} and {flag['of']}: {flag['how']}."
+    if table["reported"]:
+        yield "Reported numbers were printed elsewhere; they are not checked here and not ranked."
+    for row in table["refused"]:
+        yield f"Left out: {row['id']}: {row['reason']}."
+
+
+def has_overall(table: Mapping[str, Any]) -> bool:
+    """Whether a table averages several metrics."""
+    return len([metric for metric in table["metrics"] if metric["overall"]]) > 1
+
+
+def _overall(table: Mapping[str, Any]) -> Iterator[str]:
+    if not table["lines"] or not has_overall(table):
+        return
+    inside = [metric["name"] for metric in table["metrics"] if metric["overall"]]
+    yield (
+        f"Overall is the mean of {', '.join(inside)}, each placed between what an empty answer scores (0) "
+        "and what the references score (100); no entrant can move these points."
+    )
+    same = [
+        metric["name"]
+        for metric in table["metrics"]
+        if not metric["overall"] and metric["ranked"] and metric["reference"] is not None
+    ]
+    if same:
+        yield f"{', '.join(same)} cannot enter it: an empty answer scores there as the references do."
+    undefined = [m["name"] for m in table["metrics"] if m["ranked"] and m["reference"] is None]
+    if undefined:
+        yield f"{', '.join(undefined)} cannot enter it: an empty answer has no value there."
+
+
+def _changes(table: Mapping[str, Any]) -> Iterator[str]:
+    if not any(line["win_rate"] is not None for line in table["lines"]):
+        return
+    changes = table["stability"]
+    if not changes:
+        yield "The order by mean win rate stays the same whichever one row is left out."
+    for gone, lower, upper in changes[:MAX_CHANGES]:
+        yield f"Without {gone}, {lower} would overtake {upper} by mean win rate."
+    if len(changes) > MAX_CHANGES:
+        yield f"{len(changes) - MAX_CHANGES} more orders by mean win rate hang on a single row."
+
+
+def _toolkits(table: Mapping[str, Any]) -> Iterator[str]:
+    kits = table["toolkits"]
+    for name in sorted({name for kit in kits for name in kit}):
+        versions = sorted({kit.get(name, DASH) for kit in kits})
+        if len(versions) > 1:
+            yield f"Rows were scored with different versions of {name}: {', '.join(versions)}."

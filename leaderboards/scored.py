@@ -1,0 +1,177 @@
+"""A row's numbers, computed here from its answers: scores, intervals, paired resamples, health, samples."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import harness
+from harness import Example, HarnessError, Pairs, Prediction, Score
+from harness.metrics.statistics import bootstrap_draws
+
+from .health import cost, health, signature
+from .plain import digest
+from .submission import Output, Submission, check_ids
+from .task_view import TaskView
+
+VERSION = 1  # of what is computed here; a change makes stored rows be computed anew
+RESAMPLES, KEPT_RESAMPLES, SEED, LEVEL = 10_000, 2_000, 0, 0.95
+WORST, BEST = 16, 4  # samples on a row's card
+TOOLKIT = ("numpy", "rdkit", "rapidfuzz")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What scoring one submission gave. `draws` has a line a metric in the order of `facts["drawn"]`."""
+
+    facts: Mapping[str, Any]
+    draws: NDArray[np.float32]
+    samples: Sequence[Mapping[str, Any]] = ()
+
+
+def toolkit() -> dict[str, str]:
+    """Return the versions that numbers can depend on."""
+    found = {"assay": harness.__version__, "python": platform.python_version()}
+    for name in TOOLKIT:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def key_of(submission: Submission, view: TaskView) -> str:
+    """Identify everything that a scored row depends on."""
+    metrics = [[name, entry.version] for name, (entry, _) in view.metrics.items()]
+    task = [view.task, view.version, view.digest, view.split, metrics]
+    settings = [VERSION, RESAMPLES, KEPT_RESAMPLES, SEED]
+    return digest([submission.digest, dict(submission.about), task, settings, toolkit()])
+
+
+def read_answers(submission: Submission, view: TaskView) -> Pairs:
+    """Let the task read its answers; rows come in the task's order whatever the submission's was."""
+    check_ids(submission, [example.id for example in view.examples])
+    rows = [
+        (example, _prediction(example, submission.outputs[example.id], view)) for example in view.examples
+    ]
+    return Pairs(rows, training_targets=view.training_targets, cache={"shared": view.cache})
+
+
+def _prediction(example: Example, output: Output, view: TaskView) -> Prediction:
+    return Prediction(example.id, view.answer(example, output.text), output.text, output.choice_scores)
+
+
+def compute(pairs: Pairs, view: TaskView) -> dict[str, Score]:
+    """Compute a view's metrics; one that cannot be computed leaves its reason."""
+    scores = {}
+    for name, (entry, metric) in view.metrics.items():
+        try:
+            score = metric(pairs)
+        except HarnessError as error:
+            score = Score(name, None, len(pairs), note=error.message)
+        except Exception as error:  # noqa: BLE001  a stranger's metric must not cost the others their numbers
+            score = Score(name, None, len(pairs), note=f"failed: {type(error).__name__}: {error}")
+        if score.value is not None and not math.isfinite(score.value):
+            score = replace(score, value=None, note=score.note or f"the value is {score.value}")
+        better = entry.higher_is_better
+        scores[name] = replace(score, metric=name, version=entry.version, higher_is_better=better)
+    return scores
+
+
+def score(submission: Submission, view: TaskView) -> Scored:
+    """Score a submission."""
+    pairs = read_answers(submission, view)
+    scores = compute(pairs, view)
+    draws = {
+        name: drawn
+        for name, drawn in zip(scores, bootstrap_draws(list(scores.values()), RESAMPLES, SEED), strict=True)
+        if drawn is not None
+    }
+    facts = {
+        "schema": VERSION,
+        "key": key_of(submission, view),
+        "answers": {"sha256": submission.digest, "rows": len(pairs)},
+        "scores": {name: _as_json(score, draws.get(name)) for name, score in scores.items()},
+        "drawn": list(draws),
+        "health": health(pairs, submission.outputs, view),
+        "clean": _clean(pairs, view),
+        "cost": cost(submission.about),
+        "signature": signature(pairs),
+        "toolkit": toolkit(),
+    }
+    kept = [drawn[:KEPT_RESAMPLES].astype(np.float32) for drawn in draws.values()]
+    table = np.stack(kept) if kept else np.zeros((0, KEPT_RESAMPLES), np.float32)
+    return Scored(facts, table, _samples(pairs, scores))
+
+
+def _as_json(score: Score, draws: NDArray[np.float64] | None) -> dict[str, Any]:
+    return {
+        "value": score.value,
+        "n": score.n,
+        "interval": interval(draws),
+        "version": score.version,
+        "note": score.note,
+    }
+
+
+def interval(draws: NDArray[Any] | None) -> list[float] | None:
+    """Return the middle 95 % of a score's resamples."""
+    if draws is None:
+        return None
+    defined = draws[~np.isnan(draws)].astype(np.float64)
+    if not len(defined):
+        return None
+    return [float(bound) for bound in np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])]
+
+
+def _clean(pairs: Pairs, view: TaskView) -> dict[str, Any]:
+    """Score the rows that training does not give away, where the task knows of any that it does."""
+    if "overlap" not in view.cache:
+        view.cache["overlap"] = view.overlap()
+    seen: Any = view.cache["overlap"]
+    leaked = frozenset().union(*seen.values()) if seen else frozenset()
+    facts: dict[str, Any] = {"overlap": {kind: len(ids) for kind, ids in sorted(seen.items())}}
+    rows = [pair for pair in pairs if pair[0].id not in leaked]
+    facts["rows"] = len(rows)
+    if 0 < len(rows) < len(pairs):
+        clean = Pairs(rows, training_targets=pairs.training_targets, cache={"shared": view.cache})
+        facts["scores"] = {name: found.value for name, found in compute(clean, view).items()}
+    return facts
+
+
+def _samples(pairs: Pairs, scores: Mapping[str, Score]) -> list[dict[str, Any]]:
+    """Return rows for the card: the worst by the first metric that scores rows, then a few of the best."""
+    ruler = next((s for s in scores.values() if s.per_example is not None), None)
+    if ruler is None or ruler.per_example is None:
+        return []
+    sign = 1.0 if ruler.higher_is_better else -1.0
+    order = sorted(
+        range(len(pairs)),
+        key=lambda i: (-math.inf if (v := _at(ruler, i)) is None else sign * v, pairs[i][0].id),
+    )
+    chosen = order if len(order) <= WORST + BEST else order[:WORST] + order[-BEST:]
+    return [_sample(i, *pairs[i], scores) for i in chosen]
+
+
+def _at(score: Score, row: int) -> float | None:
+    return score.per_example[row] if score.per_example is not None else None
+
+
+def _sample(
+    row: int, example: Example, prediction: Prediction, scores: Mapping[str, Score]
+) -> dict[str, Any]:
+    return {
+        "id": example.id,
+        "inputs": dict(example.inputs),
+        "references": list(example.references),
+        "raw": prediction.raw,
+        "answer": prediction.text,
+        "scores": {n: _at(s, row) for n, s in scores.items() if s.per_example is not None},
+    }

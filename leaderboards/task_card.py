@@ -1,0 +1,62 @@
+"""What a table keeps of its task, so that it can be built without the task's data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harness import Example, Pairs, Prediction, Score
+
+from .scored import compute
+from .task_view import TaskView
+
+NOT_RANKED = "description"  # tag of metrics that describe answers rather than judge them
+
+
+def task_card(view: TaskView) -> dict[str, Any]:
+    """Describe a task as its table shows it."""
+    zeros, ones = reference_scores(view)
+    return {
+        "task": view.task,
+        "split": view.split,
+        "source": view.source,
+        "sample": view.sample,
+        "version": view.version,
+        "digest": view.digest,
+        "rows": len(view.examples),
+        "summary": view.summary,
+        "metrics": [
+            {
+                "name": name,
+                "version": entry.version,
+                "summary": entry.summary,
+                "definition": entry.definition,
+                "scale": entry.scale,
+                "range": list(entry.range),
+                "higher_is_better": entry.higher_is_better,
+                "silence_wins": entry.silence_wins,
+                "kind": entry.kind,
+                "ranked": NOT_RANKED not in entry.tags,
+                "reference": _points(zeros[name], ones[name]),
+            }
+            for name, (entry, _) in view.metrics.items()
+        ],
+    }
+
+
+def reference_scores(view: TaskView) -> tuple[dict[str, Score], dict[str, Score]]:
+    """Score two imaginary systems: one that always says nothing, and one that says the references."""
+    return _as_if(view, lambda _: ""), _as_if(view, lambda example: next(iter(example.references), ""))
+
+
+def _as_if(view: TaskView, say: Callable[[Example], str]) -> dict[str, Score]:
+    said: Sequence[tuple[Example, Prediction]] = [
+        (example, Prediction(example.id, text, text)) for example in view.examples for text in [say(example)]
+    ]
+    targets = view.training_targets
+    return compute(Pairs(said, training_targets=targets, cache={"shared": view.cache}), view)
+
+
+def _points(zero: Score, one: Score) -> list[float] | None:
+    """Return the two fixed points of a metric, where both systems have a value."""
+    return None if zero.value is None or one.value is None else [zero.value, one.value]

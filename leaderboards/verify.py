@@ -1,0 +1,121 @@
+"""Scores every row anew and says where a stored number is not what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import DataError, HarnessError
+
+from .build import build
+from .foreign import import_foreign
+from .history import faults
+from .plain import canonical, mapping
+from .scored import score, toolkit
+from .store import SCORED, Store
+from .submission import Submission
+from .task_view import OpenTask
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What verifying one row (or table, or the history) gave: `same`, `differs` or `unchecked`."""
+
+    what: str
+    verdict: str
+    reason: str = ""
+
+
+def verify(store: Store, open_task: OpenTask, originals: Path | None = None) -> Iterator[Finding]:
+    """Check every row, every table and the history."""
+    store.check()
+    for folder in store.row_folders():
+        yield from _row(store, folder, open_task, originals)
+    yield from _tables(store)
+    yield from (Finding("history.jsonl", "differs", reason) for reason in faults(store.history))
+
+
+def _row(store: Store, folder: Path, open_task: OpenTask, originals: Path | None) -> Iterator[Finding]:
+    name = f"{folder.parent.name}/{folder.name}"
+    if not (folder / SCORED).exists():
+        yield Finding(name, "unchecked", "it has not been scored yet: leaderboard build")
+        return
+    stored = store.row(folder).facts
+    try:
+        submission = answers(store, folder, open_task, originals)
+        about = store.about(folder)
+        view = open_task(about["task"], about["split"], str(mapping(about["data"]).get("digest", "")))
+        if submission.digest != stored["answers"]["sha256"]:
+            reason = (
+                f"its answers have the hash {submission.digest}, {stored['answers']['sha256']} was scored"
+            )
+            yield Finding(name, "differs", reason)
+            return
+        now = score(submission, view).facts
+    except HarnessError as error:
+        yield Finding(name, "unchecked", error.message)
+        return
+    found = [Finding(name, "differs", text) for text in differences(stored, now)]
+    yield from found or [Finding(name, "same", f"{len(now['scores'])} metrics")]
+
+
+def answers(store: Store, folder: Path, open_task: OpenTask, originals: Path | None) -> Submission:
+    """Return a row's submission: kept here, or read again from the file that it came from."""
+    if (kept := store.submission(folder)) is not None:
+        return kept
+    about = store.about(folder)
+    origin = mapping(about.get("origin"))
+    if originals is None or "file" not in origin:
+        raise DataError("its answers are not kept here", hint="--originals DIR names the folder of its file")
+    path = originals / str(origin["file"])
+    if not path.is_file():
+        raise DataError(f"its answers are not kept here, and there is no {path}")
+    view = open_task(about["task"], about["split"], str(mapping(about["data"]).get("digest", "")))
+    read = import_foreign(path, view, str(about["name"]), str(origin.get("form", "")))
+    if read.about["origin"]["sha256"] != origin.get("sha256"):
+        raise DataError(f"{path} is not the file that was scored: its hash differs")
+    return Submission(about, read.outputs, read.notes, store.evidence(folder))
+
+
+def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """Say for each metric where the stored value or interval is not what scoring gives now."""
+    kits = f"(stored with {_versions(stored['toolkit'])}; here {_versions(toolkit())})"
+    for metric in sorted({*stored["scores"], *now["scores"]}):
+        before, after = stored["scores"].get(metric), now["scores"].get(metric)
+        if before is None or after is None:
+            yield f"{metric}: {'not stored' if before is None else 'no longer computed'} {kits}"
+            continue
+        numbers = [("value", before["value"], after["value"])]
+        bounds = (before["interval"] or [None] * 2, after["interval"] or [None] * 2)
+        numbers += [(label, *pair) for label, *pair in zip(("low end", "high end"), *bounds, strict=True)]
+        for label, old, new in numbers:
+            if not _close(old, new):
+                yield f"{metric}: {label} stored {old!r}, computed {new!r} {kits}"
+                break
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= TOLERANCE
+
+
+def _versions(kit: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in kit.items())
+
+
+def _tables(store: Store) -> Iterator[Finding]:
+    """Build the tables again from the stored rows and compare them with what is published."""
+    built = {f"{table['id']}.json": canonical(table) for table in build(store)}
+    for path in sorted(store.tables.glob("*.json")):
+        expected = built.get(path.name)
+        if expected is None:
+            yield Finding(f"tables/{path.name}", "differs", "no rows of this board give such a table")
+        elif path.read_text(encoding="utf-8") != expected:
+            yield Finding(f"tables/{path.name}", "differs", "it is not what the rows of this board give")
+        else:
+            yield Finding(f"tables/{path.name}", "same")
