@@ -17,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "resume",
-        description="Continue a run by its directory, from any directory: the command that made it is repeated.",
+        description="Continue a run by its directory, from anywhere: the command that made it is repeated.",
         allow_abbrev=False,
     )
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="a run directory")

@@ -15,7 +15,7 @@ from harness.engine.runner import Outcome, execute
 from harness.engine.stage import go_offline
 
 from .dry_run import print_plan
-from .main import PROGRAM, report
+from .main import report
 from .results import as_json, print_results
 from .run_arguments import add_run_arguments, asked_for, open_registry
 
