@@ -72,7 +72,8 @@ def _cells(
 
 def _context_cell(registry: Registry, asked: Asked, model: str, cell: Cell) -> Cell:
     """A row to compare with: another model on the same data, with its own defaults for everything else."""
-    shared = {k: v for layer in asked.layers for k, v in layer.items() if k.startswith("data.") or k == "metrics"}
+    settings = {key: value for layer in asked.layers for key, value in layer.items()}
+    shared = {key: value for key, value in settings.items() if key.startswith("data.") or key == "metrics"}
     plain = Asked(output=asked.output, layers=[shared])
     (made,) = _cells(registry, plain, model, cell.spec.task, None, shown_beside=True)
     return replace(made, resolved=replace(made.resolved, spec=replace(made.spec, data=cell.spec.data)))
