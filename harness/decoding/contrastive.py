@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -50,6 +51,10 @@ class Contrastive:
         batch.rows = wide.kept([row * width + choice for row, choice in enumerate(best)])
         chosen = [row[choice] for row, choice in zip(tokens.tolist(), best, strict=True)]
         return self._ended(batch, chosen)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the candidates were weighed with."""
+        return {"candidates": self.width, "penalty_alpha": self.alpha}
 
     def _ended(self, batch: Batch, chosen: Sequence[int]) -> list[Job]:
         ended = grow(batch, chosen, self.ending, self.lm.pad)

@@ -74,7 +74,7 @@ def generate(
             precision=lm.precision,
             device=str(lm.device),
             **schedule.facts(),
-            **({"near_ties": search.near_ties} if isinstance(search, Greedy) else {}),
+            **search.facts(),
         )
 
 

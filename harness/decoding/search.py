@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -15,7 +15,8 @@ from .language_model import LanguageModel
 from .rows import Rows
 from .shaping import Ending, Shaper
 
-NEAR_TIE = 2e-5  # as a share of the top logit; fp32 rounding over batches stays an order below it
+NEAR_TIE = 5e-5  # as a share of the top logit; rounding was 3e-7 to 5e-6 of it on models up to 100 M
+NOISE_MARGIN = 10  # a tie is near within so many times the rounding that this model has shown
 DEAD_SHARE = 8  # rows that ended are dropped when they are one in so many: dropping copies the cache
 
 
@@ -90,12 +91,17 @@ class Search(Protocol):
         """Choose the next token of every row, note the move in the batch, and return jobs that have ended."""
         ...
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the record should say about this search."""
+        ...
+
 
 class Greedy:
     """Takes the likeliest token.
 
     In fp32 the answer does not depend on what else is in the batch: where two tokens are so close that
-    rounding could decide, the row is read again alone, without padding, and that decides.
+    rounding could decide, the row is read again alone, without padding, and that decides. How much
+    rounding there is gets measured on the model itself, whenever a row is read again.
     """
 
     width = 1
@@ -105,6 +111,7 @@ class Greedy:
     def __init__(self, lm: LanguageModel, shaper: Shaper, ending: Ending) -> None:
         self.lm, self.shaper, self.ending = lm, shaper, ending
         self.near_ties = 0
+        self.noise: float | None = None  # largest rounding seen, as a share of the top logit
 
     def start(self, job: Job) -> list[Hypothesis]:
         """Begin with one empty text."""
@@ -112,28 +119,37 @@ class Greedy:
 
     def choose(self, batch: Batch) -> list[Job]:
         """Append the likeliest token to every row."""
-        tokens = self._likeliest(self.shaper.apply(batch.rows.logits, batch.slots), batch.slots)
-        return grow(batch, tokens, self.ending, self.lm.pad)
-
-    def _likeliest(self, logits: torch.Tensor, slots: Sequence[Hypothesis | None]) -> list[int]:
+        logits = self.shaper.apply(batch.rows.logits, batch.slots)
         if not self.lm.exact:
-            return logits.argmax(-1).tolist()
-        top, tokens = logits.max(-1)
-        second = logits.scatter(1, tokens[:, None], float("-inf")).amax(-1)
-        near = (top - second) < NEAR_TIE * top.abs().clamp(min=1.0)
-        chosen: list[int] = tokens.tolist()
-        if bool(near.any()):
-            for row in near.nonzero()[:, 0].tolist():
-                hypothesis = slots[row]
-                if hypothesis is not None:
-                    chosen[row] = self._alone(hypothesis)
-        return chosen
+            return grow(batch, logits.argmax(-1).tolist(), self.ending, self.lm.pad)
+        values, tokens = logits.topk(2)
+        chosen: list[int] = tokens[:, 0].tolist()
+        for row in self._near_ties(values):
+            slot = batch.slots[row]
+            if slot is not None:
+                chosen[row] = self._alone(slot, logits[row])
+        return grow(batch, chosen, self.ending, self.lm.pad)
 
-    def _alone(self, hypothesis: Hypothesis) -> int:
-        self.near_ties += 1
+    def facts(self) -> dict[str, Any]:
+        """Return how often rounding could have decided, and how large it was."""
+        return {"near_ties": self.near_ties, "rounding": self.noise}
+
+    def _near_ties(self, values: torch.Tensor) -> list[int]:
+        if self.noise is None:  # whatever the gap, learn from one row how much rounding matters here
+            return [values.shape[0] - 1]
+        share = max(NEAR_TIE, NOISE_MARGIN * self.noise)
+        near = values[:, 0] - values[:, 1] < share * values[:, 0].abs().clamp(min=0.1)
+        rows: list[int] = near.nonzero()[:, 0].tolist() if bool(near.any()) else []
+        return rows
+
+    def _alone(self, hypothesis: Hypothesis, seen: torch.Tensor) -> int:
+        self.near_ties += self.noise is not None
         logits = Rows.read(self.lm, [hypothesis.job.prompt], [hypothesis.tokens]).logits
         row = self.shaper.apply(logits, [hypothesis])[0]
-        return int((row == row.max()).nonzero()[0])
+        top = row.max()
+        noise = (row - seen)[row.isfinite()].abs().max() / top.abs().clamp(min=0.1)
+        self.noise = max(self.noise or 0.0, float(noise))
+        return int((row == top).nonzero()[0])
 
 
 class Sampling:
@@ -159,6 +175,10 @@ class Sampling:
         logits = self.shaper.apply(batch.rows.logits, batch.slots)
         draws = [slot.random.random() if slot and slot.random else 0.0 for slot in batch.slots]
         return grow(batch, self._drawn(logits, draws), self.ending, self.lm.pad)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the seed that the requests' random streams come from."""
+        return {"seed": self.spec.seed}
 
     def _drawn(self, logits: torch.Tensor, draws: Sequence[float]) -> list[int]:
         spec = self.spec
@@ -240,6 +260,10 @@ class Beam:
             [row for row, _, _ in moves], [token for _, token, _ in moves], [slot for _, _, slot in moves]
         )
         return ended
+
+    def facts(self) -> dict[str, Any]:
+        """Return the size of the search."""
+        return {"beams": self.width, "length_penalty": self.length_penalty}
 
     def _grow(
         self,
