@@ -9,6 +9,7 @@ Shapes: L layers, I neurons, E experts, H hidden.
 from __future__ import annotations
 
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,8 @@ def _read_labels(path: Path) -> Tensor:
     scalar = (np._core.multiarray.scalar, "numpy.core.multiarray.scalar")
     allowed = [scalar, np._core.multiarray.scalar, np.dtype, np.dtypes.Int32DType, np.dtypes.Int64DType]
     try:
-        with torch.serialization.safe_globals(allowed):
+        with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of pickles that no torch has written
             labels = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise DataError(

@@ -118,5 +118,5 @@ def test_a_folder_without_tokenizer_is_refused_in_one_sentence(tmp_path: Path) -
 
 
 def test_a_tokenizer_of_another_family_is_refused(tiny_t5: Path) -> None:
-    with pytest.raises(UsageError, match="no (fast version|piece)|has no"):
+    with pytest.raises(UsageError, match=r"no fast version|no piece"):
         SciMindTokenizer.from_base(tiny_t5)
