@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -21,6 +23,11 @@ MAX_FILES = 64
 MAX_BYTES = 512 * 2**20  # of one file, unpacked
 MAX_RATIO = 200  # unpacked to packed, of files above a mebibyte
 _BLOCK = 2**20
+# All that zipfile and its decompressors raise on broken bytes.
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, NotImplementedError, RuntimeError, ValueError, IndexError),
+)
 
 
 def open_files(path: Path, limit: int = MAX_BYTES) -> Mapping[str, bytes]:
@@ -63,7 +70,7 @@ def _from_zip(path: Path, limit: int) -> dict[str, bytes]:
                     raise DataError(f"{path} holds two files named {name!r}")
                 with archive.open(info) as file:
                     found[name] = _bounded(file, f"{path}: {name}", limit, packed=info.compress_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is not a zip that can be read: {error}") from error
     return found
 
@@ -71,7 +78,7 @@ def _from_zip(path: Path, limit: int) -> dict[str, bytes]:
 def _is_clutter(info: zipfile.ZipInfo) -> bool:
     """Whether a member is a folder or what macOS adds."""
     parts = PurePosixPath(info.filename).parts
-    return info.is_dir() or "__MACOSX" in parts or (bool(parts) and parts[-1] == ".DS_Store")
+    return info.filename.endswith("/") or "__MACOSX" in parts or (bool(parts) and parts[-1] == ".DS_Store")
 
 
 def _checked_name(path: Path, info: zipfile.ZipInfo) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,6 +68,7 @@ def build_board(
     ranked = {name: _places(lines, name, metrics, measures) for name in [*metrics, OVERALL]}
     aggregates = _aggregates(lines, measures)
     found = [_as_row(line, metrics, ranked, aggregates, measures) for line in lines]
+    _tell_apart(found)
     _flag_duplicates(found, lines)
     left_out = [*refused, *({"id": key, "reason": why} for key, why in sorted(replaced.items()))]
     return {
@@ -265,6 +267,14 @@ def _cell(
 
 def _shown(about: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in about.items() if key not in ("schema", "name", "limit")}
+
+
+def _tell_apart(found: Sequence[dict[str, Any]]) -> None:
+    """Add the start of the answers' hash to names that several lines share."""
+    times = Counter(row["name"] for row in found)
+    for row in found:
+        if times[row["name"]] > 1:
+            row["name"] = f"{row['name']} #{row['members'][0]['sha256'][:4]}"
 
 
 def _flag_duplicates(found: Sequence[dict[str, Any]], lines: Sequence[Line]) -> None:

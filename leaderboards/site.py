@@ -14,7 +14,7 @@ from .html import Child, Html, h, page
 from .notes import notes, title
 from .numbers import rank_range
 from .plain import read_json, write
-from .render import FORMATS, MEDAL_SIGNS, cell, columns, health_cells, is_best, lead
+from .render import FORMATS, cell, columns, health_cells, is_best, lead
 from .store import SAMPLES, Store
 
 Table = Mapping[str, Any]
@@ -174,7 +174,7 @@ def _sortable(text: str, kind: str, hint: str = "") -> Html:
 def _line(table: Table, line: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> Html:
     first = lead(line, shown)
     medal = first.get("medal", "")
-    sign = h("span", MEDAL_SIGNS[medal], aria_label=medal, role="img") if medal else ""
+    sign = h("span", "", class_=f"medal {medal}", aria_label=medal, role="img") if medal else ""
     rank = h("td", sign, " ", rank_range(first), data_value=first["rank"], class_="rank")
     name = h("a", line["name"], href=f"rows/{table['id']}/{line['id']}.html")
     seeds = len(line["members"])
