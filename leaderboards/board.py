@@ -285,7 +285,7 @@ def _flag_duplicates(found: Sequence[dict[str, Any]], lines: Sequence[Line]) -> 
     ]
     for one, other, how in duplicates(signed):
         for here, there in ((one, other), (other, one)):
-            found[here]["flags"].append({"kind": "duplicate", "of": found[there]["name"], "how": how})
+            found[here]["flags"].append({"of": found[there]["name"], "how": how})
 
 
 def _toolkits(rows: Sequence[StoredRow]) -> list[dict[str, str]]:

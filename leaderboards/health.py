@@ -86,7 +86,10 @@ def _short(text: str) -> str:
 
 
 def duplicates(rows: Sequence[tuple[str, str, Sequence[str]]]) -> list[tuple[int, int, str]]:
-    """Find pairs of rows with the same or nearly the same answers, given name, digest and signature."""
+    """Find rows with the same or nearly the same answers as an earlier one, given name, digest, signature.
+
+    Each row is paired with the first row that it repeats and with no other.
+    """
     found = []
     first: dict[str, int] = {}
     for place, (_, answers, _) in enumerate(rows):
@@ -107,14 +110,20 @@ def _near(rows: Sequence[tuple[int, Sequence[str]]]) -> list[tuple[int, int, str
         [[-1 if mark == "=" else int(mark, 16) for mark in marks] for _, marks in rows], dtype=np.int64
     ).reshape(len(rows), -1)
     found = []
+    repeats: set[int] = set()
     for i in range(len(rows) - 1):
+        if i in repeats:
+            continue
         telling = (table[i] >= 0) | (table[i + 1 :] >= 0)
         equal = table[i] == table[i + 1 :]
         asked = telling.sum(axis=1)
         share = np.where(asked >= MIN_TELLING, (equal & telling).sum(axis=1) / np.maximum(asked, 1), 0.0)
-        for j in np.flatnonzero((share >= NEAR) & (equal.mean(axis=1) >= NEAR)):
-            text = f"{share[j]:.0%} of the answers that are not simply right are the same"
-            found.append((rows[i][0], rows[i + 1 + int(j)][0], text))
+        for below in np.flatnonzero((share >= NEAR) & (equal.mean(axis=1) >= NEAR)):
+            j = i + 1 + int(below)
+            if j not in repeats:
+                text = f"{share[below]:.0%} of the answers that are not simply right are the same"
+                found.append((rows[i][0], rows[j][0], text))
+                repeats.add(j)
     return found
 
 

@@ -37,7 +37,7 @@ def notes(table: Mapping[str, Any]) -> Iterator[str]:
     for line in table["lines"]:
         if line["unrankable"] and has_overall(table):
             yield f"{line['name']} is not ranked: {line['unrankable']}."
-        for flag in line["flags"]:
+        for flag in line["flags"][:MAX_CHANGES]:
             yield f"{line['name']} and {flag['of']}: {flag['how']}."
     if table["reported"]:
         yield "Reported numbers were printed elsewhere; they are not checked here and not ranked."

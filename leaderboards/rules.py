@@ -22,6 +22,8 @@ MIN_REPRODUCED = 50
 def refusal(submission: Submission, view: TaskView) -> str:
     """Return why a submission cannot be scored against a task, or nothing."""
     about = submission.about
+    if not submission.name.isprintable():
+        return "its name holds characters that reorder, hide or break text"
     if about.get("limit") is not None and about["limit"] < len(view.examples):
         return f"it answers only the first {about['limit']:,} rows (--limit); a table needs all of them"
     if about["split"] != view.split:

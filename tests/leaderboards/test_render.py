@@ -1,0 +1,150 @@
+"""Every form of a table escapes what strangers wrote, and says the same."""
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from harness.leaderboards import history
+from harness.leaderboards.board import StoredRow, build_board
+from harness.leaderboards.build import build
+from harness.leaderboards.html import POLICY, h
+from harness.leaderboards.plots import nice_ticks
+from harness.leaderboards.render import FORMATS
+from harness.leaderboards.scored import score
+from harness.leaderboards.site import table_page, write_site
+from harness.leaderboards.task_card import task_card
+
+from .conftest import make_submission, make_view
+from .test_build import put
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "a|b # heading [x](javascript:alert(1)) `c`",
+    "=cmd|' /C calc'!A0",
+    "\\input{/etc/passwd} $x$ 100% a_b & ~^{}#",
+    "' onmouseover='alert(1)",
+)
+
+
+@pytest.fixture
+def table(store, view, opened):
+    put(store, opened, *(make_submission(view, 0.9 - i / 20, name) for i, name in enumerate(HOSTILE)))
+    return build(store, opened)[0]
+
+
+class Tags(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.open = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+
+def test_no_hostile_name_becomes_markup_on_any_page(store, table):
+    write_site(store, [table])
+    pages = sorted(store.site.rglob("*.html"))
+    assert len(pages) == 3 + len(HOSTILE)
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        found = Tags(text)
+        assert found.tags.count("script") == 1 and "onerror" not in dict(found.attributes)
+        assert not [name for name, _ in found.attributes if name.startswith("on") or name == "style"]
+        links = [value for name, value in found.attributes if name in ("href", "src")]
+        assert not [link for link in links if ":" in link]
+        assert POLICY in dict(found.attributes).values() or POLICY in [v for _, v in found.attributes]
+
+
+def test_every_link_of_the_site_leads_to_a_file(store, table):
+    write_site(store, [table])
+    for path in store.site.rglob("*.html"):
+        for name, value in Tags(path.read_text(encoding="utf-8")).attributes:
+            if name in ("href", "src") and not value.startswith("#"):
+                assert (path.parent / value).resolve().is_file(), f"{path}: {value}"
+
+
+def test_markdown_names_stay_in_their_cell(table):
+    text = FORMATS["md"][1](table)
+    rows = [line for line in text.split("\n\n")[1].splitlines()]
+    bars = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+    assert len(rows) == 2 + len(HOSTILE) and len(bars) == 1
+    assert not re.search(r"(?<!\\)<", text) and not re.search(r"(?<!\\)\]\(", text)
+
+
+def test_csv_cells_are_no_formulas_and_read_back(table):
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"][1](table))))
+    names = [row["name"] for row in rows]
+    assert len(rows) == len(HOSTILE) and not [name for name in names if name[0] in "=+-@"]
+    best = rows[0]
+    assert float(best["exact"]) == table["lines"][0]["scores"]["exact"]["value"]
+
+
+def test_latex_bolds_the_best_group_and_escapes_names(table):
+    text = FORMATS["tex"][1](table)
+    assert r"\textbackslash{}input\{/etc/passwd\} \$x\$ 100\% a\_b \& \textasciitilde{}" in text
+    body = text.split(r"\midrule")[1]
+    best = [line for line in table["lines"] if line["scores"]["exact"]["group"] == 0]
+    assert body.count(r"\textbf{") >= len(best) and r"\toprule" in text and r"\bottomrule" in text
+    assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+
+
+def test_characters_that_hide_or_reorder_are_shown_as_such():
+    assert h("p", "\u202egnp.exe \x00\x1b[2J") == "<p>\ufffdgnp.exe \ufffd\ufffd[2J</p>"
+
+
+def test_attributes_and_text_are_escaped_but_built_markup_is_not():
+    assert h("p", h("b", "<i>"), title='"x"') == '<p title="&quot;x&quot;"><b>&lt;i&gt;</b></p>'
+    assert h("input", checked=True, disabled=False, value=None) == "<input checked>"
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (0.2, 0.21), (-3, 900), (5, 5), (1e-9, 2e-9)])
+def test_ticks_span_the_range_and_are_few(low, high):
+    ticks = nice_ticks(low, high)
+    assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 9
+
+
+def test_a_thousand_rows_stay_one_light_page():
+    view = make_view(60)
+    few = [score(make_submission(view, 0.3 + i / 40, f"m{i}"), view) for i in range(20)]
+    rows = []
+    for i in range(1000):
+        scored = few[i % 20]
+        facts = scored.facts | {
+            "answers": {"sha256": f"{i:064d}", "rows": 60},
+            "signature": [f"{(i * 60 + k):08x}" for k in range(60)],
+        }
+        about = dict(make_submission(make_view(1), 1.0, f"model {i:04d}").about)
+        rows.append(StoredRow(f"m-{i:04d}", about, facts, scored.draws, {}))
+    text = table_page(build_board(task_card(view), rows))
+    assert text.count("<tr data-trust") == 2000  # scores and health
+    assert len(text) < 3_000_000
+
+
+def test_the_history_is_a_chain_that_notices_every_change(tmp_path, store, view, opened):
+    put(store, opened, make_submission(view, 0.9, "a"), make_submission(view, 0.2, "b"))
+    tables = build(store)
+    path = tmp_path / "history.jsonl"
+    assert history.append(path, tables, "2026-01-01")["number"] == 1
+    assert history.append(path, tables, "2026-01-02") is None
+    fewer = [t | {"lines": [line for line in t["lines"] if line["name"] != "b"]} for t in tables]
+    entry = history.append(path, fewer, "2026-01-03")
+    (gone,) = entry["removed"].values()
+    assert gone[0].startswith("b-") and not list(history.faults(path))
+    from harness.leaderboards.plain import canonical, digest
+
+    kept = tmp_path / "history" / f"{digest(tables[0])}.json"
+    assert kept.read_text() == canonical(tables[0])  # the old table is still there
+
+    lines = path.read_text().splitlines()
+    for broken in ([lines[1]], [lines[0].replace("2026-01-01", "2025-01-01"), lines[1]], lines[::-1]):
+        path.write_text("\n".join(broken) + "\n")
+        assert list(history.faults(path))
+    path.write_text("\n".join(lines) + "\n")
+    kept.write_text("{}")
+    assert any("was changed" in fault for fault in history.faults(path))
