@@ -24,6 +24,7 @@ KINDS = {
 }
 LEAKS = tuple(kind for kind in KINDS if kind != "scaffold")
 _HYDROGENS_AND_CHARGE = re.compile(r"H\d*(?![a-z])|[+-]\d*$")
+_COMMON = re.compile(r"(?:(?:Br|Cl|Si|Se|[BCNOFPSI])\d*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class _Keys:
     connectivity: dict[str, list[str]]
     scaffold: dict[str, list[str]]
     formula: set[str]
+    skeleton: set[str]  # of ordinary molecules
+    unusual: set[str]  # formulas of the others
 
 
 def overlap(train: Iterable[CaptionedMolecule], test: Sequence[CaptionedMolecule]) -> Overlap:
@@ -81,17 +84,22 @@ def _by(rows: Sequence[CaptionedMolecule], what: str) -> dict[str, list[str]]:
 
 
 def _index(rows: Sequence[CaptionedMolecule]) -> tuple[_Keys, int]:
-    keys, unreadable = _Keys({}, {}, {}, set()), 0
+    keys, unreadable = _Keys({}, {}, {}, set(), set(), set()), 0
     for row in rows:
         mol = molecule(row.smiles)
         if mol is None:
             unreadable += 1
             continue
-        keys.formula.add(_heavy_formula(mol))
+        flat = _without_stereo(mol)
+        keys.formula.add(formula := _heavy_formula(mol))
+        if _is_unusual(flat, formula):
+            keys.unusual.add(formula)
+        else:
+            keys.skeleton.add(_skeleton(flat))
         if inchikey := _inchikey(mol):
             keys.inchikey.setdefault(inchikey, []).append(row.id)
             keys.connectivity.setdefault(inchikey[:14], []).append(row.id)
-        if scaffold := _scaffold(mol):
+        if scaffold := _scaffold(flat):
             keys.scaffold.setdefault(scaffold, []).append(row.id)
     return keys, unreadable
 
@@ -100,11 +108,15 @@ def _match_molecule(smiles: str, keys: _Keys, found: dict[str, set[str]]) -> boo
     mol = molecule(smiles)
     if mol is None:
         return False
-    # InChI is the slow part; molecules of other elements cannot share a key
-    if _heavy_formula(mol) in keys.formula and (inchikey := _inchikey(mol)):
+    # InChI is the slow part; molecules of other elements or another skeleton cannot share a key
+    flat, formula = _without_stereo(mol), _heavy_formula(mol)
+    if formula in keys.formula and (
+        formula in keys.unusual or _is_unusual(flat, formula) or _skeleton(flat) in keys.skeleton
+    ):
+        inchikey = _inchikey(mol)
         found["inchikey"].update(keys.inchikey.get(inchikey, ()))
         found["connectivity"].update(keys.connectivity.get(inchikey[:14], ()))
-    found["scaffold"].update(keys.scaffold.get(_scaffold(mol), ()))
+    found["scaffold"].update(keys.scaffold.get(_scaffold(flat), ()))
     return True
 
 
@@ -113,14 +125,32 @@ def _heavy_formula(mol: Chem.Mol) -> str:
     return _HYDROGENS_AND_CHARGE.sub("", formula)
 
 
+def _without_stereo(mol: Chem.Mol) -> Chem.Mol:
+    flat = Chem.Mol(mol)
+    Chem.RemoveStereochemistry(flat)
+    return flat
+
+
+def _is_unusual(flat: Chem.Mol, formula: str) -> bool:
+    """Tell whether InChI sees another skeleton: metals taken apart, isotopes and lone protons set aside."""
+    return not _COMMON.fullmatch(formula) or any(
+        atom.GetIsotope() or atom.GetAtomicNum() == 1 for atom in flat.GetAtoms()
+    )
+
+
+def _skeleton(flat: Chem.Mol) -> str:
+    """Return elements and bonds without orders, charges and hydrogens: alike where InChIKeys begin alike."""
+    skeleton: str = rdMolHash.MolHash(flat, rdMolHash.HashFunction.ElementGraph)
+    return skeleton
+
+
 def _inchikey(mol: Chem.Mol) -> str:
     with rdBase.BlockLogs():
         key: str = Chem.MolToInchiKey(mol)  # type: ignore[no-untyped-call]
     return key
 
 
-def _scaffold(mol: Chem.Mol) -> str:
-    """Return rings and linkers; empty for a molecule without rings. Drops the molecule's stereo."""
-    Chem.RemoveStereochemistry(mol)
-    scaffold: str = rdMolHash.MolHash(mol, rdMolHash.HashFunction.MurckoScaffold)
+def _scaffold(flat: Chem.Mol) -> str:
+    """Return rings and linkers; empty for a molecule without rings."""
+    scaffold: str = rdMolHash.MolHash(flat, rdMolHash.HashFunction.MurckoScaffold)
     return scaffold

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from harness import DataError
 MAX_LINE = 1 << 20  # bytes; the longest row of any published molecule set is under 20 KiB
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
+_UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +79,17 @@ def read_lines(path: Path) -> Iterator[Line]:
 
 def text_fault(text: str) -> Fault | None:
     """Return what makes a text unusable as one row's text: undecodable bytes, NUL, control characters."""
-    if text.isprintable():
+    match = _UNUSABLE.search(text)
+    if match is None:
         return None
-    for position, char in enumerate(text, start=1):
-        code = ord(char)
-        if 0xDC80 <= code <= 0xDCFF:
-            return Fault("encoding", "UTF-8 text", f"byte 0x{code - 0xDC00:02x} at character {position}")
-        if 0xD800 <= code <= 0xDFFF:
-            return Fault("encoding", "Unicode text", f"half a surrogate pair at character {position}")
-        if code == 0:
-            return Fault("control", "text", f"a NUL byte at character {position}")
-        if code < 0x20 and char not in "\t\n\r":
-            return Fault("control", "text", f"control character 0x{code:02x} at character {position}")
-    return None
+    position, code = match.start() + 1, ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:
+        return Fault("encoding", "UTF-8 text", f"byte 0x{code - 0xDC00:02x} at character {position}")
+    if code >= 0xD800:
+        return Fault("encoding", "Unicode text", f"half a surrogate pair at character {position}")
+    if code == 0:
+        return Fault("control", "text", f"a NUL byte at character {position}")
+    return Fault("control", "text", f"control character 0x{code:02x} at character {position}")
 
 
 def _decoded(number: int, raw: bytes) -> Line:

@@ -1,11 +1,15 @@
 """What counts as the same molecule, the same caption, the same scaffold."""
 
+from itertools import islice
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rdkit import Chem
 
 from harness import DataSpec, Example
 from harness.molecules.caption_task import CaptionedMolecule
+from harness.molecules.chemistry import molecule
 from harness.molecules.near_duplicates import THRESHOLD, WORDS, near_duplicates
 from harness.molecules.overlap import LEAKS, overlap
 from harness.molecules.published import read
@@ -36,6 +40,12 @@ def kinds(train, test):
         (("CCO", "x", "7"), ("CCN", "y", "7"), {"cid"}),
         (("CCO", "x", ""), ("CCN", "y", ""), set()),
         (("C(C", "x"), ("C(C", "y"), {"smiles"}),
+        (("Oc1ccccn1",), ("O=c1cccc[nH]1",), {"inchikey", "connectivity"}),
+        (("CN(=O)=O",), ("C[N+](=O)[O-]",), {"inchikey", "connectivity"}),
+        (("CC(=O)O[Na]",), ("[Na+].CC(=O)[O-]",), {"inchikey", "connectivity"}),
+        (("[2H]OC",), ("CO",), {"connectivity"}),
+        (("[H+].CC=N",), ("CC=N",), {"connectivity"}),
+        (("[13CH3]O",), ("CO",), {"connectivity"}),
     ],
 )
 def test_kinds_of_overlap(train, test, expected):
@@ -95,6 +105,16 @@ def test_the_sample_leaks_nothing():
     found = task.seen_in_training(task.examples("train"), list(task.examples("test")))
     assert {kind: len(ids) for kind, ids in found.items()} == dict.fromkeys(LEAKS, 0)
     assert "0 of 600 rows share their scaffold" in task.notes[-1]
+
+
+def test_what_is_skipped_for_speed_changes_nothing(test_data):
+    train = list(islice(read([test_data / "derived/caption_pairs_no_chebi20_valtest.tsv"], "test"), 2500))
+    test = list(islice(read(test_data / "chebi20", "test"), 2500))
+    blocks = {row.id: Chem.MolToInchiKey(molecule(row.smiles))[:14] for row in test}
+    known = {Chem.MolToInchiKey(molecule(row.smiles))[:14] for row in train}
+    shared = {id for id, block in blocks.items() if block in known}
+    assert len(shared) > 10
+    assert overlap(train, test).ids["connectivity"] == shared
 
 
 def test_leaks_of_real_files_are_found(test_data):
