@@ -37,6 +37,7 @@ class CaptionTask(Task):
 
     def __init__(self, data: DataSpec | None = None) -> None:
         super().__init__(data)
+        self._splits: tuple[str, ...] = ()  # known once a folder was looked at
         if self.data.source != "sample" and self.published_metrics:
             self.metrics = self.published_metrics
 
@@ -82,9 +83,11 @@ class CaptionTask(Task):
             return super().splits()
         if self.data.source == "hub":
             return tuple(self.hub)
-        from .published import splits
+        if not self._splits:
+            from .published import splits
 
-        return splits(Path(self.data.source))
+            self._splits = splits(Path(self.data.source))
+        return self._splits
 
     def check(self) -> DataReport:
         """Validate every row of the chosen source."""

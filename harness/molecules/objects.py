@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,8 @@ def open_json(path: Path) -> PairFile:
         form = f"JSON pairs ({', '.join(keys)})"
         return _file(path, form, lambda item: _pair(item, dict(found)))
     if {"input", "output"} <= set(keys):
-        return _file(path, "JSON instructions (instruction, input, output)", _instruction)
+        form = "JSON instructions (instruction, input, output)"
+        return replace(_file(path, form, _instruction), names_splits=True)
     if key := next((key for key in ("conversation", "conversations") if key in keys), None):
         return _questions(path, f"JSON conversations ({key})", lambda value: _turns(value.get(key)))
     if {"question", "answer"} <= set(keys):

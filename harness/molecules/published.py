@@ -116,8 +116,10 @@ def splits(source: Path) -> tuple[str, ...]:
 def _may_hold(path: Path, split: str) -> bool:
     if split_of(path.name) is not None:
         return True
-    named = {row.split or "test" for row in open_pairs(path).rows()}
-    return split in named
+    file = open_pairs(path)
+    if not file.names_splits:
+        return split == "test"
+    return any((row.split or "test") == split for row in file.rows())
 
 
 def _open(source: Path, split: str) -> _Opened:

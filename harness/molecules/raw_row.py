@@ -33,12 +33,14 @@ class RawRow:
 
 @dataclass(frozen=True, slots=True)
 class PairFile:
-    """A file in a recognised form; `gives` names the columns its rows fill."""
+    """A file in a recognised form; `gives` names the columns its rows fill, `names_splits` whether they say
+    which split they are of."""
 
     path: Path
     form: str
     rows: Callable[[], Iterator[RawRow]]
     gives: frozenset[str] = frozenset({"smiles", "caption"})
+    names_splits: bool = False
 
 
 SMILES_NAMES = ("smiles", "molecule", "canonical_smiles", "isomeric_smiles")
