@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field, fields
-from functools import partial
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -45,7 +45,7 @@ COLLECTING: dict[str, type] = {
     "harness_metrics": MetricEntry,
 }
 
-NAME = re.compile(r"[\w.+-]*\w(/[\w.+-]*\w)*")  # a name becomes a folder, and so may not climb
+NAME = re.compile(r"[\w.+@-]*\w(/[\w.+@-]*\w)*")  # a name becomes a folder, and so may not climb
 
 Entry = ModelEntry | TaskEntry | MetricEntry
 T = TypeVar("T")
@@ -259,15 +259,20 @@ def _check_entry(entry: Entry) -> None:
     """Refuse what would only fail later, in the middle of somebody's listing."""
     if not isinstance(entry.name, str) or not NAME.fullmatch(entry.name):
         what = _label(entry).replace(" '", " name '", 1)
-        raise PluginError(f"{what} is not made of letters, digits and .+_-, with / between parts")
-    for item in fields(entry):
-        value = getattr(entry, item.name)
-        if item.type == "str" and not isinstance(value, str):
-            raise PluginError(f"{item.name} of {_label(entry)} is {value!r}, which is no text")
-        if item.type == "tuple[str, ...]" and not (
-            isinstance(value, tuple) and all(isinstance(part, str) for part in value)
-        ):
-            raise PluginError(f"{item.name} of {_label(entry)} is {value!r}, which is no tuple of texts")
+        raise PluginError(f"{what} is not made of letters, digits and .+_@-, with / between parts")
+    for name, many in _text_fields(type(entry)):
+        value = getattr(entry, name)
+        if many:
+            if not isinstance(value, tuple) or not all(isinstance(part, str) for part in value):
+                raise PluginError(f"{name} of {_label(entry)} is {value!r}, which is no tuple of texts")
+        elif not isinstance(value, str):
+            raise PluginError(f"{name} of {_label(entry)} is {value!r}, which is no text")
+
+
+@cache
+def _text_fields(kind: type[Entry]) -> list[tuple[str, bool]]:
+    """Name the fields that hold a text or, marked True, a tuple of texts."""
+    return [(f.name, f.type != "str") for f in fields(kind) if f.type in ("str", "tuple[str, ...]")]
 
 
 def _entry_points() -> list[metadata.EntryPoint]:

@@ -87,7 +87,7 @@ HOSTILE = {
         def harness_tasks():
             return [TaskEntry("../../etc", "a task", "x:y")]
         """,
-        "the task name '../../etc' is not made of letters, digits and .+_-, with / between parts",
+        "the task name '../../etc' is not made of letters, digits and .+_@-, with / between parts",
     ),
     "untyped": (
         """
