@@ -40,6 +40,11 @@ class Aligner:
 
     def scores(self, hypotheses: Tokens, references: Tokens) -> list[float]:
         """Return the METEOR of each pair of texts."""
+        columns = (*self.counts(hypotheses, references), hypotheses.lengths, references.lengths)
+        return [_score(*sizes) for sizes in zip(*(column.tolist() for column in columns), strict=True)]
+
+    def counts(self, hypotheses: Tokens, references: Tokens) -> tuple[Ints, Ints]:
+        """Return for each pair of texts its matched words, and the chunks of adjacent ones they form."""
         hyp, ref = self._lowered(hypotheses), self._lowered(references)
         matches = np.zeros(len(hyp.bounds) - 1, dtype=np.int64)
         chunks = np.zeros_like(matches)
@@ -47,8 +52,7 @@ class Aligner:
             matches[start:stop], chunks[start:stop] = self._align(
                 _part(hyp, start, stop), _part(ref, start, stop)
             )
-        columns = (matches, chunks, hyp.lengths, ref.lengths)
-        return [_score(*sizes) for sizes in zip(*(column.tolist() for column in columns), strict=True)]
+        return matches, chunks
 
     def _lowered(self, tokens: Tokens) -> Tokens:
         """Number tokens by their lower-cased string."""
