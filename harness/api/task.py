@@ -125,6 +125,10 @@ class Task(ABC):
         """Yield what is learned from one example."""
         yield TrainPair(prompt, self.target(example), example.inputs)
 
+    def picture(self, example: Example, answer: str) -> str:
+        """Return an SVG of a row beside an answer, such as two molecules; empty where it says nothing."""
+        return ""
+
     def answer(self, text: str, request: Request) -> str:
         """Read the answer out of what the model said."""
         return text.strip()

@@ -56,6 +56,7 @@ def add_parser(subparsers: Any) -> None:
     show.add_argument("--data", default="sample", metavar="SOURCE", help="sample, hub, or a folder or file")
     show.add_argument("--split", default="test", help="the split (default: test)")
     show.add_argument("--rows", type=int, default=3, metavar="N", help="how many rows (default: 3)")
+    show.add_argument("--pictures", type=Path, metavar="DIR", help="also draw each row's molecule into DIR")
     data_pseudo.add_action(actions)
     for action in (check, overlap, show):
         action.add_argument("--json", action="store_true", help="print JSON")
@@ -208,6 +209,8 @@ def _show(args: argparse.Namespace, registry: Registry) -> int:
         shown += [(data, example) for example in data.scored(args.split, args.rows)]
         for note in data.task.notes:
             sys.stderr.write(note + "\n")
+    if args.pictures:
+        _draw(shown, args.pictures)
     if args.json:
         rows = [{"task": data.name, **asdict(row), "prompt": data.render(row)} for data, row in shown]
         sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False, default=str) + "\n")
@@ -218,6 +221,18 @@ def _show(args: argparse.Namespace, registry: Registry) -> int:
             lines += _indented("reference", reference)
         sys.stdout.write("\n".join(lines) + "\n\n")
     return 0
+
+
+def _draw(shown: list[tuple[TaskData, Example]], folder: Path) -> None:
+    """Write a picture a row, of the row as it would look beside a right answer."""
+    for data, example in shown:
+        if svg := data.task.picture(example, example.references[0]):
+            path = folder / f"{data.name.replace('/', '-')}-{example.id}.svg"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                path.write_text(svg, encoding="utf-8")
+            except OSError as error:
+                raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _indented(name: str, text: str) -> list[str]:

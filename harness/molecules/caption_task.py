@@ -145,6 +145,13 @@ class TextToSmiles(CaptionTask):
         """Return the SMILES and the caption of an example."""
         return example.references[0], example.inputs["caption"]
 
+    def picture(self, example: Example, answer: str) -> str:
+        """Draw the wanted molecule beside the answered one, what they share in colour."""
+        # here, so that showing a task does not import RDKit
+        from .pictures import comparison
+
+        return comparison(example.references[0], answer)
+
 
 class SmilesToText(CaptionTask):
     """Direction: the SMILES is given, the caption is wanted."""
@@ -160,3 +167,9 @@ class SmilesToText(CaptionTask):
     def pair(self, example: Example) -> tuple[str, str]:
         """Return the SMILES and the caption of an example."""
         return example.inputs["smiles"], example.references[0]
+
+    def picture(self, example: Example, answer: str) -> str:
+        """Draw the molecule that is described."""
+        from .pictures import picture
+
+        return picture(example.inputs["smiles"])

@@ -98,3 +98,13 @@ def test_a_run_on_a_folder_leaves_bad_rows_out_only_when_asked(run_bench, folder
     done = run_bench(*command, *options, "--skip-bad-rows")
     assert done.code == 0, done.err
     assert "5 rows" in done.out
+
+
+def test_rows_are_drawn_when_asked(run_bench, tmp_path):
+    done = run_bench("data", "show", "--task", "lpm24", "--rows", 1, "--pictures", tmp_path / "drawn")
+    assert done.code == 0, done.err
+    names = sorted(path.name for path in (tmp_path / "drawn").iterdir())
+    assert names == ["lpm24-smiles2text-test-00000.svg", "lpm24-text2smiles-test-00000.svg"]
+    done = run_bench("data", "show", "--task", "lpm24", "--pictures", "/proc/nowhere")
+    assert done.code == 4
+    assert "cannot be written" in done.err

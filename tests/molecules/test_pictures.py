@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.molecules.pictures import comparison, picture
+from harness.tasks.chebi20.task import SmilesToText, TextToSmiles
 
 GREEN = "#B7E5C1"
 
@@ -46,3 +47,10 @@ def test_text_that_cannot_be_drawn_is_written_out(output):
 @given(st.text(max_size=30))
 def test_any_text_gives_well_formed_svg(text):
     parsed(comparison("CCO", text))
+
+
+def test_tasks_draw_their_rows():
+    for kind in (TextToSmiles, SmilesToText):
+        task = kind()
+        example = next(iter(task.examples("validation")))
+        assert parsed(task.picture(example, "CCO")).tag.endswith("svg")

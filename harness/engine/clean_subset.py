@@ -1,0 +1,44 @@
+"""The scores on rows that training does not give away, beside the scores on all rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from harness.api.example import Example, Pairs, Score
+from harness.api.task import Task
+
+
+def clean_subset(
+    task: Task, train: Iterable[Example], pairs: Pairs, score: Callable[[Pairs], Mapping[str, Score]]
+) -> Mapping[str, Any]:
+    """Count what the task finds given away, by kind, and score the rest; empty where the task cannot tell."""
+    found = task.seen_in_training(train, [example for example, _ in pairs])
+    if not found:
+        return {}
+    leaked = frozenset().union(*found.values())
+    clean = [row for row in pairs if row[0].id not in leaked]
+    facts: dict[str, Any] = {
+        "counts": {kind: len(ids) for kind, ids in found.items()},
+        "rows": len(pairs),
+        "clean_rows": len(clean),
+    }
+    if 0 < len(clean) < len(pairs):
+        scores = score(Pairs(clean, training_targets=pairs.training_targets, vocab=pairs.vocab))
+        facts["clean_scores"] = {name: score.value for name, score in scores.items()}
+    return facts
+
+
+def told(facts: Mapping[str, Any], scales: Mapping[str, float]) -> Sequence[str]:
+    """Say in a sentence what a reader of the table must know; nothing where no row is given away."""
+    if not facts or facts["clean_rows"] == facts["rows"]:
+        return ()
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in facts["counts"].items() if count)
+    leaked = facts["rows"] - facts["clean_rows"]
+    text = f"{leaked:,} of {facts['rows']:,} rows are given away by training rows ({kinds})"
+    values = [
+        f"{name} {value * scales.get(name, 1.0):.1f}"
+        for name, value in facts.get("clean_scores", {}).items()
+        if value is not None
+    ]
+    return (f"{text}; on the other {facts['clean_rows']:,}: {', '.join(values)}" if values else text,)
