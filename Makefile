@@ -21,14 +21,14 @@ help: ## say what there is to make
 	@echo "ARGS='--limit 10' is added to the run of make bench, or to pytest of make test."
 
 bench: ## install into .venv, then train and score the embedded default (minutes on a CPU)
-	@$(PYTHON) tools/install.py bench
+	@$(PYTHON) .ci/install.py bench
 	$(HERE) run_bench.py --model scimind --task lpm24 $(ARGS)
 
 test: install lint ## install everything into .venv, then check style and types and run all tests
 	$(TEST_ENV) $(HERE) -m pytest -n $(WORKERS) -m "not gpu" $(ARGS)
 
 install: ## install everything that development needs into .venv
-	@$(PYTHON) tools/install.py test
+	@$(PYTHON) .ci/install.py test
 
 lint: install ## check style and types
 	$(HERE) -m ruff check .

@@ -1,4 +1,4 @@
-"""Make .venv and install this checkout into it: `python3 tools/install.py bench` (or `test`).
+"""Make .venv and install this checkout into it: `python3 .ci/install.py bench` (or `test`).
 
 Does nothing when pyproject.toml, constraints.txt and the choice of torch are those of the last time. Runs
 before anything is installed and under any Python 3, so that an old one gets a sentence, not a traceback.

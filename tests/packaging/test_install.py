@@ -16,13 +16,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "tools" / "install.py"
+SCRIPT = ROOT / ".ci" / "install.py"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Return a folder with what setting up reads."""
-    for name in ("pyproject.toml", "constraints.txt", "tools/install.py"):
+    for name in ("pyproject.toml", "constraints.txt", ".ci/install.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
@@ -34,7 +34,7 @@ def python(checkout: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", code]
-        return subprocess.run(command, cwd=checkout / "tools", capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=checkout / ".ci", capture_output=True, text=True, timeout=60)
 
     return run
 
