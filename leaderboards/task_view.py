@@ -24,6 +24,7 @@ class TaskView:
     answer: Callable[[Example, str], str]
     training_targets: Callable[[], Iterable[str]] | None = None
     overlap: Callable[[], Mapping[str, frozenset[str]]] = dict
+    prompt: Callable[[Example, str], str] | None = None  # of a row, as a model plugin wants it
     summary: str = ""
     cache: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
 

@@ -68,9 +68,14 @@ class TaskViews:
                 answer=lambda example, text: data.task.answer(text, data.request(example)),
                 training_targets=_targets(data),
                 overlap=lambda: _overlap(data, examples),
+                prompt=lambda example, model: self._prompt(data, example, model),
                 summary=registered.entry.summary,
             )
         return self._views[key]
+
+    def _prompt(self, data: TaskData, example: Example, model: str) -> str:
+        wanted = self._registry.plugins.hook.harness_prompt(model=model, task=data.name)
+        return str(wanted.render(example.inputs)) if wanted is not None else data.render(example)
 
     def _blind(self, task: str, rows: int) -> Any:
         registered = self._registry.tasks.get(task)

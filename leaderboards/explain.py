@@ -1,0 +1,185 @@
+"""One row, followed from the data to each metric's terms, as text and as a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from harness import Example, Pairs, UsageError, nearest
+
+from .compare import read_any
+from .html import Child, Html, h, page
+from .numbers import number
+from .plain import mapping, read_lines, write
+from .scored import compute, read_answers
+from .submission import Submission
+from .task_view import OpenTask, TaskView
+from .terms import terms
+
+MAX_PIECES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of a row's way, with what was there."""
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A row's way, and its molecules where it has any."""
+
+    name: str
+    task: str
+    id: str
+    sample: bool
+    steps: Sequence[Step]
+    drawings: Sequence[tuple[str, str]] = ()  # label, SVG
+
+
+def explain(path: Path, row: str, open_task: OpenTask) -> Explained:
+    """Explain a row of a run or submission."""
+    submission = read_any(path)
+    view = open_task(
+        submission.task,
+        str(submission.about["split"]),
+        str(mapping(submission.about["data"]).get("digest", "")),
+    )
+    rows = view.by_id()
+    if row not in rows or row not in submission.outputs:
+        raise UsageError(
+            f"{submission.name} has no answer to a row '{row}'", hint=nearest(row, submission.outputs)
+        )
+    example = rows[row]
+    alone = replace(view, examples=[example])
+    pairs = read_answers(replace(submission, outputs={row: submission.outputs[row]}), alone)
+    ((_, prediction),) = pairs
+    scores = compute(pairs, alone)
+    steps = [
+        Step("data", [*_inputs(example.inputs), *(("reference", text) for text in example.references)]),
+        Step("prompt", _prompt(path, submission, view, example)),
+        Step("output", _output(path, submission, row)),
+        Step("answer read by the task", [("answer", prediction.text)]),
+    ]
+    for name, score in scores.items():
+        entry, metric = view.metrics[name]
+        facts = [("value of this row", number(score.value, {"scale": entry.scale, "digits": 4}))]
+        facts += terms(metric, Pairs(pairs.rows, cache=pairs.cache), score)
+        facts += [("note", score.note)] if score.note else []
+        steps.append(Step(f"{name}: {entry.summary}", facts))
+    drawings = _drawings(prediction.text, example.references) if view.molecules else []
+    return Explained(submission.name, view.task, row, view.sample, steps, drawings)
+
+
+def _inputs(inputs: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"input {name}", text) for name, text in inputs.items()]
+
+
+def _prompt(path: Path, submission: Submission, view: TaskView, example: Example) -> list[tuple[str, str]]:
+    """Return the exact prompt, its size, and its tokens where the checkpoint has its tokenizer."""
+    if view.prompt is None:
+        return [("asked", "(not known)")]
+    text = view.prompt(example, str(mapping(submission.about.get("model")).get("plugin", "")))
+    facts = [("asked", text)]
+    completion = _completion(path, example.id)
+    if completion.get("prompt_tokens"):
+        facts.append(("tokens", str(completion["prompt_tokens"])))
+    if pieces := _pieces(path, text):
+        facts.append(("pieces", pieces))
+    return facts
+
+
+def _output(path: Path, submission: Submission, row: str) -> list[tuple[str, str]]:
+    output = submission.outputs[row]
+    facts = [("said", output.text)]
+    completion = _completion(path, row)
+    if completion.get("new_tokens"):
+        facts.append(("tokens", str(completion["new_tokens"])))
+    if pieces := _pieces(path, output.text):
+        facts.append(("pieces", pieces))
+    if output.finish:
+        facts.append(("ended by", output.finish))
+    if notes := completion.get("notes"):
+        facts.append(("notes", ", ".join(notes)))
+    if output.choice_scores:
+        facts.append(("log-likelihood of each choice", ", ".join(f"{v:.3f}" for v in output.choice_scores)))
+    return facts
+
+
+def _completion(path: Path, row: str) -> Mapping[str, Any]:
+    """Return what a run journalled of a row; a submission has nothing of the kind."""
+    for file in sorted(path.glob("completions*.jsonl")) if path.is_dir() else []:
+        for found in read_lines(file):
+            if found.get("request_id") == row:
+                return found
+    return {}
+
+
+def _pieces(path: Path, text: str) -> str:
+    """Return a text as the run's own tokenizer cuts it, where the checkpoint holds one that can be read."""
+    record = path / "record.json"
+    if not record.is_file():
+        return ""
+    stages = json.loads(record.read_text(encoding="utf-8"))["training"]
+    folders = [Path(str(stage.get("directory", ""))) for stage in stages]
+    folders += [path.parents[2] / "trained" / path.parent.name / folder.name for folder in folders]
+    for folder in folders:
+        file = folder / "checkpoint" / "tokenizer.json"
+        if file.is_file():
+            try:
+                # Here, because tables need no tokenizer.
+                from tokenizers import Tokenizer
+            except ModuleNotFoundError:
+                return ""
+            found = Tokenizer.from_file(str(file)).encode(text).tokens
+            more = f" … {len(found) - MAX_PIECES} more" if len(found) > MAX_PIECES else ""
+            return " ".join(found[:MAX_PIECES]) + more
+    return ""
+
+
+def _drawings(answer: str, references: Sequence[str]) -> list[tuple[str, str]]:
+    # Here, because rows of text need no chemistry.
+    from harness.molecules.pictures import comparison
+
+    return [("what both share is green", comparison(reference, answer)) for reference in references[:1]]
+
+
+def as_text(found: Explained) -> str:
+    """Return the way of a row as text."""
+    lines = [
+        f"{found.name} on {found.task}, row {found.id}" + (" (synthetic sample)" if found.sample else "")
+    ]
+    for step in found.steps:
+        lines += ["", step.title]
+        for name, text in step.facts:
+            first, *rest = text.split("\n")
+            lines.append(f"  {name}: {first}")
+            lines += [f"    {line}" for line in rest]
+    return "\n".join(lines) + "\n"
+
+
+def write_page(found: Explained, folder: Path) -> Path:
+    """Write the way of a row as a page with what it needs beside it."""
+    parts: list[Child] = [h("h1", f"{found.name}: row {found.id}"), h("p", found.task)]
+    if found.sample:
+        parts.append(h("p", "Synthetic sample: not comparable with any published number.", class_="sample"))
+    for place, (label, svg) in enumerate(found.drawings):
+        write(folder / f"molecules-{place}.svg", svg)
+        image = h("img", src=f"molecules-{place}.svg", alt=f"reference and answer; {label}")
+        parts.append(h("div", h("figure", image, h("figcaption", label)), class_="molecules"))
+    parts += [[h("h2", step.title), _facts(step.facts)] for step in found.steps]
+    asset = resources.files(__package__).joinpath("assets", "board.css")
+    write(folder / "assets" / "board.css", asset.read_bytes())
+    text = page(f"{found.name}, row {found.id}", h("main", parts, id="content"), script=False)
+    write(folder / "index.html", text)
+    return folder / "index.html"
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> Html:
+    return h("dl", [[h("dt", name), h("dd", text or "(nothing)", class_="said")] for name, text in facts])
