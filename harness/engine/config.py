@@ -5,6 +5,7 @@ flag  >  HARNESS_*  >  --config FILE  >  recipe of the preset  >  default
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -152,7 +153,9 @@ def ask(
 ) -> Asked:
     """Gather the layers that do not depend on the chosen model; check every key."""
     file = read_file(config) if config is not None else {}
-    run = dict(file.pop("run", {}))
+    run = file.pop("run", {})
+    if not isinstance(run, dict):
+        raise UsageError(f"config {config}: run is {run!r}, it must be a table", hint="[run]")
     if unknown := sorted(set(run) - set(RUN_KEYS)):
         raise UsageError(
             f"config {config} sets run.{unknown[0]}, which nothing reads", hint=nearest(unknown[0], RUN_KEYS)
@@ -201,9 +204,11 @@ def _list(value: Any) -> list[Any]:
 
 def _integer(value: Any) -> int:
     try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise UsageError(f"seed '{value}' is no whole number") from None
+        if isinstance(value, str | int) and not isinstance(value, bool):
+            return int(value)
+    except ValueError:
+        pass
+    raise UsageError(f"seed '{value}' is no whole number")
 
 
 def recipe(entry: ModelEntry, preset: str, tasks: Sequence[str]) -> Settings:
@@ -225,7 +230,9 @@ def recipe(entry: ModelEntry, preset: str, tasks: Sequence[str]) -> Settings:
         tree["data"] = {"source": tree["data"]}
     flat = flatten(tree)
     for name in tasks:  # the group first, then the member
-        flat.update(flatten(by_task.get(name, {})))
+        overrides = flatten(by_task.get(name, {}))
+        flat.update(overrides)
+        _one_length_of_training(flat, overrides)
     check_keys(flat, f"recipe {path.name} of '{entry.name}'")
     settings = {key: Setting(value, f"recipe {preset}") for key, value in flat.items()}
     for stage, table in stages.items():
@@ -259,19 +266,17 @@ def resolve(
     seed: int | None,
 ) -> Resolved:
     """Resolve one cell of the matrix. `tasks` are the names whose recipe tables apply, the group first."""
-    preset = asked.top("preset", entry.presets[0] if entry.presets else "")
+    preset = str(asked.top("preset", entry.presets[0] if entry.presets else ""))
     from_recipe = recipe(entry, preset, tasks)
     by_stage = {key: value for key, value in from_recipe.items() if key.startswith("stage.")}
     merged: Settings = {key: value for key, value in from_recipe.items() if key not in by_stage}
     for layer in asked.layers:
-        merged.update(layer)
-        _one_length_of_training(merged, layer)
+        _lay(merged, layer)
     if seed is not None:
-        merged["seed"] = Setting(seed, "flag")
-    if "seed" in merged:
-        for key in ("train.seed", "generate.seed"):
-            merged.setdefault(key, merged["seed"])
-    explicit = {key: value for layer in asked.layers for key, value in layer.items()}
+        _lay(merged, {"seed": Setting(seed, asked.named_by.get("seeds", "flag"))})
+    explicit: Settings = {}
+    for layer in asked.layers:
+        _lay(explicit, layer)
     stages = merged.pop("stages", Setting(("sft",) if entry.trains else (), "default")).value
     if merged.get("checkpoint", Setting("", "")).value or not entry.trains:
         stages = ()
@@ -282,11 +287,14 @@ def resolve(
         overlay = {
             key.removeprefix(prefix): value for key, value in by_stage.items() if key.startswith(prefix)
         }
-        chosen = merged | {key: value for key, value in overlay.items() if key not in explicit}
+        chosen = dict(merged)
+        _lay(chosen, overlay)
+        _lay(chosen, explicit)
         chosen["train.stage"] = Setting(stage, "stage")
         train.append(_section(TrainSpec, "train", chosen))
+        mark = f" [{stage}]" if len(stages) > 1 else ""
         sources.update(
-            {f"{key} [{stage}]": value.source for key, value in overlay.items() if key not in explicit}
+            {key + mark: value.source for key, value in overlay.items() if chosen.get(key) is value}
         )
     spec = RunSpec(
         model=model,
@@ -309,7 +317,17 @@ def resolve(
     return Resolved(spec, sources, compare)
 
 
-def _one_length_of_training(merged: Settings, layer: Settings) -> None:
+def _lay(merged: Settings, layer: Settings) -> None:
+    """Lay a stronger layer over weaker ones; its seed is that of training and sampling too."""
+    merged.update(layer)
+    _one_length_of_training(merged, layer)
+    if "seed" in layer:
+        for key in ("train.seed", "generate.seed"):
+            if key not in layer:
+                merged[key] = layer["seed"]
+
+
+def _one_length_of_training(merged: dict[str, Any], layer: Mapping[str, Any]) -> None:
     """Let a layer that sets epochs displace the steps of a weaker one, and the other way round."""
     for mine, other in (("train.max_steps", "train.epochs"), ("train.epochs", "train.max_steps")):
         if mine in layer and other not in layer:
@@ -347,13 +365,16 @@ def convert(setting: Setting, key: str, hint: Any) -> Any:
             return None
         hint = next(part for part in get_args(hint) if part is not type(None))
     if get_origin(hint) is tuple:
-        items = _list(value)
-        return tuple(convert(Setting(item, setting.source), key, get_args(hint)[0]) for item in items)
+        items, kinds = _list(value), get_args(hint)
+        if Ellipsis not in kinds and len(items) != len(kinds):
+            raise UsageError(f"{key} = {value!r} ({setting.source}) must hold {len(kinds)} values")
+        return tuple(convert(Setting(item, setting.source), key, kinds[0]) for item in items)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    if isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
+    odd = (isinstance(value, bool) and hint is not bool) or value in (math.inf, -math.inf) or value != value
+    if isinstance(value, hint) and not odd:
         return value
     raise UsageError(
         f"{key} = {value!r} ({setting.source}) is no {_WORDS[hint]}", hint=f"{key} takes a {_WORDS[hint]}"
@@ -368,14 +389,22 @@ AT_LEAST_ONE = (
         "data.train_limit",
         "generate.max_new_tokens",
         "generate.num_beams",
+        "generate.n_best",
         "generate.processes",
     ),
     *("train.max_steps", "train.batch_size", "train.batch_tokens", "train.grad_accumulation", "train.keep"),
     *("train.max_length", "train.save_every", "train.eval_every", "train.eval_limit", "train.patience"),
-    *("train.launch.processes", "train.launch.nodes"),
+    *("train.lora_r", "train.launch.processes", "train.launch.nodes"),
 )
-NOT_NEGATIVE = ("train.warmup_steps", "train.weight_decay", "generate.min_new_tokens", "generate.top_k")
-MORE_THAN_ZERO = ("train.epochs", "train.learning_rate", "generate.temperature")
+NOT_NEGATIVE = (
+    *("train.warmup_steps", "train.weight_decay", "train.final_lr", "train.max_grad_norm"),
+    *("train.neftune_alpha", "train.ema_decay", "train.lora_dropout"),
+    *("generate.min_new_tokens", "generate.top_k", "generate.min_p", "generate.penalty_alpha"),
+)
+MORE_THAN_ZERO = (
+    *("train.epochs", "train.learning_rate"),
+    *("generate.temperature", "generate.repetition_penalty"),
+)
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 ONE_OF = {
     "train.method": ("full", "lora", "qlora"),

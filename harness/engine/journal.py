@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harness.api.errors import DataError, nearest
+from harness.api.errors import StageError, nearest
 from harness.api.example import Completion, Request
 
 from .run_dir import COMPLETIONS, cut_torn_row, digest, read_rows
@@ -28,8 +28,8 @@ def finished(directory: Path, requests: Sequence[Request]) -> dict[str, Completi
     found: dict[str, Completion] = {}
     for path in sorted(directory.glob("completions*.jsonl")):
         for row in read_rows(path):
-            request_id = keys.get(row.get("key", ""))
-            if request_id is not None:
+            request_id = keys.get(str(row.get("key")))
+            if request_id is not None and isinstance(row.get("text"), str):
                 found.setdefault(request_id, _completion(request_id, row))
     return found
 
@@ -43,6 +43,7 @@ class Journal:
         name = COMPLETIONS if world_size == 1 else f"completions.{rank}.jsonl"
         self.path = directory / name
         self._requests = {request.id: request for request in requests}
+        self._asked = frozenset(self._requests)
         cut_torn_row(self.path)
         self._file = self.path.open("ab", buffering=0)
 
@@ -57,17 +58,33 @@ class Journal:
 
     def append(self, completion: Completion) -> None:
         """Write one completion, in one system call, before anything else happens to it."""
-        request = self._requests.pop(completion.request_id, None)
-        if request is None:
-            raise DataError(
-                f"the model answered request '{completion.request_id}', which was not (or no longer) open",
-                hint=nearest(completion.request_id, self._requests),
-            )
+        request = self._open(completion)
         row = {key: value for key, value in asdict(completion).items() if value not in ((), 0)}
         row["key"] = request_key(request)
         line = json.dumps(row).encode() + b"\n"
         if self._file.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        del self._requests[request.id]
+
+    def _open(self, completion: Completion) -> Request:
+        """Return the request that is answered; an answer that cannot be kept as it is ends the stage."""
+        if not isinstance(completion, Completion) or not isinstance(completion.text, str):
+            raise StageError(f"the model yielded {completion!r:.200}, which is no Completion with a text")
+        request = self._requests.get(completion.request_id)
+        if request is None:
+            twice = completion.request_id in self._asked
+            raise StageError(
+                f"the model answered request '{completion.request_id}' twice"
+                if twice
+                else f"the model answered request '{completion.request_id}', which nobody asked",
+                hint="" if twice else nearest(str(completion.request_id), self._asked),
+            )
+        if completion.choice_scores and len(completion.choice_scores) != len(request.choices):
+            raise StageError(
+                f"the model gave {len(completion.choice_scores)} scores for the {len(request.choices)} "
+                f"choices of request '{request.id}'"
+            )
+        return request
 
     def missing(self) -> list[str]:
         """Return the ids that have not been answered."""
@@ -83,6 +100,7 @@ def _completion(request_id: str, row: Mapping[str, Any]) -> Completion:
         row.get("new_tokens", 0),
         tuple(row.get("choice_scores", ())),
         tuple(row.get("notes", ())),
+        tuple(row.get("alternatives", ())),
     )
 
 

@@ -51,6 +51,8 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, Mapping):
         return dict(value)
+    if hasattr(value, "item"):  # a number of numpy's
+        return value.item()
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
@@ -133,11 +135,13 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
                 return
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except ValueError:
+                row = None
+            if not isinstance(row, dict):
                 raise DataError(
                     f"{path}, line {number}: not a JSON row",
                     hint="remove the line, or start over with --fresh",
-                ) from error
+                )
             yield row
 
 

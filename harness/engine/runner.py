@@ -144,8 +144,8 @@ def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
         try:
             save_scored(directory, scored)
             write_json(directory / RECORD, outcome.record)
-        except OSError as error:  # the numbers are worth hours: they are shown even if they cannot be kept
-            outcome.unsaved = f"{directory}: {error.strerror}"
+        except (OSError, TypeError, ValueError) as error:  # numbers worth hours are shown all the same
+            outcome.unsaved = f"{directory}: {getattr(error, 'strerror', None) or error}"
             return
         session.notify("harness_run_finished", record=outcome.record, directory=directory)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,22 +68,29 @@ def score_pairs(pairs: Pairs, metrics: Mapping[str, tuple[MetricEntry, Metric]])
     scores: dict[str, Score] = {}
     for name, (entry, metric) in metrics.items():
         try:
-            score = metric(pairs)
+            score = _sound(metric(pairs), len(pairs))
+            if score.interval is None and score.value is not None and len(pairs) > 1:
+                score = replace(score, interval=bootstrap_interval(score))
         except HarnessError as error:
-            score = Score(
-                name,
-                None,
-                len(pairs),
-                note=f"{error.message} ({error.hint})" if error.hint else error.message,
-            )
-        except Exception as error:  # noqa: BLE001  a stranger's metric must not cost the others their numbers
+            note = f"{error.message} ({error.hint})" if error.hint else error.message
+            score = Score(name, None, len(pairs), note=note)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  one metric must not cost the others theirs
             score = Score(name, None, len(pairs), note=f"failed: {type(error).__name__}: {error}")
-        if score.interval is None and score.value is not None and len(pairs) > 1:
-            score = replace(score, interval=bootstrap_interval(score))
         scores[name] = replace(
             score, metric=name, version=entry.version, higher_is_better=entry.higher_is_better
         )
     return scores
+
+
+def _sound(score: Any, rows: int) -> Score:
+    """Refuse what cannot stand in a table."""
+    if not isinstance(score, Score):
+        raise TypeError(f"it returned {score!r:.80}, which is no Score")
+    if score.value is not None and not math.isfinite(score.value):
+        raise ValueError(f"its value is {score.value}")
+    if score.per_example is not None and len(score.per_example) != rows:
+        raise ValueError(f"it has {len(score.per_example)} values for {rows} rows")
+    return score
 
 
 def score_as_json(score: Score) -> dict[str, Any]:
