@@ -7,7 +7,7 @@ likewise, `*|G|*` and `<|L|>`. What is no such character stays as it is, so unwr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -88,10 +88,10 @@ def wrap_spans(text: str, spans: Iterable[Span]) -> str:
     return "".join([*pieces, text[end:]])
 
 
-def to_tokens(text: str, inputs: Mapping[str, str] | None = None) -> str:
+def to_tokens(text: str, inputs: Mapping[str, str] | None = None, known: Collection[str] = MODALITIES) -> str:
     """Wrap a raw text's sequences: those that `inputs` name, and those that can be recognised.
 
-    Text that is wrapped already is left alone.
+    Text that is wrapped already is left alone, and so are modalities that are not `known`.
     """
     if _WRAPPED.search(text):
         return text
@@ -101,7 +101,7 @@ def to_tokens(text: str, inputs: Mapping[str, str] | None = None) -> str:
         for span in find_spans(text)
         if not any(span.start < other.stop and other.start < span.stop for other in named)
     ]
-    return wrap_spans(text, named + found)
+    return wrap_spans(text, (span for span in named + found if span.modality in known))
 
 
 def _named_spans(text: str, inputs: Mapping[str, str]) -> Iterator[Span]:
@@ -130,25 +130,31 @@ def find_spans(text: str) -> Iterator[Span]:
     """
     words = list(_WORD.finditer(text))
     for match in words:
-        start, stop = match.span()
-        if len(words) > 1:
-            start, stop = _without_punctuation(text, start, stop)
-        if modality := _modality_of(text[start:stop], alone=len(words) == 1):
-            yield Span(start, stop, modality)
+        if found := _sequence_in(match[0], len(words) == 1):
+            start = match.start()
+            yield Span(start + found.start, start + found.stop, found.modality)
 
 
-def _without_punctuation(text: str, start: int, stop: int) -> tuple[int, int]:
-    while stop > start and text[stop - 1] in ".,;:!?\"'’”":
+@lru_cache(maxsize=65536)
+def _sequence_in(word: str, alone: bool) -> Span | None:
+    start, stop = (0, len(word)) if alone else _without_punctuation(word)
+    modality = _modality_of(word[start:stop], alone=alone)
+    return Span(start, stop, modality) if modality else None
+
+
+def _without_punctuation(word: str) -> tuple[int, int]:
+    start, stop = 0, len(word)
+    while stop > start and word[stop - 1] in ".,;:!?\"'’”":
         stop -= 1
-    while start < stop and text[start] in "\"'‘“":
+    while start < stop and word[start] in "\"'‘“":
         start += 1
-    while start < stop and text[start] == "(" and text[start:stop].count("(") > text[start:stop].count(")"):
+    while start < stop and word[start] == "(" and word.count("(", start, stop) > word.count(")", start, stop):
         start += 1
     while (
-        start < stop and text[stop - 1] == ")" and text[start:stop].count(")") > text[start:stop].count("(")
+        start < stop and word[stop - 1] == ")" and word.count(")", start, stop) > word.count("(", start, stop)
     ):
         stop -= 1
-    if text[start:stop].startswith("(") and text[start:stop].endswith(")"):
+    if word[start:stop].startswith("(") and word[start:stop].endswith(")"):
         start, stop = start + 1, stop - 1
     return start, stop
 
@@ -168,7 +174,6 @@ def _looks_like_a_structure(word: str) -> bool:
     return len(word) > 1 and (chain or _STRUCTURE.search(word) is not None)
 
 
-@lru_cache(maxsize=65536)
 def _is_molecule(word: str) -> bool:
     with rdBase.BlockLogs():
         return Chem.MolFromSmiles(word) is not None

@@ -7,6 +7,7 @@ only, 32,098 with nucleotides and proteins as well. `learn_tokenizer` makes a sm
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
@@ -60,6 +61,10 @@ class SciMindTokenizer(PreTrainedTokenizerFast):
             )
         return tokenizer
 
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.modality_ranges)
+
     @property
     def modality_ranges(self) -> dict[str, list[int]]:
         """Name the ids of each modality as [first, last + 1]."""
@@ -74,8 +79,8 @@ class SciMindTokenizer(PreTrainedTokenizerFast):
 
     def encode_text(self, text: str, inputs: Mapping[str, str] | None = None) -> list[int]:
         """Return the ids of a raw text, its sequences wrapped and no special token added."""
-        ids: list[int] = self.encode(modalities.to_tokens(text, inputs), add_special_tokens=False)
-        return ids
+        wrapped = modalities.to_tokens(text, inputs, self._known)
+        return list(self.backend_tokenizer.encode(wrapped, add_special_tokens=False).ids)
 
     def decode_text(self, ids: Iterable[int]) -> str:
         """Return the text behind ids as people write it: no special tokens, no wrapping."""
