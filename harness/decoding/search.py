@@ -135,10 +135,10 @@ class Greedy:
         return {"near_ties": self.near_ties, "rounding": self.noise}
 
     def _near_ties(self, values: torch.Tensor) -> list[int]:
-        if self.noise is None:  # whatever the gap, learn from one row how much rounding matters here
-            return [values.shape[0] - 1]
-        share = max(NEAR_TIE, NOISE_MARGIN * self.noise)
+        share = max(NEAR_TIE, NOISE_MARGIN * (self.noise or 0.0))
         near = values[:, 0] - values[:, 1] < share * values[:, 0].abs().clamp(min=0.1)
+        if self.noise is None:  # whatever its gap, one row tells how much rounding there is
+            near[-1] = True
         rows: list[int] = near.nonzero()[:, 0].tolist() if bool(near.any()) else []
         return rows
 
