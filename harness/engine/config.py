@@ -109,8 +109,16 @@ def check_keys(settings: Mapping[str, Any], origin: str) -> None:
     """Refuse keys that nothing would ever read, with the nearest that something does."""
     known = schema()
     for key in settings:
-        if key not in known and not is_open(key):
-            raise UsageError(f"{origin} sets '{key}', which nothing reads", hint=nearest(key, known))
+        plain = general(key)
+        if plain not in known and not is_open(plain):
+            raise UsageError(f"{origin} sets '{key}', which nothing reads", hint=nearest(plain, known))
+
+
+def general(key: str) -> str:
+    """Return the setting that a stage's own value stands for: `stage.pretrain.data` is a `train.data`."""
+    if not key.startswith("stage."):
+        return key
+    return "train." + key.partition(".")[2].partition(".")[2]
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -225,7 +233,6 @@ def recipe(entry: ModelEntry, preset: str, tasks: Sequence[str]) -> Settings:
     tree = read_file(path)
     tree.pop("summary", None)
     by_task = tree.pop("task", {})
-    stages = tree.pop("stage", {})
     if "data" in tree and not isinstance(tree["data"], Mapping):
         tree["data"] = {"source": tree["data"]}
     flat = flatten(tree)
@@ -234,17 +241,7 @@ def recipe(entry: ModelEntry, preset: str, tasks: Sequence[str]) -> Settings:
         flat.update(overrides)
         _one_length_of_training(flat, overrides)
     check_keys(flat, f"recipe {path.name} of '{entry.name}'")
-    settings = {key: Setting(value, f"recipe {preset}") for key, value in flat.items()}
-    for stage, table in stages.items():
-        overrides = flatten(table, "train.")
-        check_keys(overrides, f"recipe {path.name} of '{entry.name}', stage {stage}")
-        settings.update(
-            {
-                f"stage.{stage}.{key}": Setting(value, f"recipe {preset}, stage {stage}")
-                for key, value in overrides.items()
-            }
-        )
-    return settings
+    return {key: Setting(value, f"recipe {preset}") for key, value in flat.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,35 +264,31 @@ def resolve(
 ) -> Resolved:
     """Resolve one cell of the matrix. `tasks` are the names whose recipe tables apply, the group first."""
     preset = str(asked.top("preset", entry.presets[0] if entry.presets else ""))
-    from_recipe = recipe(entry, preset, tasks)
-    by_stage = {key: value for key, value in from_recipe.items() if key.startswith("stage.")}
-    merged: Settings = {key: value for key, value in from_recipe.items() if key not in by_stage}
+    merged, stages_of_recipe = _split_stages(recipe(entry, preset, tasks))
     for layer in asked.layers:
         _lay(merged, layer)
+    merged, _ = _split_stages(merged)
     if seed is not None:
         _lay(merged, {"seed": Setting(seed, asked.named_by.get("seeds", "flag"))})
-    explicit: Settings = {}
+    asked_for: Settings = {}
     for layer in asked.layers:
-        _lay(explicit, layer)
+        _lay(asked_for, layer)
+    explicit, stages_asked_for = _split_stages(asked_for)
     stages = merged.pop("stages", Setting(("sft",) if entry.trains else (), "default")).value
     if merged.get("checkpoint", Setting("", "")).value or not entry.trains:
         stages = ()
     train = []
     sources = {**asked.named_by, **{key: setting.source for key, setting in merged.items()}}
     for stage in stages:
-        prefix = f"stage.{stage}."
-        overlay = {
-            key.removeprefix(prefix): value for key, value in by_stage.items() if key.startswith(prefix)
-        }
         chosen = dict(merged)
-        _lay(chosen, overlay)
-        _lay(chosen, explicit)
+        own = (stages_of_recipe.get(stage, {}), stages_asked_for.get(stage, {}))
+        for layer in (own[0], explicit, own[1]):
+            _lay(chosen, layer)
         chosen["train.stage"] = Setting(stage, "stage")
         train.append(_section(TrainSpec, "train", chosen))
         mark = f" [{stage}]" if len(stages) > 1 else ""
-        sources.update(
-            {key + mark: value.source for key, value in overlay.items() if chosen.get(key) is value}
-        )
+        kept = {key: value for layer in own for key, value in layer.items() if chosen.get(key) is value}
+        sources.update({key + mark: value.source for key, value in kept.items()})
     spec = RunSpec(
         model=model,
         task=task,
@@ -315,6 +308,18 @@ def resolve(
     check(spec)
     compare = tuple(_list(merged["compare_with"].value)) if "compare_with" in merged else ()
     return Resolved(spec, sources, compare)
+
+
+def _split_stages(settings: Settings) -> tuple[Settings, dict[str, Settings]]:
+    """Part the settings of all stages from those that belong to one."""
+    rest: Settings = {}
+    by_stage: dict[str, Settings] = {}
+    for key, setting in settings.items():
+        if key.startswith("stage."):
+            by_stage.setdefault(key.split(".")[1], {})[general(key)] = setting
+        else:
+            rest[key] = setting
+    return rest, by_stage
 
 
 def _lay(merged: Settings, layer: Settings) -> None:

@@ -119,7 +119,8 @@ def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec) -> RunSpec:
         names = tuple(
             registry.tasks.name_of(member) for name in stage.tasks for member in registry.expand(name)
         )
-    data = replace(spec.data, source=stage.data) if stage.data else spec.data
+    # A limit on the run's own training rows says nothing of another source's.
+    data = replace(spec.data, source=stage.data, train_limit=None) if stage.data else spec.data
     # How answers are generated matters to a training only where it selects by their score.
     generate = (
         spec.generate if stage.select_metric else GenerateSpec(max_new_tokens=spec.generate.max_new_tokens)

@@ -100,9 +100,19 @@ def test_stage_tables_override_their_own_stage_and_flags_override_them(resolved)
         None,
     )
     assert (sft.stage, sft.batch_size, sft.max_steps, sft.epochs) == ("sft", 1, None, 3.0)
-    assert done.sources["train.batch_size [pretrain]"] == "recipe small, stage pretrain"
+    assert done.sources["train.batch_size [pretrain]"] == "recipe small"
     pretrain, sft = resolved(recipe, sets=["train.batch_size=9", "train.max_steps=7"]).spec.train
     assert (pretrain.batch_size, sft.batch_size, sft.max_steps, sft.epochs) == (9, 9, 7, None)
+
+
+def test_a_flag_for_one_stage_beats_a_flag_for_all_and_touches_no_other(resolved):
+    recipe = 'stages = ["pretrain", "sft"]\n[stage.pretrain]\nbatch_size = 2\ndata = "a"'
+    sets = ["stage.pretrain.data=b", "train.batch_size=9", "stage.pretrain.batch_size=3"]
+    done = resolved(recipe, sets=sets)
+    pretrain, sft = done.spec.train
+    assert (pretrain.data, sft.data) == ("b", "")
+    assert (pretrain.batch_size, sft.batch_size) == (3, 9)
+    assert done.sources["train.data [pretrain]"] == "flag"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +194,7 @@ def test_a_value_that_cannot_be_is_refused_with_its_key_and_source(resolved, set
         ({"config": "[run]\nseeds = [1.5]"}, "seed '1.5' is no whole number", ""),
         ({"config": "[run]\nseeds = [true]"}, "seed 'True' is no whole number", ""),
         ({"recipe": "[train]\nepoch = 3"}, "recipe small.toml of 'm' sets 'train.epoch'", "train.epochs"),
-        ({"recipe": "[stage.sft]\nepoch = 3"}, "recipe small.toml of 'm', stage sft sets", "train.epochs"),
+        ({"recipe": "[stage.sft]\nepoch = 3"}, "recipe small.toml of 'm' sets 'stage.sft.epoch'", "train.epochs"),
         ({"sets": ["preset=7b"]}, "model 'm' has no preset '7b'", "small"),
         ({"sets": ["preset=3"]}, "model 'm' has no preset '3'", "small"),
     ],
