@@ -85,10 +85,11 @@ def _scores(table: Mapping[str, Any], line: Mapping[str, Any]) -> Html:
             numbers.DASH if cell.get("p_next") is None else f"{cell['p_next']:.2g}",
             numbers.number(cell.get("seed_sd"), metric),
             numbers.number(clean.get(name), metric),
-            cell.get("note", ""),
         ]
         label = h("th", numbers.heading(metric), scope="row", title=metric["summary"])
-        rows.append(h("tr", label, [h("td", text) for text in texts]))
+        rows.append(
+            h("tr", label, [h("td", text) for text in texts], h("td", cell.get("note", ""), class_="note"))
+        )
     return _scrolled(
         h("table", h("thead", h("tr", [h("th", t, scope="col") for t in head])), h("tbody", rows)), "Scores"
     )

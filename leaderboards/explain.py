@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from harness import Example, Pairs, UsageError, nearest
+from harness import Example, UsageError, nearest
 
 from .compare import read_any
 from .html import Child, Html, h, page
@@ -70,7 +70,7 @@ def explain(path: Path, row: str, open_task: OpenTask) -> Explained:
     for name, score in scores.items():
         entry, metric = view.metrics[name]
         facts = [("value of this row", number(score.value, {"scale": entry.scale, "digits": 4}))]
-        facts += terms(metric, Pairs(pairs.rows, cache=pairs.cache), score)
+        facts += terms(metric, pairs, score)
         facts += [("note", score.note)] if score.note else []
         steps.append(Step(f"{name}: {entry.summary}", facts))
     drawings = _drawings(prediction.text, example.references) if view.molecules else []

@@ -32,6 +32,7 @@ def notes(table: Mapping[str, Any]) -> Iterator[str]:
         yield f"An empty answer can beat a wrong one under {', '.join(silent)}."
     if any(len(line["members"]) > 1 for line in table["lines"]):
         yield "A line of several seeds shows their mean; the standard deviation over seeds is given apart."
+    yield from _unavailable(table)
     yield from _changes(table)
     yield from _toolkits(table)
     for line in table["lines"]:
@@ -65,9 +66,22 @@ def _overall(table: Mapping[str, Any]) -> Iterator[str]:
     ]
     if same:
         yield f"{', '.join(same)} cannot enter it: an empty answer scores there as the references do."
+    variants = [
+        metric["name"] for metric in table["metrics"] if "@" in metric["name"] and not metric["ranked"]
+    ]
+    if variants:
+        yield f"{', '.join(variants)} are other definitions of metrics beside them: shown, not averaged."
     undefined = [m["name"] for m in table["metrics"] if m["ranked"] and m["reference"] is None]
     if undefined:
         yield f"{', '.join(undefined)} cannot enter it: an empty answer has no value there."
+
+
+def _unavailable(table: Mapping[str, Any]) -> Iterator[str]:
+    """Say why a column is empty."""
+    for metric in table["metrics"]:
+        cells = [line["scores"][metric["name"]] for line in table["lines"]]
+        if cells and all(cell["value"] is None for cell in cells):
+            yield f"{metric['name']} has no value: {cells[0]['note']}."
 
 
 def _changes(table: Mapping[str, Any]) -> Iterator[str]:

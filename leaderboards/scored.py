@@ -61,7 +61,7 @@ def read_answers(submission: Submission, view: TaskView) -> Pairs:
     rows = [
         (example, _prediction(example, submission.outputs[example.id], view)) for example in view.examples
     ]
-    return Pairs(rows, training_targets=view.training_targets, cache={"shared": view.cache})
+    return view.pairs(rows)
 
 
 def _prediction(example: Example, output: Output, view: TaskView) -> Prediction:
@@ -108,7 +108,7 @@ def score(submission: Submission, view: TaskView) -> Scored:
     }
     kept = [drawn[:KEPT_RESAMPLES].astype(np.float32) for drawn in draws.values()]
     table = np.stack(kept) if kept else np.zeros((0, KEPT_RESAMPLES), np.float32)
-    return Scored(facts, table, _samples(pairs, scores))
+    return Scored(facts, table, _samples(pairs, scores, view))
 
 
 def _as_json(score: Score, draws: NDArray[np.float64] | None) -> dict[str, Any]:
@@ -141,23 +141,23 @@ def _clean(pairs: Pairs, view: TaskView) -> dict[str, Any]:
     rows = [pair for pair in pairs if pair[0].id not in leaked]
     facts["rows"] = len(rows)
     if 0 < len(rows) < len(pairs):
-        clean = Pairs(rows, training_targets=pairs.training_targets, cache={"shared": view.cache})
-        facts["scores"] = {name: found.value for name, found in compute(clean, view).items()}
+        facts["scores"] = {name: found.value for name, found in compute(view.pairs(rows), view).items()}
     return facts
 
 
-def _samples(pairs: Pairs, scores: Mapping[str, Score]) -> list[dict[str, Any]]:
-    """Return rows for the card: the worst by the first metric that scores rows, then a few of the best."""
-    ruler = next((s for s in scores.values() if s.per_example is not None), None)
-    if ruler is None or ruler.per_example is None:
+def _samples(pairs: Pairs, scores: Mapping[str, Score], view: TaskView) -> list[dict[str, Any]]:
+    """Return rows for the card: the worst by the mean of what scores single rows, then a few of the best."""
+    rulers = [
+        scores[name]
+        for name, (entry, _) in view.metrics.items()
+        if scores[name].per_example is not None and entry.higher_is_better and entry.range == (0.0, 1.0)
+    ]
+    if not rulers:
         return []
-    sign = 1.0 if ruler.higher_is_better else -1.0
-    order = sorted(
-        range(len(pairs)),
-        key=lambda i: (-math.inf if (v := _at(ruler, i)) is None else sign * v, pairs[i][0].id),
-    )
+    marks = [math.fsum(_at(ruler, row) or 0.0 for ruler in rulers) for row in range(len(pairs))]
+    order = sorted(range(len(pairs)), key=lambda row: (marks[row], pairs[row][0].id))
     chosen = order if len(order) <= WORST + BEST else order[:WORST] + order[-BEST:]
-    return [_sample(i, *pairs[i], scores) for i in chosen]
+    return [_sample(row, *pairs[row], scores) for row in chosen]
 
 
 def _at(score: Score, row: int) -> float | None:

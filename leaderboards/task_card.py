@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness import Example, Pairs, Prediction, Score
+from harness import Example, Prediction, Score
 
 from .scored import compute
 from .task_view import TaskView
@@ -36,12 +36,18 @@ def task_card(view: TaskView) -> dict[str, Any]:
                 "higher_is_better": entry.higher_is_better,
                 "silence_wins": entry.silence_wins,
                 "kind": entry.kind,
-                "ranked": NOT_RANKED not in entry.tags,
+                "ranked": NOT_RANKED not in entry.tags and not _is_variant(name, view),
                 "reference": _points(zeros[name], ones[name]),
             }
             for name, (entry, _) in view.metrics.items()
         ],
     }
+
+
+def _is_variant(name: str, view: TaskView) -> bool:
+    """Whether a metric is another definition of one that stands beside it: `maccs@molt5` beside `maccs`."""
+    base, variant, _ = name.partition("@")
+    return bool(variant) and base in view.metrics
 
 
 def reference_scores(view: TaskView) -> tuple[dict[str, Score], dict[str, Score]]:
@@ -53,8 +59,7 @@ def _as_if(view: TaskView, say: Callable[[Example], str]) -> dict[str, Score]:
     said: Sequence[tuple[Example, Prediction]] = [
         (example, Prediction(example.id, text, text)) for example in view.examples for text in [say(example)]
     ]
-    targets = view.training_targets
-    return compute(Pairs(said, training_targets=targets, cache={"shared": view.cache}), view)
+    return compute(view.pairs(said), view)
 
 
 def _points(zero: Score, one: Score) -> list[float] | None:

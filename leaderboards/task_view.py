@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from harness import Example, Metric, MetricEntry
+from harness import Example, Metric, MetricEntry, Pairs, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,13 @@ class TaskView:
     overlap: Callable[[], Mapping[str, frozenset[str]]] = dict
     prompt: Callable[[Example, str], str] | None = None  # of a row, as a model plugin wants it
     summary: str = ""
+    vocab: Path | None = None  # where metrics find vocabularies that are not ours to ship
     cache: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
+
+    def pairs(self, rows: Sequence[tuple[Example, Prediction]]) -> Pairs:
+        """Return rows to score; all scorings of one view share their work on references."""
+        targets = self.training_targets
+        return Pairs(rows, training_targets=targets, vocab=self.vocab, cache={"shared": self.cache})
 
     @property
     def molecules(self) -> bool:

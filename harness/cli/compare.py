@@ -11,7 +11,7 @@ from typing import Any
 from .results import SAMPLE
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
-from .task_views import TaskViews, hosted
+from .task_views import TaskViews, add_data_arguments, hosted
 
 MAX_TEXT = 200
 
@@ -28,14 +28,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("a", type=Path, metavar="A", help="a run directory, or a submission")
     parser.add_argument("b", type=Path, metavar="B", help="another one of the same task and data")
     parser.add_argument("--metric", default="", help="only this metric")
-    parser.add_argument("--data", action="append", default=[], metavar="FOLDER", help="data of the task")
+    add_data_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_plugin_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compare and print."""
-    views = TaskViews(open_registry(args), args.data, [args.metric] if args.metric else ())
+    views = TaskViews(open_registry(args), args.data, [args.metric] if args.metric else (), args.vocab)
     found = hosted("compare:compare")(args.a, args.b, views, args.metric)
     if args.json:
         sys.stdout.write(json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .run_arguments import add_plugin_arguments, open_registry
-from .task_views import TaskViews, hosted
+from .task_views import TaskViews, add_data_arguments, hosted
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,14 +24,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="a run directory, or a submission")
     parser.add_argument("--id", required=True, metavar="ROW", help="the row, by its id in predictions.jsonl")
     parser.add_argument("--page", type=Path, metavar="DIR", help="also write it as a page into this folder")
-    parser.add_argument("--data", action="append", default=[], metavar="FOLDER", help="data of the task")
+    add_data_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_plugin_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Explain and print."""
-    views = TaskViews(open_registry(args), args.data)
+    views = TaskViews(open_registry(args), args.data, vocab=args.vocab)
     found = hosted("explain:explain")(args.run_directory, args.id, views)
     if args.json:
         sys.stdout.write(json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n")

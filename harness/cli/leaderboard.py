@@ -14,7 +14,7 @@ from harness.api.errors import DataError, UsageError
 
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
-from .task_views import TaskViews, hosted
+from .task_views import TaskViews, add_data_arguments, hosted
 
 ACTIONS = {
     "build": "gather finished runs, build every table and the pages (what happens without an action)",
@@ -48,9 +48,7 @@ def add_parser(subparsers: Any) -> None:
     group.add_argument(
         "--runs", type=Path, metavar="DIR", help="finished runs that build takes in (default: runs)"
     )
-    group.add_argument(
-        "--data", action="append", default=[], metavar="FOLDER", help="data of tasks; repeatable"
-    )
+    add_data_arguments(group)
     group.add_argument(
         "--format", default="json,md,csv,tex,site", metavar="A,B", help="forms that build writes"
     )
@@ -117,7 +115,11 @@ def _no_paths(args: argparse.Namespace) -> None:
 def _build(args: argparse.Namespace) -> int:
     _no_paths(args)
     registry = open_registry(args)
-    views, store, tasks = TaskViews(registry, args.data), _store(args), _tasks(registry, args.task)
+    views, store, tasks = (
+        TaskViews(registry, args.data, vocab=args.vocab),
+        _store(args),
+        _tasks(registry, args.task),
+    )
     runs = args.runs or Path("runs")
     refused = []
     if args.runs is not None or (runs.is_dir() and args.board != "published"):
@@ -178,7 +180,7 @@ def _add(args: argparse.Namespace) -> int:
     if not args.paths:
         raise UsageError("nothing to add", hint="run-bench leaderboard add PATH [PATH ...]")
     registry = open_registry(args)
-    views, store = TaskViews(registry, args.data), _store(args)
+    views, store = TaskViews(registry, args.data, vocab=args.vocab), _store(args)
     source = args.data[0] if args.data else "sample"
     foreign = hosted("build:Foreign")(
         task=args.task, split=args.split, source=source if args.task else "", name=args.name, form=args.form
@@ -206,7 +208,7 @@ def _pack(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     _no_paths(args)
     store = _store(args)
-    views = TaskViews(open_registry(args), args.data)
+    views = TaskViews(open_registry(args), args.data, vocab=args.vocab)
     findings = []
     for finding in hosted("verify:verify")(store, views, args.originals):
         findings.append(finding)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.api.errors import DataError, HarnessError
@@ -19,13 +20,29 @@ def hosted(target: str) -> Any:
     return load_target(f"harness.leaderboards.{target}", "the leaderboards package")
 
 
+def add_data_arguments(group: Any) -> None:
+    """Add what every verb that scores anew takes."""
+    group.add_argument(
+        "--data", action="append", default=[], metavar="FOLDER", help="data of tasks; repeatable"
+    )
+    text = "a vocabulary that a metric names, or the folder that holds it"
+    group.add_argument("--vocab", type=Path, metavar="PATH", help=text)
+
+
 class TaskViews:
     """The tasks that a command opens, each once: on the data it is told of, or on the built-in sample."""
 
-    def __init__(self, registry: Registry, sources: Sequence[str] = (), metrics: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        sources: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        vocab: Path | None = None,
+    ) -> None:
         self._registry = registry
         self._sources = tuple(dict.fromkeys([*sources, "sample"]))
         self._metrics = tuple(metrics)
+        self._vocab = vocab
         self._views: dict[tuple[str, str, str], Any] = {}
 
     def __call__(self, task: str, split: str, wanted: str = "", source: str = "") -> Any:
@@ -70,6 +87,7 @@ class TaskViews:
                 overlap=lambda: _overlap(data, examples),
                 prompt=lambda example, model: self._prompt(data, example, model),
                 summary=registered.entry.summary,
+                vocab=self._vocab,
             )
         return self._views[key]
 
