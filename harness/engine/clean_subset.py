@@ -13,7 +13,10 @@ def clean_subset(
     task: Task, train: Iterable[Example], pairs: Pairs, score: Callable[[Pairs], Mapping[str, Score]]
 ) -> Mapping[str, Any]:
     """Count what the task finds given away, by kind, and score the rest; empty where the task cannot tell."""
-    found = task.seen_in_training(train, [example for example, _ in pairs])
+    try:
+        found = task.seen_in_training(train, [example for example, _ in pairs])
+    except Exception as error:  # noqa: BLE001  a stranger's comparison must not cost the run its numbers
+        return {"failed": f"{type(error).__name__}: {error}"}
     if not found:
         return {}
     leaked = frozenset().union(*found.values())
@@ -31,6 +34,8 @@ def clean_subset(
 
 def told(facts: Mapping[str, Any], scales: Mapping[str, float]) -> Sequence[str]:
     """Say in a sentence what a reader of the table must know; nothing where no row is given away."""
+    if "failed" in facts:
+        return (f"what training rows give away could not be found ({facts['failed']})",)
     if not facts or facts["clean_rows"] == facts["rows"]:
         return ()
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in facts["counts"].items() if count)

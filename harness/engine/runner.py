@@ -18,6 +18,7 @@ from harness.api.spec import RunSpec
 
 from . import environment
 from .chain import Trained, obtain
+from .clean_subset import told
 from .journal import count_oddities, finished
 from .launchers import inside_a_launcher, run_worker, torchrun
 from .matrix import Cell
@@ -194,7 +195,13 @@ def _record(
         peak_memory_mib=meter.peak_memory_mib | trained.peak_memory_mib,
         plugins=tuple(describe(plugin) for plugin in session.registry.plugins.loaded if plugin.ok),
         environment=kept,
-        notes=(*data.task.notes, *trained.notes, *noted(directory)),
+        notes=(
+            *data.task.notes,
+            *told(scored.overlap, {name: entry.scale for name, (entry, _) in prepared.metrics.items()}),
+            *trained.notes,
+            *noted(directory),
+        ),
+        overlap=scored.overlap,
         started=meter.started,
         finished=_now(),
     )

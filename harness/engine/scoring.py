@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from harness.api.errors import HarnessError
 from harness.api.example import Completion, Example, Pairs, Score
 from harness.api.metric import Metric, MetricEntry
 
+from .clean_subset import clean_subset
 from .data import predict
 from .prepared import Prepared
 from .run_dir import PREDICTIONS, SCORES, write_json, write_rows
@@ -23,6 +24,9 @@ class Scored:
 
     scores: Mapping[str, Score]
     rows: Sequence[Mapping[str, Any]]
+    overlap: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what training gives away, and the rest's scores
 
 
 def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequence[Completion]) -> Scored:
@@ -38,7 +42,12 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
             yield data.task.target(example)
 
     has_training = data.task.data.train_split in data.task.splits()
-    scores = score_pairs(Pairs(pairs, training_targets=targets if has_training else None), prepared.metrics)
+    scored = Pairs(pairs, training_targets=targets if has_training else None)
+    scores = score_pairs(scored, prepared.metrics)
+    overlap: Mapping[str, Any] = {}
+    if has_training:
+        train = data.examples(data.task.data.train_split)
+        overlap = clean_subset(data.task, train, scored, lambda part: score_pairs(part, prepared.metrics))
     rows = [
         {
             "id": example.id,
@@ -51,7 +60,7 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
         }
         for i, ((example, prediction), completion) in enumerate(zip(pairs, completions, strict=True))
     ]
-    return Scored(scores, rows)
+    return Scored(scores, rows, overlap)
 
 
 def save_scored(directory: Path, scored: Scored) -> None:

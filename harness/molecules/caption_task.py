@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import DataReport, DataSpec, Example, PromptFormat, Task, UsageError
 
 from .hub import HubFiles, fetch
+
+if TYPE_CHECKING:  # it imports RDKit, which showing a task must not
+    from .overlap import Overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +105,29 @@ class CaptionTask(Task):
         self, train: Iterable[Example], rows: Sequence[Example]
     ) -> Mapping[str, frozenset[str]]:
         """Return which rows training gives away: the same molecule or nearly the same caption."""
-        from .overlap import LEAKS, overlap
+        from .overlap import LEAKS
 
-        found = overlap(map(self._paired, train), [self._paired(row) for row in rows])
+        found = _overlap(tuple(map(self._keys, train)), tuple(map(self._keys, rows)))
         self.notes.append(
             f"{len(found.ids['scaffold']):,} of {found.rows:,} rows share their scaffold with a training row"
         )
         return {kind: found.ids[kind] for kind in LEAKS}
 
-    def _paired(self, example: Example) -> CaptionedMolecule:
-        return CaptionedMolecule(example.id, *self.pair(example), example.meta)
+    def _keys(self, example: Example) -> Keys:
+        return (example.id, *self.pair(example), str(example.meta.get("cid", "")))
+
+
+Keys = tuple[str, str, str, str]  # id, SMILES, caption, CID
+
+
+@lru_cache(maxsize=1)  # both directions of a group compare the same rows, one after the other
+def _overlap(train: tuple[Keys, ...], test: tuple[Keys, ...]) -> Overlap:
+    from .overlap import overlap
+
+    def rows(keys: tuple[Keys, ...]) -> Iterator[CaptionedMolecule]:
+        return (CaptionedMolecule(id, smiles, caption, {"cid": cid}) for id, smiles, caption, cid in keys)
+
+    return overlap(rows(train), list(rows(test)))
 
 
 class TextToSmiles(CaptionTask):

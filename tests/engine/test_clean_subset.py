@@ -1,5 +1,7 @@
 """What training gives away is counted, and the rest is scored beside the whole."""
 
+import json
+
 from harness import Example, Pairs, Prediction, Score, Task
 from harness.engine.clean_subset import clean_subset, told
 
@@ -57,3 +59,26 @@ def test_everything_given_away_leaves_nothing_to_score():
 def test_a_task_that_cannot_tell_records_nothing():
     assert clean_subset(Silent(), rows("a"), answered(rows("a")), share_right) == {}
     assert told({}, {}) == ()
+
+
+def test_a_comparison_that_fails_costs_no_numbers():
+    class Broken(Silent):
+        def seen_in_training(self, train, rows):
+            raise KeyError("smiles")
+
+    facts = clean_subset(Broken(), rows("a"), answered(rows("a")), share_right)
+    assert told(facts, {}) == ("what training rows give away could not be found (KeyError: 'smiles')",)
+
+
+def test_a_run_records_what_training_gives_away(run_bench, tmp_path):
+    for split, smiles in (("train", ["CCO", "CCN", "CCC"]), ("test", ["OCC", "CCCl"])):
+        text = "".join(f"{s}\tThe molecule of row {i} in {split}.\n" for i, s in enumerate(smiles))
+        (tmp_path / f"{split}.tsv").write_text("SMILES\tdescription\n" + text)
+    options = ("--metrics", "validity", "--output", tmp_path / "runs")
+    task = ("--task", "chebi20/text2smiles", "--data", tmp_path)
+    done = run_bench("--model", "baseline/random", *task, *options)
+    assert done.code == 0, done.err
+    assert "1 of 2 rows are given away by training rows (inchikey 1, connectivity 1)" in done.out
+    (path,) = (tmp_path / "runs").rglob("record.json")
+    overlap = json.loads(path.read_text())["overlap"]
+    assert (overlap["rows"], overlap["clean_rows"], overlap["clean_scores"]) == (2, 1, {"validity": 1.0})
