@@ -24,9 +24,7 @@ class Scored:
 
     scores: Mapping[str, Score]
     rows: Sequence[Mapping[str, Any]]
-    overlap: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # what training gives away, and the rest's scores
+    overlap: Mapping[str, Any] = field(default_factory=dict)  # rows that training gives away
 
 
 def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequence[Completion]) -> Scored:
