@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
             report(outcome.error)
     if args.json:
         sys.stdout.write(json.dumps(as_json(outcomes), indent=1, ensure_ascii=False) + "\n")
-    elif args.verb == "run":
+    elif args.verb == "run" and (len(cells) > 1 or outcomes[0].error is None):
         print_results(outcomes, registry)
     else:
         _print_places(outcomes)
