@@ -1,5 +1,6 @@
 """Damaged files: a sentence with the place, never a traceback, never a silently wrong row."""
 
+import gzip
 import json
 import random
 import tracemalloc
@@ -163,3 +164,40 @@ def test_rows_that_survive_structural_damage_are_rows_of_the_file(tmp_path, seed
     rows = load(tmp_path / "test.txt", data, skip_bad_rows=True)
     assert {(row.smiles, row.caption) for row in rows} <= TRUTH
     assert len(rows) >= 22
+
+
+@pytest.mark.parametrize("name", ["test.json", "test.jsonl", "test.csv", "test.smi"])
+def test_a_giant_value_is_refused_in_little_memory_in_every_form(tmp_path, name):
+    path = tmp_path / name
+    start = b'[{"smiles": "CCO", "description": "' if name == "test.json" else b'{"smiles": "'
+    if name in ("test.csv", "test.smi"):
+        start = b'SMILES,description\nCCO,"' if name == "test.csv" else b"CCO\n"
+    with path.open("wb") as stream:
+        stream.write(start)
+        for _ in range(50):
+            stream.write(b"x" * (1 << 20))
+    tracemalloc.start()
+    with pytest.raises(HarnessError):
+        list(read(path, "test"))
+    assert tracemalloc.get_traced_memory()[1] < 30 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("cut", [5, 20, 60])
+def test_a_truncated_archive_is_refused(tmp_path, cut):
+    data = gzip.compress(TSV)
+    with pytest.raises(HarnessError, match="cannot be read"):
+        load(tmp_path / "test.txt.gz", data[:-cut])
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    data=st.binary(max_size=200) | st.text(max_size=100).map(str.encode),
+    name=st.sampled_from(["test.txt", "test.json", "test.jsonl", "test.csv", "test.parquet", "test.txt.gz"]),
+)
+def test_any_bytes_are_rows_or_one_sentence(tmp_path, data, name):
+    try:
+        load(tmp_path / name, data, skip_bad_rows=True)
+    except HarnessError as error:
+        assert "\n" not in error.message
+    check(tmp_path / name)
