@@ -15,7 +15,7 @@ def harness_models() -> list[ModelEntry]:
             f"{__name__}.model:AdaT5",
             requires=("torch", "transformers", "sentencepiece", "google.protobuf"),
             recipes=Path(__file__).parent / "recipes",
-            presets=("tiny", "small", "base"),
+            presets=("tiny", "tiny-ada", "tiny-aug", "small", "small-ada", "small-aug", "base"),
             tags=("molecule", "encoder-decoder", "cpu", "gpu"),
             licence="Apache-2.0",
             citation="Chen et al., From Artificially Real to Real, AAAI 2024",
