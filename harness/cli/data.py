@@ -37,7 +37,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--task", metavar="TASK", help="only this task or task group")
     add_plugin_arguments(parser)
-    actions = parser.add_subparsers(dest="action", metavar="{check,overlap,pseudo,show}")
+    actions = parser.add_subparsers(
+        dest="action", metavar="{check,overlap,pseudo,show}", help="without one: what tasks need"
+    )
 
     check = actions.add_parser("check", help="validate every row of a file or folder", allow_abbrev=False)
     check.add_argument("source", help="a file or a folder")
