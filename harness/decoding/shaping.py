@@ -23,7 +23,8 @@ class Shaper:
         self._penalty = spec.repetition_penalty
         self._min_new = spec.min_new_tokens
         self._grammar = grammar
-        self._with_prompt = not lm.encoder_decoder
+        # what a decoder has read before its answer: the prompt, or an encoder-decoder's start token
+        self._start = {lm.start} if lm.encoder_decoder else None
         self._eos = torch.tensor(sorted(lm.eos), dtype=torch.long, device=lm.device)
         self.idle = self._penalty == 1.0 and self._min_new == 0 and grammar is None
 
@@ -43,9 +44,7 @@ class Shaper:
         return logits
 
     def _discourage(self, row: torch.Tensor, hypothesis: Hypothesis) -> None:
-        seen = set(hypothesis.tokens)
-        if self._with_prompt:
-            seen.update(hypothesis.job.prompt["input_ids"])
+        seen = {*hypothesis.tokens, *(self._start or hypothesis.job.prompt["input_ids"])}
         index = torch.tensor(sorted(seen), dtype=torch.long, device=row.device)
         values = row[index]
         row[index] = torch.where(values < 0, values * self._penalty, values / self._penalty)

@@ -1,0 +1,94 @@
+"""Choices get the log-likelihood that a plain forward of prompt and choice gives."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from harness import DataError, GenerateSpec, Request, RunContext, UsageError, decoding
+
+from .conftest import requests_of
+
+
+def questions(count: int) -> list[Request]:
+    draw = random.Random(1)
+    return [
+        Request(
+            r.id, r.prompt, choices=tuple("abcdef"[: draw.randint(1, 6)] for _ in range(draw.randint(1, 4)))
+        )
+        for r in requests_of(count)
+    ]
+
+
+@torch.no_grad()
+def plain(model: Any, prompt: list[int], choice: list[int]) -> float:
+    if model.config.is_encoder_decoder:
+        out = model(input_ids=torch.tensor([prompt]), decoder_input_ids=torch.tensor([[0, *choice]]))
+        start = 0
+    else:
+        out = model(input_ids=torch.tensor([[*prompt, *choice]]))
+        start = len(prompt) - 1
+    logs = out.logits[0].log_softmax(-1)
+    return sum(float(logs[start + place, token]) for place, token in enumerate(choice))
+
+
+def test_equals_a_plain_forward(model: Any, tokenizer: Any, run: RunContext) -> None:
+    asked = questions(30)
+    found = {c.request_id: c for c in decoding.choose(model, tokenizer, asked, GenerateSpec(), run)}
+    for request in asked:
+        prompt = tokenizer(request.prompt)["input_ids"]
+        if not model.config.is_encoder_decoder:
+            prompt = prompt[:-1]
+        wanted = [plain(model, prompt, tokenizer(choice)["input_ids"][:-1]) for choice in request.choices]
+        completion = found[request.id]
+        assert completion.choice_scores == pytest.approx(wanted, rel=1e-5)
+        assert completion.text == request.choices[wanted.index(max(wanted))]
+        assert completion.finish == "choice"
+
+
+def test_batching_changes_no_score_beyond_rounding(model: Any, tokenizer: Any, run: RunContext) -> None:
+    asked = questions(12)
+    alone = {
+        c.request_id: c.choice_scores
+        for c in decoding.choose(model, tokenizer, asked, GenerateSpec(deterministic=True), run)
+    }
+    for completion in decoding.choose(model, tokenizer, asked[::-1], GenerateSpec(), run):
+        assert completion.choice_scores == pytest.approx(alone[completion.request_id], rel=1e-5)
+
+
+def merging_tokenizer() -> PreTrainedTokenizerFast:
+    from tokenizers import Tokenizer, models
+
+    pieces = {"<s>": 0, "</s>": 1, "a": 2, "b": 3, "c": 4, "ab": 5, "bc": 6}
+    fast = Tokenizer(models.BPE(vocab=pieces, merges=[("a", "b"), ("b", "c")]))
+    return PreTrainedTokenizerFast(tokenizer_object=fast, bos_token="<s>", eos_token="</s>")
+
+
+def test_a_token_over_the_seam_moves_the_start_of_every_choice(llama: Any, run: RunContext) -> None:
+    """'ca' + 'b' is c|ab, so 'a' is scored for both choices, or they could not be compared."""
+    request = Request("seam", "ca", choices=("b", "c"))
+    [completion] = decoding.choose(llama, merging_tokenizer(), [request], GenerateSpec(), run)
+    assert completion.choice_scores == pytest.approx(
+        [plain(llama, [4], [5]), plain(llama, [4], [2, 4])], abs=1e-5
+    )
+
+
+def test_long_prompts_are_cut_on_the_left_and_noted(llama: Any, tokenizer: Any, run: RunContext) -> None:
+    request = Request("long", "x" * 400, choices=("abc", "d"))
+    [completion] = decoding.choose(llama, tokenizer, [request], GenerateSpec(), run)
+    assert completion.notes == ("prompt-truncated-left",)
+    assert completion.prompt_tokens == llama.config.max_position_embeddings - 3
+
+
+def test_no_choices_are_refused(llama: Any, tokenizer: Any, run: RunContext) -> None:
+    with pytest.raises(UsageError, match="'bare' has no choices"):
+        list(decoding.choose(llama, tokenizer, [Request("bare", "C")], GenerateSpec(), run))
+
+
+def test_an_empty_choice_is_refused(t5: Any, tokenizer: Any, run: RunContext) -> None:
+    with pytest.raises(DataError, match="has no tokens"):
+        list(decoding.choose(t5, tokenizer, [Request("q", "C", choices=("a", ""))], GenerateSpec(), run))
