@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from harness import (
     DataError,
     GenerateSpec,
     ModelPlugin,
+    PromptTokens,
     Request,
     RunContext,
     TrainData,
@@ -72,6 +74,15 @@ class AdaT5(ModelPlugin):
         lost, touched, total = vocabulary.unwritable(tokenizer, (request.prompt for request in requests))
         _report(run, "prompts", lost, touched, total)
         yield from self._answers(model.to(device), tokenizer, requests, spec, run)
+
+    def prompt_tokens(self, request: Request, checkpoint: Checkpoint | None) -> PromptTokens:
+        """Return the token ids of a prompt; T5 has no token that begins a sequence."""
+        path = str(checkpoint.path) if checkpoint is not None else self.options.weights
+        if not path:
+            raise UsageError("this preset has no tokenizer before training", hint="--checkpoint names one")
+        tokenizer = self._load_tokenizer(path)
+        ids = tokenizer(request.prompt)["input_ids"]
+        return PromptTokens(tuple(ids), tuple(tokenizer.convert_ids_to_tokens(ids)))
 
     def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         tokenizer, model = self._start(data, spec)
@@ -134,15 +145,25 @@ class AdaT5(ModelPlugin):
         return tokenizer, T5ForConditionalGeneration(config)
 
     def _load(self, path: str, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(path)
+        tokenizer = self._load_tokenizer(path)
+        with _named_if_absent(path):
             model = T5ForConditionalGeneration.from_pretrained(path, dtype=dtype)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"no T5 could be loaded from {path}: {str(error).splitlines()[0]}",
-                hint="--set model.weights=DIR with config.json, model.safetensors and the tokenizer's files",
-            ) from error
         return tokenizer, model
+
+    def _load_tokenizer(self, path: str) -> Any:
+        with _named_if_absent(path):
+            return AutoTokenizer.from_pretrained(path)
+
+
+@contextmanager
+def _named_if_absent(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"no T5 could be loaded from {path}: {str(error).splitlines()[0]}",
+            hint="--set model.weights=DIR with config.json, model.safetensors and the tokenizer's files",
+        ) from error
 
 
 def _texts(row: TrainRow) -> tuple[str, str]:

@@ -147,3 +147,11 @@ def test_a_model_from_nothing_cannot_answer_untrained(tiny: Any, tmp_path: Path)
     run, _ = context(tmp_path)
     with pytest.raises(UsageError, match="no weights before training"):
         list(tiny.generate([Request("1", "x")], None, GenerateSpec(), run))
+
+
+def test_a_prompt_is_shown_as_the_tokens_that_are_read(tiny: Any, tmp_path: Path) -> None:
+    run, _ = context(tmp_path)
+    checkpoint = tiny.finetune(TrainData(PAIRS), spec(max_steps=1), run)
+    shown = tiny.prompt_tokens(Request("1", PAIRS[0].prompt), checkpoint)
+    assert len(shown.ids) == len(shown.pieces)
+    assert (shown.pieces[-1], shown.bos) == ("</s>", None)
