@@ -71,9 +71,10 @@ def _text(value: Any, name: str) -> str:
 
 def _pair(item: Item, found: dict[str, str]) -> RawRow:
     value = item.value
-    cid = str(value[found["cid"]]).strip() if "cid" in found else ""
+    cid = value[found["cid"]] if "cid" in found else None
     smiles = _text(value[found["smiles"]], found["smiles"])
-    return RawRow(item.line, smiles, _text(value[found["caption"]], found["caption"]), cid)
+    caption = _text(value[found["caption"]], found["caption"])
+    return RawRow(item.line, smiles, caption, "" if cid is None else str(cid).strip())
 
 
 def _instruction(item: Item) -> RawRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def open_table(path: Path) -> PairFile | None:
         return None
     names = first.text.split("\t")
     if found := columns(names):
-        roles = {role: names.index(name) for role, name in found.items()}
+        roles = _places(path, names, found)
         return PairFile(
             path, f"TSV with header ({', '.join(names)})", lambda: _rows(path, roles, names, True)
         )
@@ -34,6 +34,14 @@ def open_table(path: Path) -> PairFile | None:
             path, f"TSV without header ({', '.join(order)})", lambda: _rows(path, roles, names, False)
         )
     return None
+
+
+def _places(path: Path, names: list[str], found: Mapping[str, str]) -> Roles:
+    if twice := sorted(name for name in found.values() if names.count(name) > 1):
+        raise DataError(
+            f"{path}:1: expected each column once, found '{twice[0]}' {names.count(twice[0])} times"
+        )
+    return {role: names.index(name) for role, name in found.items()}
 
 
 def _roles_by_content(fields: list[str]) -> Roles:
@@ -87,7 +95,7 @@ def open_csv(path: Path) -> PairFile:
             f"{path}:1: expected a header with a SMILES and a caption column, found {shown(','.join(names))}",
             hint="columns may be called smiles or molecule, and description or caption",
         )
-    roles = {role: names.index(name) for role, name in found.items()}
+    roles = _places(path, names, found)
 
     def rows() -> Iterator[RawRow]:
         for number, fields in islice(_csv_records(path), 1, None):
@@ -96,8 +104,8 @@ def open_csv(path: Path) -> PairFile:
             if len(fields) != len(names):
                 fault = Fault("columns", f"{len(names)} columns ({', '.join(names)})", str(len(fields)))
                 yield RawRow(number, fault=fault)
-            elif fault_ := next(filter(None, map(text_fault, fields)), None):
-                yield RawRow(number, fault=fault_)
+            elif unusable := next(filter(None, map(text_fault, fields)), None):
+                yield RawRow(number, fault=unusable)
             else:
                 yield _row(Line(number, ""), fields, roles)
 

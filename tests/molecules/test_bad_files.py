@@ -106,6 +106,13 @@ def test_json_nested_beyond_reason_is_refused(tmp_path):
         load(tmp_path / "test.json", b'[{"smiles":' + b"[" * 200_000)
 
 
+@pytest.mark.parametrize("name", ["test.tsv", "test.csv"])
+def test_a_column_named_twice_is_refused(tmp_path, name):
+    header = b"SMILES\tSMILES\tdescription\n"
+    with pytest.raises(HarnessError, match="found 'SMILES' 2 times"):
+        load(tmp_path / name, header.replace(b"\t", b"," if name == "test.csv" else b"\t") + b"C,C,x y\n")
+
+
 def test_a_caption_cut_at_the_end_of_the_file_is_a_bad_row(tmp_path):
     with pytest.raises(HarnessError, match="is the file cut off"):
         load(tmp_path / "test.txt", TSV[:-4])
