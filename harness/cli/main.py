@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from harness.api.errors import HarnessError, UsageError, nearest
+from harness.engine.ranks import Ranks, join
 
 # verb -> what it does; the module of the same name is imported only when it is chosen
 VERBS = {
@@ -135,10 +136,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(overview() + "\n")
         return UsageError.exit_code
     set_environment()
+    ranks = None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:
+        if (ranks := join()) is not None and ranks.rank > 0:
+            return follow(ranks)
         module, args = parse(arguments)
+        args.ranks = ranks
         code = int(module.run(args))
         sys.stdout.flush()
         return code
@@ -157,6 +162,20 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         report(unexpected(error))
         return HarnessError.exit_code
+    finally:
+        if ranks is not None and ranks.rank == 0:
+            ranks.dismiss()
+
+
+def follow(ranks: Ranks) -> int:
+    """Take part in what rank 0 does, and leave all speaking to it."""
+    from harness.engine.worker import work  # here, because only a rank of a launcher needs it
+
+    try:
+        ranks.follow(work)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGTERM
+    return 0
 
 
 class Terminated(KeyboardInterrupt):

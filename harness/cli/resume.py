@@ -40,4 +40,5 @@ def run(args: argparse.Namespace) -> int:
         ) from error
     os.environ.update(environment)
     module, again = parse(command)
+    again.ranks = args.ranks
     return int(module.run(again))

@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         fresh=args.fresh,
         resume=args.resume,
         other_prompt=args.other_prompt,
+        ranks=args.ranks,
         until={"run": "score", "train": "train", "generate": "generate"}[args.verb],
     )
     if args.dry_run:

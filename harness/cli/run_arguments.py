@@ -28,7 +28,18 @@ NOT_SETTINGS = {
         "fresh",
         "resume",
     ),
-    *("offline", "other_prompt", "no_compare", "stage", "no_train", "dtype", "processes", "verb", "command"),
+    *(
+        "offline",
+        "other_prompt",
+        "no_compare",
+        "stage",
+        "no_train",
+        "dtype",
+        "processes",
+        "verb",
+        "command",
+        "ranks",
+    ),
 }
 
 

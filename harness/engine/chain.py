@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import unified_diff
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from harness.api.errors import StageError, UsageError
 from harness.api.run import Checkpoint
 
 from .data import TaskData
-from .launchers import inside_a_launcher
 from .prepared import Prepared, Session
 from .run_dir import (
     CHECKPOINT,
@@ -81,12 +81,15 @@ def _train(session: Session, prepared: Prepared) -> list[tuple[str, Path]]:
 def _launch_training(session: Session, training: Training, tasks: list[TaskData], directory: Path) -> None:
     begin = time.perf_counter()
     launch = training.train.launch
-    if launch.processes > 1 and launch.kind == "inline" and not inside_a_launcher():
+    if launch.processes > 1 and launch.kind == "inline":
         launch = replace(launch, kind="torchrun")
-    if inside_a_launcher() or not session.registry.plugins.ask(
+    here = partial(run_training, directory, session.registry, session.progress, tasks)
+    if session.ranks is not None:
+        session.ranks.together("train", directory, here)
+    elif not session.registry.plugins.ask(
         "harness_launch", bool, launch=launch, stage="train", directory=directory
     ):
-        run_training(directory, session.registry, session.progress, tasks)
+        here()
     session.progress.finish()
     if not (directory / CHECKPOINT).exists():
         raise StageError(f"training ended without a checkpoint in {directory}")

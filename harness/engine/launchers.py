@@ -14,11 +14,6 @@ from harness.api.hooks import hookimpl
 from harness.api.spec import LaunchSpec
 
 
-def inside_a_launcher() -> bool:
-    """Whether somebody else's launcher (torchrun, SLURM, accelerate, deepspeed) started this process."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
-
-
 @hookimpl(trylast=True)
 def harness_launch(launch: LaunchSpec, stage: str, directory: Path) -> bool | None:
     """Run a stage under torchrun, one worker a process; DeepSpeed's own launcher is the same for us."""
@@ -37,13 +32,14 @@ def torchrun(processes: int, directory: Path, stage: str, *, nodes: int = 1) -> 
         command += [f"--nnodes={nodes}", "--rdzv-backend=c10d", f"--rdzv-endpoint={address}:{port}"]
     else:
         command.append("--standalone")
-    return [*command, "-m", "harness.engine.worker", str(directory), stage]
+    return [*command, "-m", "harness.engine.worker", str(directory), stage, str(os.getpid())]
 
 
 def run_worker(command: list[str], directory: Path, stage: str) -> None:
     """Run worker processes to their end; pass on a Ctrl-C or SIGTERM and wait for them to save."""
     with (directory / f"{stage}.log").open("ab") as log:
-        process = subprocess.Popen(command, env=worker_environment(), stdout=log)
+        # It inherits the lock of the run, which is the only thing that may be inherited.
+        process = subprocess.Popen(command, env=worker_environment(), stdout=log, close_fds=False)
         try:
             code = process.wait()
         except BaseException:
@@ -71,5 +67,7 @@ def worker_environment() -> dict[str, str]:
     environment = dict(os.environ)
     parent = str(Path(harness.__file__).resolve().parent.parent)
     paths = [parent, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+    # torchrun would set it to 1, and say so at length.
+    environment.setdefault("OMP_NUM_THREADS", "1")
     environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     return environment

@@ -11,11 +11,12 @@ from typing import Any
 from harness import __version__
 from harness.api.example import Example
 from harness.api.metric import Metric, MetricEntry
-from harness.api.run import Progress
+from harness.api.run import Progress, SilentProgress
 from harness.api.spec import GenerateSpec, RunSpec, TrainSpec
 
 from .data import TaskData, open_task, training_digest
 from .matrix import Cell
+from .ranks import Ranks
 from .registry import Registry
 from .run_dir import digest
 from .stage import Training, make_model
@@ -38,7 +39,13 @@ class Session:
     resume: bool = False  # refuse to begin anything new
     other_prompt: bool = False
     until: str = "score"  # the last thing done: train | generate | score
+    ranks: Ranks | None = None  # the other processes, inside somebody else's launcher
     _fresh_done: set[str] = field(default_factory=set)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody watches the progress."""
+        return isinstance(self.progress, SilentProgress)
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Tell listeners; one that fails is a line in the program's log and no more."""
@@ -106,6 +113,7 @@ class Prepared:
                 plugins=self.session.local_plugins,
                 excluded=self.session.excluded,
                 offline=self.session.offline,
+                quiet=self.session.quiet,
             )
             previous = training_key(training, previous, self.code)
             found.append((previous, training, tasks))

@@ -17,13 +17,14 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TextIO, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from harness.api.errors import DataError, RunLocked, UsageError
 
@@ -163,19 +164,40 @@ def locked(parent: Path, key: str) -> Iterator[None]:
     parent.mkdir(parents=True, exist_ok=True)
     path = parent / f".{key}.lock"
     with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        os.set_inheritable(file.fileno(), True)  # a launcher that outlives us still holds the run
+        while not _lock(file):
             file.seek(0)
-            holder = file.read().strip() or "unknown"
+            holder = file.read().strip()
+            if holder.isdigit() and not is_alive(int(holder)):  # killed; its workers end within a second
+                time.sleep(0.2)
+                continue
             raise RunLocked(
-                f"process {holder} is already working on this run ({parent}, {key})",
+                f"process {holder or 'unknown'} is already working on this run ({parent}, {key})",
                 hint="wait for it, or stop it; the same command then continues where it stopped",
-            ) from error
+            )
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield  # the file stays: removing it would let a third process lock a new one beside a waiting second
+
+
+def _lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this machine is there."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def open_directory(parent: Path, key: str, *, fresh: bool, resume: bool = False) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from . import environment
 from .chain import Trained, obtain
 from .clean_subset import told
 from .journal import count_oddities, finished
-from .launchers import inside_a_launcher, run_worker, torchrun
+from .launchers import run_worker, torchrun
 from .matrix import Cell
 from .plugin_manager import describe
 from .prepared import Prepared, Session, run_key
@@ -40,7 +41,7 @@ from .run_dir import (
     write_json,
 )
 from .scoring import Scored, save_scored, score_as_json, score_run
-from .stage import Generation, answer, context
+from .stage import GENERATION, Generation, answer, context, run_generation
 
 
 @dataclass(slots=True)
@@ -242,8 +243,8 @@ def _generate(
             append_row(
                 run.directory / EVENTS, {"event": "resumed", "answered": len(done), "asked": len(missing)}
             )
-        if prepared.spec.generate.processes > 1 and not inside_a_launcher():
-            _generate_in_processes(session, prepared, trained, run.directory)
+        if session.ranks is not None or prepared.spec.generate.processes > 1:
+            _generate_in_processes(session, prepared, trained, run.directory, missing)
         else:
             _generate_here(prepared, trained.checkpoint, run, missing)
         session.progress.finish()
@@ -265,17 +266,25 @@ def _generate_here(
     answer(prepared.model, missing, checkpoint, run, choose=choose)
 
 
-def _generate_in_processes(session: Session, prepared: Prepared, trained: Trained, directory: Path) -> None:
+def _generate_in_processes(
+    session: Session, prepared: Prepared, trained: Trained, directory: Path, missing: Sequence[Request]
+) -> None:
     """Share the requests among worker processes; what each has answered is kept even if another dies."""
     spec = prepared.spec
     generation = Generation(
         spec,
         str(trained.directory or spec.checkpoint),
+        tuple(request.id for request in missing),
         session.local_plugins,
         session.excluded,
         session.offline,
+        session.quiet,
     )
-    write_json(directory / "generation.json", generation)
+    write_json(directory / GENERATION, generation)
+    if session.ranks is not None:
+        here = partial(run_generation, directory, session.registry, session.progress)
+        session.ranks.together("generate", directory, here)
+        return
     run_worker(torchrun(spec.generate.processes, directory, "generate"), directory, "generate")
 
 

@@ -26,7 +26,7 @@ from harness.api.spec import RunSpec, TrainSpec
 from .config import make_options
 from .data import TaskData, ValidationScorer, open_task, training_data
 from .environment import peak_memory_mib
-from .journal import Journal, finished
+from .journal import Journal
 from .network import forbid
 from .plugin_manager import blamed
 from .registry import Registered, Registry
@@ -34,6 +34,7 @@ from .run_dir import CHECKPOINT, EVENTS, LOG, append_row, from_mapping, read_jso
 
 logger = logging.getLogger(__name__)
 
+GENERATION = "generation.json"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -47,6 +48,7 @@ class Training:
     plugins: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     offline: bool = False
+    quiet: bool = False
 
     @property
     def train(self) -> TrainSpec:
@@ -60,9 +62,11 @@ class Generation:
 
     spec: RunSpec
     checkpoint: str = ""  # a checkpoint.json, or raw weights
+    requests: tuple[str, ...] = ()  # the ids that are asked, shared out in this order
     plugins: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     offline: bool = False
+    quiet: bool = False
 
 
 def make_model(registered: Registered[ModelEntry], options: Mapping[str, Any]) -> ModelPlugin:
@@ -231,19 +235,18 @@ def weights_digest(path: Path) -> str:
 
 
 def run_generation(directory: Path, registry: Registry, progress: Progress) -> None:
-    """Answer this rank's share of the requests that nobody has answered yet."""
-    generation = from_mapping(Generation, read_json(directory / "generation.json"))
+    """Answer this rank's share of the requests that are asked."""
+    generation = from_mapping(Generation, read_json(directory / GENERATION))
     spec = generation.spec
     data = open_task(registry, registry.tasks.get(spec.task), spec.data, spec.model)
     model = make_model(registry.models.get(spec.model), spec.model_options)
-    requests = [data.request(example) for example in data.scored(spec.data.split, spec.data.limit)]
+    rows = {example.id: example for example in data.scored(spec.data.split, spec.data.limit)}
     path = Path(generation.checkpoint)
     checkpoint = None
     if generation.checkpoint:
         checkpoint = read_checkpoint(path) if (path / CHECKPOINT).exists() else Checkpoint(path)
     run = context(directory, spec, registry, progress, [data])
-    done = finished(directory, requests)
-    share = [request for request in requests if request.id not in done][run.rank :: run.world_size]
+    share = [data.request(rows[name]) for name in generation.requests[run.rank :: run.world_size]]
     answer(model, share, checkpoint, run, choose=data.registered.entry.kind == "choose")
 
 

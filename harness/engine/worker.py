@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from harness.api.errors import HarnessError
-from harness.api.run import SilentProgress
 
 from .plugin_manager import load_plugins
+from .progress import choose_progress
 from .registry import Registry
-from .run_dir import read_json
-from .stage import go_offline, run_generation, run_training
+from .run_dir import SPEC, is_alive, read_json
+from .stage import GENERATION, go_offline, run_generation, run_training
 
 
 def main(argv: list[str]) -> int:
     """Run this rank's part; a failure is one line here and a traceback in the run's log."""
-    directory, stage = Path(argv[0]), argv[1]
+    directory, stage, parent = Path(argv[0]), argv[1], int(argv[2])
     signal.signal(signal.SIGTERM, _terminate)
-    spec = read_json(directory / ("generation.json" if stage == "generate" else "spec.json"))
-    if spec["offline"]:
-        go_offline()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
-        registry = Registry(load_plugins(spec["plugins"], exclude=spec["excluded"]))
-        run = run_generation if stage == "generate" else run_training
-        run(directory, registry, SilentProgress())
+        work(directory, stage)
     except HarnessError as error:
         sys.stderr.write(f"error: {error.message}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGTERM
     return 0
+
+
+def work(directory: Path, stage: str) -> None:
+    """Do this rank's part of the stage that a directory describes."""
+    spec = read_json(directory / (GENERATION if stage == "generate" else SPEC))
+    if spec["offline"]:
+        go_offline()
+    registry = Registry(load_plugins(spec["plugins"], exclude=spec["excluded"]))
+    run = run_generation if stage == "generate" else run_training
+    run(directory, registry, choose_progress(quiet=spec["quiet"]))
+
+
+def _end_with(parent: int) -> None:
+    """End when the program that started the stage is gone, or two would write to one run."""
+    while True:
+        time.sleep(1)
+        if not is_alive(parent):
+            os._exit(1)
 
 
 def _terminate(signum: int, frame: Any) -> None:
