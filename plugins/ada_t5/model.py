@@ -101,7 +101,7 @@ class AdaT5(ModelPlugin):
                 "labels": tokenizer(target, truncation=True, max_length=spec.max_length)["input_ids"],
             }
 
-        def save(model: torch.nn.Module, folder: Path) -> None:
+        def save(model: Any, folder: Path) -> None:
             model.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
 
