@@ -60,7 +60,7 @@ class MaskedFeedForward(LlamaMLP):
         one_hot_IE = nn.functional.one_hot(self.expert_of_neuron, self.config.num_experts).to(h_BSI.dtype)
         select = select_as_released if self.config.routing == "as_released" else select_as_described
         chosen_BSE = select(h_BSI @ one_hot_IE, modality_ids_BS, self.config.experts_by_modality)
-        return chosen_BSE[..., self.expert_of_neuron]
+        return chosen_BSE.to(h_BSI.dtype) @ one_hot_IE.T
 
 
 class SciMindRouter(nn.Module):
@@ -145,7 +145,16 @@ class RoutedFeedForward(nn.Module):
         return out_TH
 
     def _compute(self, hidden_TH: Tensor, experts_TK: Tensor, straight_TE: Tensor) -> Tensor:
-        return self.experts(hidden_TH, experts_TK, straight_TE.gather(-1, experts_TK))
+        arguments = (hidden_TH, experts_TK, straight_TE.gather(-1, experts_TK))
+        device = hidden_TH.device.type
+        if not torch.is_autocast_enabled(device):
+            return self.experts(*arguments)
+        # Autocast does not know the grouped product, which would run in the weights' own format.
+        lowered = {
+            name: weight.to(torch.get_autocast_dtype(device))
+            for name, weight in self.experts.named_parameters()
+        }
+        return torch.func.functional_call(self.experts, lowered, arguments)
 
 
 class SciMindDecoderLayer(GradientCheckpointingLayer):
