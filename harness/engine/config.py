@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -374,6 +375,9 @@ def convert(setting: Setting, key: str, hint: Any) -> Any:
         if Ellipsis not in kinds and len(items) != len(kinds):
             raise UsageError(f"{key} = {value!r} ({setting.source}) must hold {len(kinds)} values")
         return tuple(convert(Setting(item, setting.source), key, kinds[0]) for item in items)
+    if hint in (int, float) and isinstance(value, str):
+        with suppress(ValueError):
+            value = hint(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
