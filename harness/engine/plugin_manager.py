@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field, fields
-from functools import cache, partial
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -161,12 +161,12 @@ class Plugins:
             missing = f"{unmarked[0]} is not marked with @hookimpl" if unmarked else "it implements no hook"
             raise PluginError(missing)
         entries = [e for caller in callers for e in _collect(caller, module)]
-        seen: set[str] = set()
+        seen: set[tuple[type, str]] = set()
         for entry in entries:
             _check_entry(entry)
-            if (what := _label(entry)) in seen:
-                raise DuplicateName(f"it brings {what} twice")
-            seen.add(what)
+            if (type(entry), entry.name) in seen:
+                raise DuplicateName(f"it brings {_label(entry)} twice")
+            seen.add((type(entry), entry.name))
         return entries
 
 
@@ -260,19 +260,22 @@ def _check_entry(entry: Entry) -> None:
     if not isinstance(entry.name, str) or not NAME.fullmatch(entry.name):
         what = _label(entry).replace(" '", " name '", 1)
         raise PluginError(f"{what} is not made of letters, digits and .+_@-, with / between parts")
-    for name, many in _text_fields(type(entry)):
+    for name, many in _TEXT_FIELDS.get(type(entry), ()):
         value = getattr(entry, name)
         if many:
-            if not isinstance(value, tuple) or not all(isinstance(part, str) for part in value):
+            if value != () and not (
+                isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+            ):
                 raise PluginError(f"{name} of {_label(entry)} is {value!r}, which is no tuple of texts")
         elif not isinstance(value, str):
             raise PluginError(f"{name} of {_label(entry)} is {value!r}, which is no text")
 
 
-@cache
-def _text_fields(kind: type[Entry]) -> list[tuple[str, bool]]:
-    """Name the fields that hold a text or, marked True, a tuple of texts."""
-    return [(f.name, f.type != "str") for f in fields(kind) if f.type in ("str", "tuple[str, ...]")]
+# The fields of each kind of entry that hold a text or, marked True, a tuple of texts.
+_TEXT_FIELDS = {
+    kind: [(f.name, f.type != "str") for f in fields(kind) if f.type in ("str", "tuple[str, ...]")]
+    for kind in COLLECTING.values()
+}
 
 
 def _entry_points() -> list[metadata.EntryPoint]:

@@ -26,18 +26,20 @@ INSTALL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Registered(Generic[E]):
-    """An entry and the plugin that brought it."""
+    """An entry and the plugin that brought it.
+
+    `full_name` is `plugin/name`; an entry already named after its plugin keeps its name.
+    """
 
     entry: E
     plugin: LoadedPlugin
+    full_name: str = ""
 
-    @property
-    def full_name(self) -> str:
-        """`plugin/name`; an entry already named after its plugin keeps its name."""
+    def __post_init__(self) -> None:
         prefix = self.plugin.name + "/"
-        return self.entry.name if self.entry.name.startswith(prefix) else prefix + self.entry.name
+        self.full_name = self.entry.name if self.entry.name.startswith(prefix) else prefix + self.entry.name
 
     def load(self) -> Any:
         """Import what the entry points at, after checking that the libraries it needs are there."""
