@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolHash
@@ -23,8 +23,10 @@ KINDS = {
     "scaffold": "the same ring system and linkers (Murcko, stereo aside): likeness, not a leak",
 }
 LEAKS = tuple(kind for kind in KINDS if kind != "scaffold")
-_HYDROGENS_AND_CHARGE = re.compile(r"H\d*(?![a-z])|[+-]\d*$")
-_COMMON = re.compile(r"(?:(?:Br|Cl|Si|Se|[BCNOFPSI])\d*)*")
+_FORMULA = re.compile(r"([A-Z][a-z]?)(\d*)|([+-]\d*)$")
+_COMMON = frozenset("B C N O F P S I Br Cl Si Se".split())
+_ISOTOPE_OR_PROTON = re.compile(r"\[[\dH]")
+_STEREO = str.maketrans("", "", "@/\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,45 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    inchikey: dict[str, list[str]]
-    connectivity: dict[str, list[str]]
-    scaffold: dict[str, list[str]]
-    formula: set[str]
-    skeleton: set[str]  # of ordinary molecules
-    unusual: set[str]  # formulas of the others
+    """What test molecules are found by; the last two spare most training molecules the slow InChI."""
+
+    inchikey: dict[str, list[str]] = field(default_factory=dict)
+    connectivity: dict[str, list[str]] = field(default_factory=dict)
+    scaffold: dict[str, list[str]] = field(default_factory=dict)
+    formulas: set[str] = field(default_factory=set)
+    skeletons: set[str] = field(default_factory=set)
+
+    def may_share(self, flat: Chem.Mol, smiles: str) -> bool:
+        """Tell whether a test molecule may have the first InChIKey block of this one."""
+        composition = _composition(flat, smiles)
+        if not any(key in self.formulas for key in composition.keys):
+            return False
+        if composition.is_unusual or any(f"{key}?" in self.formulas for key in composition.keys):
+            return True
+        skeleton = _skeleton(flat)
+        return any(f"{key} {skeleton}" in self.skeletons for key in composition.keys)
+
+    def add(self, flat: Chem.Mol, smiles: str) -> None:
+        """Remember what `may_share` asks for."""
+        composition = _composition(flat, smiles)
+        self.formulas.update(composition.keys)
+        if composition.is_unusual:
+            self.formulas.update(f"{key}?" for key in composition.keys)
+        else:
+            self.skeletons.update(f"{key} {_skeleton(flat)}" for key in composition.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class _Composition:
+    """Heavy atoms with the hydrogens, and with the hydrogens less the charge.
+
+    Molecules whose InChIKeys begin alike agree in the first where they differ by a permanent charge, and in
+    the second where they differ by protons. InChI takes bonds to metals apart and sets isotopes and lone
+    protons aside, so that such unusual molecules have no skeleton to compare.
+    """
+
+    keys: tuple[str, str]
+    is_unusual: bool
 
 
 def overlap(train: Iterable[CaptionedMolecule], test: Sequence[CaptionedMolecule]) -> Overlap:
@@ -84,19 +119,14 @@ def _by(rows: Sequence[CaptionedMolecule], what: str) -> dict[str, list[str]]:
 
 
 def _index(rows: Sequence[CaptionedMolecule]) -> tuple[_Keys, int]:
-    keys, unreadable = _Keys({}, {}, {}, set(), set(), set()), 0
+    keys, unreadable = _Keys(), 0
     for row in rows:
-        mol = molecule(row.smiles)
-        if mol is None:
+        flat = _flat(row.smiles)
+        if flat is None:
             unreadable += 1
             continue
-        flat = _without_stereo(mol)
-        keys.formula.add(formula := _heavy_formula(mol))
-        if _is_unusual(flat, formula):
-            keys.unusual.add(formula)
-        else:
-            keys.skeleton.add(_skeleton(flat))
-        if inchikey := _inchikey(mol):
+        keys.add(flat, row.smiles)
+        if inchikey := _inchikey(row.smiles):
             keys.inchikey.setdefault(inchikey, []).append(row.id)
             keys.connectivity.setdefault(inchikey[:14], []).append(row.id)
         if scaffold := _scaffold(flat):
@@ -105,46 +135,50 @@ def _index(rows: Sequence[CaptionedMolecule]) -> tuple[_Keys, int]:
 
 
 def _match_molecule(smiles: str, keys: _Keys, found: dict[str, set[str]]) -> bool:
-    mol = molecule(smiles)
-    if mol is None:
+    flat = _flat(smiles)
+    if flat is None:
         return False
-    # InChI is the slow part; molecules of other elements or another skeleton cannot share a key
-    flat, formula = _without_stereo(mol), _heavy_formula(mol)
-    if formula in keys.formula and (
-        formula in keys.unusual or _is_unusual(flat, formula) or _skeleton(flat) in keys.skeleton
-    ):
-        inchikey = _inchikey(mol)
+    if keys.may_share(flat, smiles):
+        inchikey = _inchikey(smiles)
         found["inchikey"].update(keys.inchikey.get(inchikey, ()))
         found["connectivity"].update(keys.connectivity.get(inchikey[:14], ()))
     found["scaffold"].update(keys.scaffold.get(_scaffold(flat), ()))
     return True
 
 
-def _heavy_formula(mol: Chem.Mol) -> str:
-    formula: str = rdMolHash.MolHash(mol, rdMolHash.HashFunction.MolFormula)
-    return _HYDROGENS_AND_CHARGE.sub("", formula)
+def _flat(smiles: str) -> Chem.Mol | None:
+    """Return the molecule without stereo; reading it without is faster than taking it away."""
+    mol = molecule(smiles.translate(_STEREO))
+    if mol is None and (mol := molecule(smiles)) is not None:  # a rare class such as [Pt@SP1]
+        Chem.RemoveStereochemistry(mol)
+    return mol
 
 
-def _without_stereo(mol: Chem.Mol) -> Chem.Mol:
-    flat = Chem.Mol(mol)
-    Chem.RemoveStereochemistry(flat)
-    return flat
-
-
-def _is_unusual(flat: Chem.Mol, formula: str) -> bool:
-    """Tell whether InChI sees another skeleton: metals taken apart, isotopes and lone protons set aside."""
-    return not _COMMON.fullmatch(formula) or any(
-        atom.GetIsotope() or atom.GetAtomicNum() == 1 for atom in flat.GetAtoms()
-    )
+def _composition(flat: Chem.Mol, smiles: str) -> _Composition:
+    formula: str = rdMolHash.MolHash(flat, rdMolHash.HashFunction.MolFormula)
+    heavy, hydrogens, charge, elements = "", 0, 0, set()
+    for element, count, sign in _FORMULA.findall(formula):
+        if sign:
+            charge = int(f"{sign}1" if len(sign) == 1 else sign)
+        elif element == "H":
+            hydrogens = int(count or 1)
+        else:
+            elements.add(element)
+            heavy += element + count
+    is_unusual = not elements <= _COMMON or _ISOTOPE_OR_PROTON.search(smiles) is not None
+    return _Composition((f"{heavy} {hydrogens}", f"{heavy} {hydrogens - charge} less charge"), is_unusual)
 
 
 def _skeleton(flat: Chem.Mol) -> str:
-    """Return elements and bonds without orders, charges and hydrogens: alike where InChIKeys begin alike."""
+    """Return elements and bonds without orders, charges and hydrogens."""
     skeleton: str = rdMolHash.MolHash(flat, rdMolHash.HashFunction.ElementGraph)
     return skeleton
 
 
-def _inchikey(mol: Chem.Mol) -> str:
+def _inchikey(smiles: str) -> str:
+    mol = molecule(smiles)
+    if mol is None:
+        return ""
     with rdBase.BlockLogs():
         key: str = Chem.MolToInchiKey(mol)  # type: ignore[no-untyped-call]
     return key
@@ -152,5 +186,7 @@ def _inchikey(mol: Chem.Mol) -> str:
 
 def _scaffold(flat: Chem.Mol) -> str:
     """Return rings and linkers; empty for a molecule without rings."""
+    if not flat.GetRingInfo().NumRings():
+        return ""
     scaffold: str = rdMolHash.MolHash(flat, rdMolHash.HashFunction.MurckoScaffold)
     return scaffold
