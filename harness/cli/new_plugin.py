@@ -1,0 +1,92 @@
+"""`new-plugin`: write a package that installs, works and passes its test, to start from."""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+import re
+import sys
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from harness.api.errors import StageError, UsageError, nearest
+
+from . import plugin_template as template
+
+KINDS = {
+    "model": ("ModelEntry", template.MODEL_HOOK, {"model.py": template.MODEL}),
+    "task": ("TaskEntry", template.TASK_HOOK, {"task.py": template.TASK, "rows.csv": template.ROWS}),
+    "metric": ("MetricEntry", template.METRIC_HOOK, {"metric.py": template.METRIC}),
+}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the verb."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "new-plugin",
+        description="Write a plugin package to start from; it installs, works and passes its test at once.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("name", help="the plugin's name, such as my-model; also the name of the folder")
+    parser.add_argument(
+        "--kind", default="model,task,metric", metavar="A,B", help="what it brings: model, task, metric"
+    )
+    parser.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="where the folder is made")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the package, or nothing at all."""
+    kinds = [kind.strip() for kind in args.kind.split(",") if kind.strip()]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UsageError(f"there is no kind '{kind}' of plugin", hint=nearest(kind, KINDS))
+    if not kinds:
+        raise UsageError("--kind names nothing", hint="model, task, metric, or several with commas")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", args.name) or keyword.iskeyword(args.name):
+        raise UsageError(
+            f"'{args.name}' cannot be a plugin's name",
+            hint="small letters and digits, with - between words, such as my-model",
+        )
+    folder = args.output / args.name
+    if folder.exists():
+        raise UsageError(
+            f"{folder} is there already, and nothing in it is touched", hint="choose another name"
+        )
+    try:
+        write(folder, args.name, kinds)
+    except OSError as error:
+        raise StageError(f"{folder} cannot be written: {error.strerror}", hint="--output DIR") from error
+    sys.stdout.write(f"{folder}\nnext: cd {folder} && pip install -e '.[test]' && pytest\n")
+    return 0
+
+
+def write(folder: Path, name: str, kinds: list[str]) -> None:
+    """Write the files of a package that brings these kinds."""
+    chosen = [KINDS[kind] for kind in KINDS if kind in kinds]
+    module = name.replace("-", "_")
+    words = {
+        "name": name,
+        "module": module,
+        "what": f"A {' and a '.join(kind for kind in KINDS if kind in kinds)}",
+        "entries": ", ".join(sorted(entry for entry, _, _ in chosen)),
+        # What the package does not bring itself is borrowed from the toys.
+        "model": name if "model" in kinds else "toy",
+        "task": name if "task" in kinds else "toy",
+        "metric": f"{name}-match" if "metric" in kinds else "exact-match",
+        "value": "16 / 23" if kinds == ["metric"] else "1.0",  # the toy model gets 16 of the toy task's 23
+    }
+    hooks = "".join(hook for _, hook, _ in chosen)
+    files = {
+        "pyproject.toml": template.PYPROJECT,
+        "README.md": template.README,
+        f"{module}/__init__.py": template.INIT.replace("$hooks", hooks),
+        f"tests/test_{module}.py": template.TEST,
+    }
+    for _, _, more in chosen:
+        files |= {f"{module}/{path}": text for path, text in more.items()}
+    for path, text in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(Template(text).substitute(words), encoding="utf-8")

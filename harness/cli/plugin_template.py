@@ -1,0 +1,200 @@
+"""The files of a new plugin package: small, working and without dependencies, to be changed part by part."""
+
+from __future__ import annotations
+
+PYPROJECT = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "$name"
+version = "0.1.0"
+description = "$what for Assay"
+requires-python = ">=3.11"
+dependencies = ["assay-bench"]
+
+[project.optional-dependencies]
+test = ["pytest"]
+
+[project.entry-points.harness]
+$name = "$module"
+"""
+
+README = """\
+# $name
+
+$what for Assay.
+
+    pip install -e '.[test]'
+    pytest
+    run-bench --model $model --task $task
+
+`$module/__init__.py` says what there is; it imports nothing heavy, because every command reads it.
+The modules that it names are imported only when they are chosen.
+"""
+
+INIT = '''\
+"""$what for Assay."""
+
+from harness import $entries, hookimpl
+$hooks'''
+
+MODEL_HOOK = '''
+
+@hookimpl
+def harness_models() -> list[ModelEntry]:
+    """Offer the model; "trains=False" would say that it needs no training."""
+    return [ModelEntry("$name", "learns which letter stands for which", f"{__name__}.model:Model")]
+'''
+
+TASK_HOOK = '''
+
+@hookimpl
+def harness_tasks() -> list[TaskEntry]:
+    """Offer the task."""
+    return [TaskEntry("$name", "write a word in capitals", f"{__name__}.task:Rows")]
+'''
+
+METRIC_HOOK = '''
+
+@hookimpl
+def harness_metrics() -> list[MetricEntry]:
+    """Offer the metric; "scale" is for tables, which show shares as percent."""
+    return [MetricEntry("$name-match", "share of right answers", f"{__name__}.metric:match", scale=100.0)]
+'''
+
+MODEL = '''\
+"""A model: what it learns from pairs, where it keeps that, and how it answers a prompt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from harness import (
+    Checkpoint,
+    Completion,
+    GenerateSpec,
+    ModelPlugin,
+    Request,
+    RunContext,
+    TrainData,
+    TrainPair,
+    TrainSpec,
+    UsageError,
+)
+
+
+class Model(ModelPlugin):
+    """Remembers, letter by letter, what the last word of a prompt was turned into."""
+
+    def finetune(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+        """Learn from the training pairs and leave a checkpoint in the run's directory."""
+        letters: dict[str, str] = {}
+        for row in data.train:
+            if isinstance(row, TrainPair):
+                letters.update(zip(_last_word(row.prompt), row.target, strict=False))
+        folder = run.directory / "checkpoint"
+        if run.is_main:  # with several processes, one of them writes
+            folder.mkdir(exist_ok=True)
+            (folder / "letters.json").write_text(json.dumps(letters), encoding="utf-8")
+        return Checkpoint(folder)
+
+    def generate(
+        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Answer each request; every answer is on disk as soon as it is yielded."""
+        if checkpoint is None:
+            raise UsageError("this model needs a checkpoint", hint="leave --no-train out")
+        letters = json.loads((checkpoint.path / "letters.json").read_text(encoding="utf-8"))
+        for request in requests:
+            word = _last_word(request.prompt)
+            yield Completion(request.id, "".join(letters.get(letter, letter) for letter in word))
+
+
+def _last_word(prompt: str) -> str:
+    return (prompt.split() or [""])[-1]
+'''
+
+TASK = '''\
+"""A task: its rows, the prompt, and the metrics that score it. Keep it light: `run-bench show` imports it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness import DataError, Example, PromptFormat, Task
+
+
+class Rows(Task):
+    """Words and their capitals, out of the CSV beside this file or of another with the same columns."""
+
+    version = "1"  # a new one says that scores no longer compare with the old
+    metrics = ("$metric",)
+    prompt_format = PromptFormat("$name", "Write in capitals: {word}")
+    sources = {"sample": "the five rows in rows.csv", "dir": "a CSV file with the same columns"}
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """Yield the rows of a split."""
+        sample = self.data.source == "sample"
+        path = Path(__file__).with_name("rows.csv") if sample else Path(self.data.source)
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if missing := [name for name in ("id", "split", "word", "answer") if not row.get(name)]:
+                    raise DataError(f"{path}: a row has no {', '.join(missing)}")
+                if row["split"] == split:
+                    yield Example(row["id"], {"word": row["word"]}, (row["answer"],))
+'''
+
+ROWS = """\
+id,split,word,answer
+1,train,nickel,NICKEL
+2,train,cobalt,COBALT
+3,validation,tin,TIN
+4,test,neon,NEON
+5,test,titanic,TITANIC
+"""
+
+METRIC = '''\
+"""A metric: one number for all rows together, and one a row, from which its interval is computed."""
+
+from __future__ import annotations
+
+from harness import Pairs, Score
+
+
+def match(pairs: Pairs) -> Score:
+    """Return the share of answers that are one of the row's references; undefined without rows."""
+    hits = tuple(float(prediction.text in example.references) for example, prediction in pairs)
+    return Score("$name-match", sum(hits) / len(hits) if hits else None, len(hits), hits)
+'''
+
+TEST = '''\
+"""The plugin does its work in the real program."""
+
+import json
+import subprocess
+import sys
+
+
+def run_bench(*arguments, folder):
+    command = [sys.executable, "-m", "harness", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_plugin_is_found(tmp_path):
+    rows = run_bench("plugins", "--json", folder=tmp_path)
+    (found,) = (row for row in rows if row["name"] == "$name")
+    assert found["ok"], found["reason"]
+
+
+def test_a_run_ends_with_a_score(tmp_path):
+    command = ["--model", "$model", "--task", "$task", "--metrics", "$metric", "--json"]
+    (run,) = run_bench(*command, folder=tmp_path)["runs"]
+    assert run["scores"]["$metric"]["value"] == $value
+'''
