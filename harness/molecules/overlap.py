@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolHash
@@ -44,34 +44,70 @@ class Overlap:
         return frozenset().union(*(self.ids[kind] for kind in LEAKS))
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """What test molecules are found by; the last two spare most training molecules the slow InChI."""
+class _Molecules:
+    """The test molecules, found by what a molecule of the same connectivity must share with them.
 
-    inchikey: dict[str, list[str]] = field(default_factory=dict)
-    connectivity: dict[str, list[str]] = field(default_factory=dict)
-    scaffold: dict[str, list[str]] = field(default_factory=dict)
-    formulas: set[str] = field(default_factory=set)
-    skeletons: set[str] = field(default_factory=set)
+    Only then are InChIKeys computed, which is the slow part.
+    """
 
-    def may_share(self, flat: Chem.Mol, smiles: str) -> bool:
-        """Tell whether a test molecule may have the first InChIKey block of this one."""
+    def __init__(self, rows: Sequence[CaptionedMolecule]) -> None:
+        self.unreadable = 0
+        self._rows = rows
+        self._inchikeys: dict[int, str] = {}
+        self._by_composition: dict[str, list[int]] = {}
+        self._by_skeleton: dict[str, list[int]] = {}
+        self._unusual: dict[str, list[int]] = {}
+        self._by_scaffold: dict[str, list[int]] = {}
+        for place, row in enumerate(rows):
+            if (flat := _flat(row.smiles)) is None:
+                self.unreadable += 1
+            else:
+                self._add(place, flat, row.smiles)
+
+    def _add(self, place: int, flat: Chem.Mol, smiles: str) -> None:
         composition = _composition(flat, smiles)
-        if not any(key in self.formulas for key in composition.keys):
+        skeleton = "" if composition.is_unusual else _skeleton(flat)
+        for key in composition.keys:
+            self._by_composition.setdefault(key, []).append(place)
+            if composition.is_unusual:
+                self._unusual.setdefault(key, []).append(place)
+            else:
+                self._by_skeleton.setdefault(f"{key} {skeleton}", []).append(place)
+        if scaffold := _scaffold(flat):
+            self._by_scaffold.setdefault(scaffold, []).append(place)
+
+    def match(self, smiles: str, found: dict[str, set[str]]) -> bool:
+        """Note which test rows a training molecule matches; False where it cannot be read."""
+        flat = _flat(smiles)
+        if flat is None:
             return False
-        if composition.is_unusual or any(f"{key}?" in self.formulas for key in composition.keys):
-            return True
-        skeleton = _skeleton(flat)
-        return any(f"{key} {skeleton}" in self.skeletons for key in composition.keys)
+        found["scaffold"].update(self._rows[i].id for i in self._by_scaffold.get(_scaffold(flat), ()))
+        if candidates := self._candidates(flat, smiles):
+            inchikey = _inchikey(smiles)
+            for place in candidates if inchikey else ():
+                other = self._inchikey(place)
+                if other == inchikey:
+                    found["inchikey"].add(self._rows[place].id)
+                if other[:14] == inchikey[:14]:
+                    found["connectivity"].add(self._rows[place].id)
+        return True
 
-    def add(self, flat: Chem.Mol, smiles: str) -> None:
-        """Remember what `may_share` asks for."""
+    def _candidates(self, flat: Chem.Mol, smiles: str) -> set[int]:
         composition = _composition(flat, smiles)
-        self.formulas.update(composition.keys)
+        known = [key for key in composition.keys if key in self._by_composition]
         if composition.is_unusual:
-            self.formulas.update(f"{key}?" for key in composition.keys)
-        else:
-            self.skeletons.update(f"{key} {_skeleton(flat)}" for key in composition.keys)
+            return {place for key in known for place in self._by_composition[key]}
+        skeleton = _skeleton(flat) if known else ""
+        return {
+            place
+            for key in known
+            for place in (*self._by_skeleton.get(f"{key} {skeleton}", ()), *self._unusual.get(key, ()))
+        }
+
+    def _inchikey(self, place: int) -> str:
+        if place not in self._inchikeys:
+            self._inchikeys[place] = _inchikey(self._rows[place].smiles)
+        return self._inchikeys[place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +127,8 @@ def overlap(train: Iterable[CaptionedMolecule], test: Sequence[CaptionedMolecule
     """Compare test rows with training rows, which are read once and not kept."""
     found: dict[str, set[str]] = {kind: set() for kind in KINDS}
     smiles, captions, cids = _by(test, "smiles"), _by(test, "caption"), _by(test, "cid")
-    keys, unreadable = _index(test)
-    count = 0
+    molecules = _Molecules(test)
+    count, unreadable = 0, molecules.unreadable
 
     def train_captions() -> Iterator[str]:
         nonlocal count, unreadable
@@ -101,7 +137,7 @@ def overlap(train: Iterable[CaptionedMolecule], test: Sequence[CaptionedMolecule
             found["smiles"].update(smiles.get(row.smiles, ()))
             found["caption"].update(captions.get(row.caption, ()))
             found["cid"].update(cids.get(str(row.meta.get("cid", "")), ()))
-            unreadable += not _match_molecule(row.smiles, keys, found)
+            unreadable += not molecules.match(row.smiles, found)
             yield row.caption
 
     near = near_duplicates(train_captions(), [row.caption for row in test])
@@ -116,34 +152,6 @@ def _by(rows: Sequence[CaptionedMolecule], what: str) -> dict[str, list[str]]:
         if key:
             index.setdefault(key, []).append(row.id)
     return index
-
-
-def _index(rows: Sequence[CaptionedMolecule]) -> tuple[_Keys, int]:
-    keys, unreadable = _Keys(), 0
-    for row in rows:
-        flat = _flat(row.smiles)
-        if flat is None:
-            unreadable += 1
-            continue
-        keys.add(flat, row.smiles)
-        if inchikey := _inchikey(row.smiles):
-            keys.inchikey.setdefault(inchikey, []).append(row.id)
-            keys.connectivity.setdefault(inchikey[:14], []).append(row.id)
-        if scaffold := _scaffold(flat):
-            keys.scaffold.setdefault(scaffold, []).append(row.id)
-    return keys, unreadable
-
-
-def _match_molecule(smiles: str, keys: _Keys, found: dict[str, set[str]]) -> bool:
-    flat = _flat(smiles)
-    if flat is None:
-        return False
-    if keys.may_share(flat, smiles):
-        inchikey = _inchikey(smiles)
-        found["inchikey"].update(keys.inchikey.get(inchikey, ()))
-        found["connectivity"].update(keys.connectivity.get(inchikey[:14], ()))
-    found["scaffold"].update(keys.scaffold.get(_scaffold(flat), ()))
-    return True
 
 
 def _flat(smiles: str) -> Chem.Mol | None:
