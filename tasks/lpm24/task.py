@@ -55,7 +55,6 @@ class TextToSmiles(Lpm24, caption_task.TextToSmiles):
         "maccs@lpm24",
         "rdk@lpm24",
         "morgan@lpm24",
-        "uniqueness@lpm24",
     )
 
 

@@ -55,3 +55,12 @@ def test_a_large_array_is_streamed(tmp_path):
     rows = read(path, "train")
     assert [next(rows).caption[:16] for _ in range(3)] == [f"It is molecule {i}"[:16] for i in range(3)]
     assert sum(1 for _ in rows) == 19_997
+
+
+def test_every_metric_that_a_molecule_task_names_is_on_the_shelf(load):
+    registry = load()
+    known = set(registry.metrics.names())
+    for group in ("lpm24", "chebi20", *SETS):
+        for member in registry.expand(group):
+            for source in ("sample", "/"):
+                assert set(member.load()(DataSpec(source=source)).metrics) <= known
