@@ -8,7 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import peft
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, LlamaForCausalLM
 
 from harness import (
@@ -36,6 +38,8 @@ from .modeling import SciMindForCausalLM
 from .records import RowEncoder
 from .tokenizer import SciMindTokenizer, learn_tokenizer
 from .upcycle import upcycle
+
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +97,16 @@ class SciMind(ModelPlugin):
         yield from decoding.choose(model, tokenizer, requests, spec, run, encode=encoder.request)
 
     def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
-        model, tokenizer = self._start(data, spec, run)
+        model, tokenizer = self._start(data, spec)
         if training.device_of(run).type == "cpu" and spec.precision in ("auto", "bf16") and cpu_has_bf16():
             spec = replace(spec, precision="bf16")
             model.set_attn_implementation(SDPA_FP32)
         encoder = self._encoder(tokenizer, prompt_loss=spec.prompt_loss)
+        adapter = isinstance(model, peft.PeftModel)
 
         def save(model: Any, folder: Path) -> None:
-            model.save_pretrained(folder)
+            # An adapter carries the grown embeddings already, as modules to save.
+            model.save_pretrained(folder, **({"save_embedding_layers": False} if adapter else {}))
             tokenizer.save_pretrained(folder)
 
         def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
@@ -145,22 +151,32 @@ class SciMind(ModelPlugin):
             quirks=self.options.release_quirks,
         )
 
-    def _start(self, data: TrainData, spec: TrainSpec, run: RunContext) -> tuple[Any, SciMindTokenizer]:
+    def _start(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
         """Load what training starts from: an earlier stage, the preset's weights, or nothing."""
-        if path := spec.base or self.options.weights:
+        if spec.method == "qlora":
+            raise UsageError("scimind cannot learn on 4-bit weights", hint="--set train.method=lora")
+        path = spec.base or self.options.weights
+        if spec.method == "full":
             # AdamW in the weights' own fp16 would lose its updates.
-            dtype = torch.float32 if spec.method == "full" else torch.bfloat16
-            return self._load(path, dtype)
-        return self._from_nothing(data, spec)
+            return self._load(path, torch.float32) if path else self._from_nothing(data, spec)
+        if not path:
+            raise UsageError("an adapter needs weights under it", hint="--set model.weights=DIR")
+        model, tokenizer = self._load(path, torch.bfloat16 if torch.cuda.is_available() else torch.float32)
+        return _adapted(model, spec), tokenizer
 
     def _trained(
         self, checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
     ) -> tuple[Any, SciMindTokenizer]:
-        path = str(checkpoint.path) if checkpoint is not None else self.options.weights
+        adapter = checkpoint if checkpoint is not None and checkpoint.format == "adapter" else None
+        path = self.options.weights
+        if checkpoint is not None:
+            path = str(checkpoint.path) if adapter is None else checkpoint.base or path
         if not path:
             raise UsageError("this preset has no weights before training", hint="leave out --no-train")
         device = training.device_of(run)
         model, tokenizer = self._load(path, decoding.load_dtype(spec.precision, device))
+        if adapter is not None:
+            model = peft.PeftModel.from_pretrained(model, adapter.path)
         return model.to(device), tokenizer
 
     def _from_nothing(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
@@ -195,7 +211,7 @@ class SciMind(ModelPlugin):
                 pad_token_id=tokenizer.pad_token_id,
                 **sizes,
             )
-        except ValueError as error:  # transformers wraps what our validator says
+        except StrictDataclassError as error:  # it wraps what our validator says
             raise UsageError(f"the model's sizes do not fit: {error.__cause__ or error}") from error
 
     def _experts_per_token(self) -> dict[str, int]:
@@ -242,6 +258,21 @@ class SciMind(ModelPlugin):
             partition_LI=partition,
         )
         return model, tokenizer
+
+
+def _adapted(model: Any, spec: TrainSpec) -> Any:
+    """Put adapters on the attention, and learn the rows of new tokens whole."""
+    return peft.get_peft_model(
+        model,
+        peft.LoraConfig(
+            task_type="CAUSAL_LM",
+            r=spec.lora_r,
+            lora_alpha=spec.lora_alpha,
+            lora_dropout=spec.lora_dropout,
+            target_modules=list(spec.lora_targets or ATTENTION),
+            modules_to_save=["embed_tokens", "lm_head"],
+        ),
+    )
 
 
 def _texts(row: TrainRow) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -1,0 +1,200 @@
+"""The plugin: trained, saved, asked, adapted, and started from LLaMA weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from harness import (
+    Checkpoint,
+    Document,
+    GenerateSpec,
+    Request,
+    RunContext,
+    RunSpec,
+    TrainData,
+    TrainPair,
+    TrainSpec,
+    UsageError,
+)
+from harness.plugins.scimind.model import SciMind, SciMindOptions
+
+SMILES = ["CCO", "CCN", "CC=O", "CC#N", "CCCC", "CC(C)O", "c1ccccc1", "C1CCCC1", "CCCl", "CCBr"]
+NAMES = ["alcohol", "amine", "aldehyde", "nitrile", "alkane", "alcohol", "arene", "ring", "halide", "halide"]
+PAIRS = [
+    pair
+    for smiles, name in zip(SMILES, NAMES, strict=True)
+    for pair in (
+        TrainPair(f"SMILES: {smiles}\nName:", f"This is an {name}.", {"smiles": smiles}),
+        TrainPair(f"Name: {name} {len(smiles)}\nSMILES:", smiles, {"name": name}),
+    )
+]
+OPTIONS = SciMindOptions(
+    hidden=32,
+    intermediate=64,
+    layers=2,
+    heads=2,
+    experts=4,
+    text_experts=3,
+    molecule_experts=2,
+    pieces=100,
+)
+SPEC = TrainSpec(
+    max_steps=8, optimizer="muon", learning_rate=4e-3, batch_size=8, max_length=128, precision="fp32"
+)
+ASK = GenerateSpec(max_new_tokens=12)
+
+
+def context(tmp_path: Path) -> RunContext:
+    return RunContext(directory=tmp_path, spec=RunSpec("scimind", "t", generate=ASK, device="cpu"))
+
+
+def requests() -> list[Request]:
+    return [Request(str(i), pair.prompt, pair.inputs) for i, pair in enumerate(PAIRS[:4])]
+
+
+def trained(tmp_path: Path, options: SciMindOptions = OPTIONS, spec: TrainSpec = SPEC) -> Checkpoint:
+    tmp_path.mkdir(exist_ok=True)
+    return SciMind(options).finetune(TrainData(PAIRS, PAIRS[:4]), spec, context(tmp_path))
+
+
+@pytest.mark.parametrize("routing", ["as_described", "routed"])
+def test_it_learns_saves_and_answers(tmp_path: Path, routing: str) -> None:
+    options = replace(OPTIONS, routing=routing)
+    spec = replace(SPEC, max_steps=60, learning_rate=1e-2)
+    checkpoint = trained(tmp_path, options, spec)
+    answers = {
+        completion.request_id: completion.text
+        for completion in SciMind(options).generate(requests(), checkpoint, ASK, context(tmp_path))
+    }
+    assert len(answers) == 4
+    assert answers["0"].strip().startswith("This is an")
+    assert "{|" not in "".join(answers.values())
+    assert set(answers["1"].strip()) <= set("".join(SMILES))
+
+
+def test_the_checkpoint_is_a_plain_transformers_folder(tmp_path: Path) -> None:
+    checkpoint = trained(tmp_path)
+    model = AutoModelForCausalLM.from_pretrained(checkpoint.path)
+    assert model.config.experts_per_token["molecule"] == 2
+    assert model.config.modality_ranges["protein"][1] == model.config.vocab_size
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path: Path) -> None:
+    weights = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        checkpoint = trained(tmp_path / name, spec=replace(SPEC, seed=seed))
+        weights.append(AutoModelForCausalLM.from_pretrained(checkpoint.path).lm_head.weight)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_choices_are_scored(tmp_path: Path) -> None:
+    checkpoint = trained(tmp_path)
+    request = Request("q", PAIRS[0].prompt, PAIRS[0].inputs, ("This is an alcohol.", "This is an arene."))
+    [completion] = SciMind(OPTIONS).choose([request], checkpoint, ASK, context(tmp_path))
+    assert len(completion.choice_scores) == 2
+    assert completion.text in request.choices
+
+
+def test_pretraining_takes_documents_and_other_stages_are_refused(tmp_path: Path) -> None:
+    data = TrainData([Document("The molecule CC=CC is an alkene. " * 3)] * 16)
+    spec = replace(SPEC, stage="pretrain", max_length=32)
+    checkpoint = SciMind(OPTIONS).train(data, spec, context(tmp_path))
+    assert (checkpoint.path / "model.safetensors").exists()
+    with pytest.raises(UsageError, match="no stage 'reward'"):
+        SciMind(OPTIONS).train(data, replace(SPEC, stage="reward"), context(tmp_path))
+
+
+def test_with_the_quirks_the_prompt_counts_towards_the_maximum(tmp_path: Path) -> None:
+    options = replace(OPTIONS, release_quirks=True)
+    checkpoint = trained(tmp_path, options)
+    spec = GenerateSpec(max_new_tokens=30, min_new_tokens=1)
+    found = list(SciMind(options).generate(requests(), checkpoint, spec, context(tmp_path)))
+    assert len(found) == 4
+    assert all(c.prompt_tokens + c.new_tokens <= max(30, c.prompt_tokens + 1) for c in found)
+
+
+def test_without_training_or_weights_the_answer_is_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no weights before training"):
+        list(SciMind(OPTIONS).generate(requests(), None, ASK, context(tmp_path)))
+
+
+def test_unknown_routing_and_unequal_experts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no routing 'magic'"):
+        trained(tmp_path, replace(OPTIONS, routing="magic"))
+    with pytest.raises(UsageError, match="do not split into 5"):
+        trained(tmp_path, replace(OPTIONS, experts=5))
+
+
+@pytest.fixture
+def llama(tmp_path: Path) -> Path:
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: index for index, token in enumerate(["<unk>", "<s>", "</s>", *alphabet])}
+    backend = Tokenizer(models.BPE(vocab=vocab, merges=[], unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    folder = tmp_path / "llama"
+    PreTrainedTokenizerFast(
+        tokenizer_object=backend, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
+    ).save_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=len(vocab),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("routing", ["as_described", "as_released", "routed"])
+def test_llama_weights_are_taken_over_with_rows_for_new_tokens(
+    llama: Path, tmp_path: Path, routing: str
+) -> None:
+    options = SciMindOptions(weights=str(llama), routing=routing, experts=4, text_experts=3, inst=True)
+    checkpoint = trained(tmp_path / "run", options, replace(SPEC, max_steps=2))
+    model = AutoModelForCausalLM.from_pretrained(checkpoint.path)
+    assert model.config.vocab_size == 259 + 98
+    assert model.config.routing == routing
+    found = list(SciMind(options).generate(requests(), checkpoint, ASK, context(tmp_path)))
+    assert len(found) == 4
+
+
+def test_an_adapter_is_trained_saved_and_found_again(llama: Path, tmp_path: Path) -> None:
+    options = SciMindOptions(weights=str(llama), experts=4, text_experts=3)
+    spec = replace(SPEC, method="lora", optimizer="adamw", lora_r=2)
+    checkpoint = trained(tmp_path / "run", options, spec)
+    assert checkpoint.format == "adapter"
+    assert (checkpoint.path / "adapter_model.safetensors").exists()
+    found = list(SciMind(options).generate(requests(), checkpoint, ASK, context(tmp_path)))
+    assert len(found) == 4
+
+
+def test_methods_that_cannot_work_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="4-bit"):
+        trained(tmp_path, spec=replace(SPEC, method="qlora"))
+    with pytest.raises(UsageError, match="needs weights under it"):
+        trained(tmp_path, spec=replace(SPEC, method="lora"))
+
+
+def test_weights_of_another_family_are_refused(tiny_t5: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="type t5"):
+        trained(tmp_path, SciMindOptions(weights=str(tiny_t5)))
+
+
+def test_every_preset_is_a_recipe_with_known_settings(load: Callable[..., Any]) -> None:
+    from harness.plugins import scimind
+
+    [entry] = scimind.harness_models()
+    assert entry.recipes is not None
+    assert {path.stem for path in entry.recipes.glob("*.toml")} == set(entry.presets)
+    assert entry.presets[0] == "tiny"
