@@ -74,7 +74,7 @@ def build(
     source: Path, described: Described, writer: Writer, out: Path, settings: Settings, progress: Progress
 ) -> Report:
     """Write `out` from the unlabelled molecules of `source`; what is there already is kept and continued."""
-    journal = out.with_suffix(".rows.jsonl")
+    journal = out.with_name(f".{out.name}.rows")  # hidden: the folder may be read as data
     header = {
         "source": source.name,
         "described": described.digest,

@@ -160,6 +160,16 @@ def test_a_json_array_holds_the_same_rows(source: Path, described: Described, tm
     assert json.loads((tmp_path / "b.json").read_text()) == rows(tmp_path / "a.jsonl")
 
 
+def test_a_folder_that_was_built_into_is_a_training_set(
+    source: Path, described: Described, tmp_path: Path
+) -> None:
+    from harness.molecules import published
+
+    folder = tmp_path / "pseudo"
+    make(source, described, folder / "train.jsonl")
+    assert len(list(published.read(folder, "train"))) == 4
+
+
 def test_another_limit_continues_and_other_settings_are_refused(
     source: Path, described: Described, tmp_path: Path
 ) -> None:
@@ -180,7 +190,7 @@ def test_a_build_cut_anywhere_continues_to_the_same_file(tmp_path_factory: Any, 
     described = Described(list(DESCRIBED), list(DESCRIBED.values()), frozenset(), "d")
     out = folder / "pseudo.jsonl"
     make(source, described, out)
-    whole, journal = out.read_bytes(), folder / "pseudo.rows.jsonl"
+    whole, journal = out.read_bytes(), folder / ".pseudo.jsonl.rows"
     header = journal.read_bytes().index(b"\n") + 1
     out.unlink()
     journal.write_bytes(journal.read_bytes()[: max(header, cut)])
