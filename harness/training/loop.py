@@ -56,7 +56,7 @@ def fit(
     """
     options = settings.check(spec)
     threads.use_cores(max(1, run.world_size // spec.launch.nodes))
-    with session(run, group_of_one=spec.launch.strategy not in ("auto", "ddp")) as group:
+    with session(run, group_of_one=strategies.asked_strategy(spec.launch) != "ddp") as group:
         causal = not getattr(getattr(model, "config", None), "is_encoder_decoder", False)
         _require_packable(model, spec, causal=causal)
         rows = RowStream(data, encode, spec, options, run, causal=causal)

@@ -76,13 +76,12 @@ class Stepper:
         total, tokens, stops = self.group.total([sum(values), sum(b.tokens for b in batches), float(stop)])
         if not math.isfinite(total):
             self._refuse(rows, batches, values, number)
-        norm = self.strategy.gradient_norm()
+        norm = self.strategy.update(factor)
         if not math.isfinite(norm) and self.strategy.scaler is None:
             raise StageError(
                 f"the gradient is {norm} at step {number} while the loss is {total:.4g}",
                 hint="lower train.learning_rate or train in fp32; the last good state is kept",
             )
-        self.strategy.update(factor)
         return StepFacts(total, norm, int(tokens), stops > 0)
 
     def _on_device(self, value: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.api import StageError, TrainSpec, UsageError
+from harness.api import LaunchSpec, StageError, TrainSpec, UsageError
 
 from . import optimizers, precision
 from .distributed import Group, as_number
@@ -25,24 +26,23 @@ class Replicated:
 
     def __init__(self, model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group) -> None:
         self.group = group
+        self.spec = spec
         self.precision = precision.settle(spec.precision, group.device)
-        self.module = model.to(group.device)
-        if self.precision == "fp16":
-            precision.keep_trainable_in_fp32(self.module)
-        self.max_grad_norm = spec.max_grad_norm
+        self.module = model
         self.scaler = precision.scaler(self.precision, group.device)
-        self.callee: nn.Module = self._wrap()
+        self.callee: nn.Module = self._place()
         self.trainable = [p for p in self.module.parameters() if p.requires_grad]
         self.optimizer = optimizers.build(self.module, spec, options)
 
-    def _wrap(self) -> nn.Module:
+    def _place(self) -> nn.Module:
+        """Bring the model to its device and processes; return what is called to train."""
+        self.module.to(self.group.device)
+        if self.precision == "fp16":
+            precision.keep_trainable_in_fp32(self.module)
         if self.group.world_size == 1:
             return self.module
         devices = [self.group.device] if self.group.device.type == "cuda" else None
-        wrapped = nn.parallel.DistributedDataParallel(self.module, device_ids=devices)
-        if torch.distributed.get_world_size() != self.group.world_size:
-            raise StageError("strategy 'ddp' does not span all processes")
-        return wrapped
+        return nn.parallel.DistributedDataParallel(self.module, device_ids=devices)
 
     def forward_context(self) -> Any:
         """Return the number format of the forward pass."""
@@ -60,19 +60,21 @@ class Replicated:
             return nullcontext()
         return self.callee.no_sync()
 
-    def gradient_norm(self) -> float:
-        """Clip the gradients and return their norm before it."""
+    def update(self, factor: float) -> float:
+        """Clip, step at `factor` times the learning rate, and return the norm before clipping.
+
+        A gradient that is not finite changes nothing.
+        """
         if self.scaler is not None:
             for optimizer in self.optimizer.optimizers:
                 self.scaler.unscale_(optimizer)
-        limit = self.max_grad_norm or float("inf")
-        return as_number(nn.utils.clip_grad_norm_(self.trainable, limit))
-
-    def update(self, factor: float) -> None:
-        """Take one step at `factor` times the learning rate."""
-        self.optimizer.set_factor(factor)
-        self.optimizer.step(self.scaler)
+        limit = self.spec.max_grad_norm or float("inf")
+        norm = as_number(nn.utils.clip_grad_norm_(self.trainable, limit))
+        if self.scaler is not None or math.isfinite(norm):
+            self.optimizer.set_factor(factor)
+            self.optimizer.step(self.scaler)
         self.optimizer.zero_grad()
+        return norm
 
     def drop_gradients(self) -> None:
         """Forget what a failed step has left."""
@@ -122,20 +124,44 @@ def load_random_state(folder: Path, group: Group) -> None:
         restore_random_state(torch.load(own, map_location="cpu", weights_only=True))
 
 
+@contextmanager
+def whole_weights(module: nn.Module, weights: dict[str, Tensor]) -> Iterator[nn.Module]:
+    """Let a module whose own weights are sharded be saved as if it held `weights`."""
+    module.state_dict = lambda *_, **__: weights  # type: ignore[assignment, method-assign]
+    try:
+        yield module
+    finally:
+        del module.state_dict
+
+
 def choose(model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group) -> Replicated:
     """Return the strategy that was asked for, never another one."""
-    asked = spec.launch.processes * spec.launch.nodes
-    if spec.launch.kind != "inline" and group.world_size not in (asked, asked // spec.launch.nodes):
+    launch = spec.launch
+    asked = launch.processes * launch.nodes
+    if launch.kind != "inline" and group.world_size != asked:
         raise StageError(
             f"{asked} processes were asked for, {group.world_size} are running",
-            hint="the launcher started fewer processes than train.launch says",
+            hint="the launcher must start as many processes as train.launch says",
         )
-    name = spec.launch.strategy
-    if name in ("auto", "ddp"):
+    name = asked_strategy(launch)
+    if name == "ddp":
         return Replicated(model, spec, options, group)
     if spec.optimizer == "muon" or spec.ema_decay:
         what = "optimizer 'muon'" if spec.optimizer == "muon" else "an average of the weights (ema_decay)"
         raise UsageError(
-            f"{what} needs whole matrices, strategy '{name}' shards them", hint="use strategy 'ddp'"
+            f"{what} needs whole matrices, strategy '{name}' shards them", hint="use strategy ddp"
         )
-    raise UsageError(f"no strategy '{name}'", hint="auto, ddp")
+    if name == "fsdp":
+        from .fsdp import FullySharded  # torch's sharding, loaded only where it is used
+
+        return FullySharded(model, spec, options, group)
+    from .zero import Zero  # imports deepspeed, which is optional
+
+    return Zero(model, spec, options, group)
+
+
+def asked_strategy(launch: LaunchSpec) -> str:
+    """Return the strategy of a launch; `auto` is ZeRO-2 where DeepSpeed was asked for, else ddp."""
+    if launch.strategy != "auto":
+        return launch.strategy
+    return "zero2" if launch.kind == "deepspeed" or launch.ds_config else "ddp"

@@ -1,0 +1,59 @@
+"""One of the processes that `test_distributed` starts: trains, and may die on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = str(Path(__file__).resolve().parents[2])
+sys.path.insert(0, ROOT)
+
+from harness import LaunchSpec, RunContext, RunSpec, SilentProgress, TrainData, TrainSpec, training  # noqa: E402
+from tests.training.conftest import encode_causal, llama, pairs  # noqa: E402
+
+
+class DieAt(SilentProgress):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def advance(self, amount: int = 1, **facts: float | str) -> None:
+        if "loss" in facts:
+            self.step -= 1
+            if self.step == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(directory: Path, request: dict[str, object]) -> None:
+    rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    strategy, die_at = str(request["strategy"]), int(str(request.get("die_at", 0)))
+    launch = LaunchSpec("torchrun", processes=int(str(request.get("asked", size))), strategy=strategy)
+    spec = TrainSpec(
+        max_steps=6,
+        batch_size=4,
+        grad_accumulation=2,
+        learning_rate=5e-3,
+        max_length=64,
+        save_every=2,
+        launch=launch,
+        precision=str(request.get("precision", "fp32")),
+        packing="none",
+    )
+    run = RunContext(
+        directory,
+        RunSpec("tiny", "letters", device="cpu"),
+        rank=rank,
+        world_size=size,
+        local_rank=rank,
+        progress=DieAt(die_at) if rank == 0 else SilentProgress(),
+    )
+    data = TrainData(pairs(23), validation=pairs(5, seed=4))
+    spec = replace(spec, eval_every=3 if request.get("evaluate") else None)
+    training.fit(llama(tie_word_embeddings=True), data, encode_causal, spec, run)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), json.loads(sys.argv[2]))
