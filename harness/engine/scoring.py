@@ -45,7 +45,9 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
     overlap: Mapping[str, Any] = {}
     if has_training:
         train = data.examples(data.task.data.train_split)
-        overlap = clean_subset(data.task, train, scored, lambda part: score_pairs(part, prepared.metrics))
+        overlap = clean_subset(
+            data.task, train, scored, lambda part: score_pairs(part, prepared.metrics, intervals=False)
+        )
     rows = [
         {
             "id": example.id,
@@ -67,7 +69,9 @@ def save_scored(directory: Path, scored: Scored) -> None:
     write_json(directory / SCORES, {name: score_as_json(score) for name, score in scored.scores.items()})
 
 
-def score_pairs(pairs: Pairs, metrics: Mapping[str, tuple[MetricEntry, Metric]]) -> dict[str, Score]:
+def score_pairs(
+    pairs: Pairs, metrics: Mapping[str, tuple[MetricEntry, Metric]], *, intervals: bool = True
+) -> dict[str, Score]:
     """Compute metrics with their intervals; one that fails leaves a reason in its place."""
     # Here, because numpy is not needed before there is something to score.
     from harness.metrics.statistics import bootstrap_interval
@@ -76,7 +80,7 @@ def score_pairs(pairs: Pairs, metrics: Mapping[str, tuple[MetricEntry, Metric]])
     for name, (entry, metric) in metrics.items():
         try:
             score = _sound(metric(pairs), len(pairs))
-            if score.interval is None and score.value is not None and len(pairs) > 1:
+            if intervals and score.interval is None and score.value is not None and len(pairs) > 1:
                 score = replace(score, interval=bootstrap_interval(score))
         except HarnessError as error:
             note = f"{error.message} ({error.hint})" if error.hint else error.message

@@ -18,12 +18,12 @@ from .split_files import WORDS, are_shards, files_of, is_data, split_of
 from .text_lines import Fault
 
 SHOWN = 5  # findings of one kind that a report holds whole
-EXPECTED = {
-    "doubled backslash": ("single backslashes", "doubled ones, as MolT5's files have them; read as single"),
-    "mojibake": ("readable characters", "characters that were decoded wrongly once"),
-    "space at the edge": ("no space around a field", "some; removed"),
-    "wrapped caption": ("the caption alone", "quotes or a label around it; kept"),
-    "no line end": ("a line end after the last row", "none"),
+ODDITIES = {  # kind -> what was expected, what was found, and what was done about it
+    "doubled backslash": ("single backslashes", "doubled ones, as MolT5's files have them", "read as single"),
+    "mojibake": ("readable characters", "characters that were decoded wrongly once", "kept"),
+    "space at the edge": ("no space around a field", "space around a field", "removed"),
+    "wrapped caption": ("the caption alone", "a caption in quotes or after a label", "kept"),
+    "no line end": ("a line end after the last row", "a last row without one", "kept"),
 }
 
 
@@ -150,12 +150,7 @@ def _finding(file: PairFile, line: int, fault: Fault) -> Finding:
 
 
 def _summary(name: str, repairs: Counter[str], skipped: list[tuple[int, Fault]]) -> list[str]:
-    notes = [
-        f"{name}: {count:,} rows with {EXPECTED[kind][1]}"
-        if kind in EXPECTED
-        else f"{name}: {count:,} × {kind}"
-        for kind, count in sorted(repairs.items())
-    ]
+    notes = [f"{name}: {count:,} × {kind} ({ODDITIES[kind][2]})" for kind, count in sorted(repairs.items())]
     if skipped:
         lines = ", ".join(str(line) for line, _ in skipped[:20]) + (" …" if len(skipped) > 20 else "")
         first = skipped[0][1]
@@ -261,8 +256,8 @@ def _check_row(file: PairFile, row: RawRow, gives: frozenset[str], seen: _Seen, 
         tally.add(_finding(file, row.line, Fault("chemistry", "a molecule RDKit accepts", shown(row.smiles))))
         return False
     for kind in row.notes:
-        expected, found = EXPECTED.get(kind, (f"no {kind}", kind))
-        tally.add(Finding(kind, str(file.path), row.line, expected, found, bad=False))
+        expected, found, done = ODDITIES[kind]
+        tally.add(Finding(kind, str(file.path), row.line, expected, f"{found}; {done}", bad=False))
     for kind, keys, key in (
         ("repeated row", seen.pairs, (row.smiles, row.caption, row.cid)),
         ("repeated molecule", seen.molecules, row.smiles if "smiles" in gives else ""),

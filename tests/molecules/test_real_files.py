@@ -49,7 +49,7 @@ def test_chebi20_checks_and_says_what_it_repairs(test_data):
     assert dict(report.counts) == {"doubled backslash": 502 + 484}
     notes: list[str] = []
     list(read(test_data / "chebi20", "test", notes=notes))
-    assert notes[0].startswith("test.txt: 484 rows")
+    assert notes[0] == "test.txt: 484 × doubled backslash (read as single)"
 
 
 def test_a_changed_file_under_a_published_name_is_noticed(test_data, tmp_path):
