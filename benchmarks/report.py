@@ -1,0 +1,63 @@
+"""Prints a benchmark's table and writes it with machine, versions and date to benchmarks/results."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def write(
+    topic: str,
+    title: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    command: str,
+    method: str,
+    packages: Iterable[str] = (),
+) -> None:
+    """Print `rows` as a table and write `results/TOPIC.json` and `results/TOPIC.md`."""
+    facts = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{_processor()}, {os.cpu_count()} cores",
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }
+    RESULTS.mkdir(exist_ok=True)
+    content = {"title": title, "command": command, "method": method, **facts, "rows": list(rows)}
+    (RESULTS / f"{topic}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    table = _table(rows)
+    told = ", ".join(f"{name} {value}" for name, value in facts.items())
+    page = f"# {title}\n\n`{command}`\n\n{method}\n\n{table}\n\n{told}\n"
+    (RESULTS / f"{topic}.md").write_text(page, encoding="utf-8")
+    print(table)
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+    columns = list(rows[0])
+    cells = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
+    lines = [
+        "| " + " | ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in cells
+    ]
+    return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

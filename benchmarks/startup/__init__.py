@@ -1,0 +1,1 @@
+"""What the program costs before it does any work."""
