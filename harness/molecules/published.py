@@ -231,7 +231,8 @@ def _to_check(source: Path, tally: _Tally) -> Iterator[tuple[str, _Opened]]:
         if not sources:
             splits(source)
     else:
-        sources = [("test" if files_of(source, "test") == [source] else source.name, source)]
+        named = split_of(source.name)
+        sources = [(named[0] if named else "test", source)]
     for name, path in sources:
         try:
             yield name, _Opened([open_pairs(path)]) if path.is_file() else _open(path, name)
