@@ -194,7 +194,11 @@ def test_a_value_that_cannot_be_is_refused_with_its_key_and_source(resolved, set
         ({"config": "[run]\nseeds = [1.5]"}, "seed '1.5' is no whole number", ""),
         ({"config": "[run]\nseeds = [true]"}, "seed 'True' is no whole number", ""),
         ({"recipe": "[train]\nepoch = 3"}, "recipe small.toml of 'm' sets 'train.epoch'", "train.epochs"),
-        ({"recipe": "[stage.sft]\nepoch = 3"}, "recipe small.toml of 'm' sets 'stage.sft.epoch'", "train.epochs"),
+        (
+            {"recipe": "[stage.sft]\nepoch = 3"},
+            "recipe small.toml of 'm' sets 'stage.sft.epoch'",
+            "train.epochs",
+        ),
         ({"sets": ["preset=7b"]}, "model 'm' has no preset '7b'", "small"),
         ({"sets": ["preset=3"]}, "model 'm' has no preset '3'", "small"),
     ],
