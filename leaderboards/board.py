@@ -60,7 +60,7 @@ def build_board(
     refused: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Build a table. Rows must all have been scored on the card's task version and data."""
-    metrics = {metric["name"]: metric for metric in card["metrics"]}
+    metrics = {metric["name"]: metric for metric in [*card["metrics"], *_reported_only(card, reported)]}
     replaced = superseded({row.id: row.about for row in rows})
     kept = sorted((row for row in rows if row.id not in replaced), key=lambda row: row.id)
     lines = [_line(members, metrics) for members in _series(kept)]
@@ -78,12 +78,27 @@ def build_board(
         "summary": card["summary"],
         "metrics": [metric | {"overall": name in measures} for name, metric in metrics.items()],
         "lines": sorted(found, key=_order),
-        "reported": sorted(reported, key=lambda row: str(row["name"]).lower()),
+        "reported": [
+            {key: value for key, value in row.items() if key != "columns"}
+            for row in sorted(reported, key=lambda row: str(row["name"]).lower())
+        ],
         "refused": sorted(left_out, key=lambda row: str(row["id"])),
         "stability": [list(change) for change in aggregates.changes],
         "toolkits": _toolkits(kept),
         "trust": TRUST,
     }
+
+
+def _reported_only(card: Mapping[str, Any], reported: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the columns that only reported rows fill."""
+    here = {metric["name"] for metric in card["metrics"]}
+    columns = {name: facts for row in reported for name, facts in row.get("columns", {}).items()}
+    blank = {"version": "", "definition": "", "range": [None, None], "silence_wins": False, "kind": ""}
+    return [
+        {"name": name, **blank, **facts, "ranked": False, "reference": None}
+        for name, facts in sorted(columns.items())
+        if name not in here
+    ]
 
 
 def board_id(card: Mapping[str, Any]) -> str:
@@ -124,7 +139,7 @@ def _line(rows: list[StoredRow], metrics: Mapping[str, Mapping[str, Any]]) -> Li
 def _missing(row: StoredRow, name: str, versions: Mapping[str, str]) -> str:
     score = row.facts["scores"].get(name)
     if score is None:
-        return f"{name} was not computed for it"
+        return "not computed here"
     if note := stale(row.facts, versions).get(name):
         return note
     return "" if score["value"] is not None else score["note"] or f"{name} has no value"

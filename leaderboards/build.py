@@ -74,6 +74,31 @@ def _put(store: Store, source: str, submission: Submission, open_task: OpenTask,
     return Added(source, folder, submission, notes=submission.notes)
 
 
+def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) -> list[Added]:
+    """Score the answers that originals.json names and keep their scores and hashes, never the answers."""
+    found = []
+    for row in store.originals():
+        path = originals / row["file"]
+        if not path.is_file():
+            found.append(Added(str(path), reason="it is not there"))
+            continue
+        say(f"scoring {row['name']} on {row['task']}")
+        blind = row["data"].startswith("blind-")
+        view = open_task(
+            row["task"],
+            row["split"],
+            row["data"] if blind else "",
+            "" if blind else str(originals / row["data"]),
+        )
+        origin = {key: row[key] for key in ("file", "source", "licence", "note") if key in row}
+        submission = import_foreign(path, view, row["name"], row["form"], **origin)
+        store.put_card(task_card(view))
+        ids = [example.id for example in view.examples]
+        folder = store.put(submission, score(submission, view), ids, keep_answers=False)
+        found.append(Added(str(path), folder, submission, notes=submission.notes))
+    return found
+
+
 def add_runs(store: Store, runs: Path, open_task: OpenTask, tasks: Sequence[str], say: Say) -> list[Added]:
     """Add every finished run below a folder; one that is refused stops nothing and says why."""
     found = []
@@ -171,4 +196,9 @@ def _sorted_out(
 
 def _belongs(row: Mapping[str, Any], card: Mapping[str, Any]) -> bool:
     """Reported numbers stand under the table of real rows that they name, never under a sample."""
-    return row["task"] == card["task"] and not card["sample"] and row["data"] in (card["digest"], "")
+    return (
+        row["task"] == card["task"]
+        and row.get("split", "test") == card["split"]
+        and not card["sample"]
+        and row["data"] in (card["digest"], "")
+    )

@@ -14,6 +14,7 @@ from .archive import open_files
 from .submission import ABOUT, MAX_ANSWER, SCHEMA_VERSION, Output, Submission, read_outputs
 from .task_view import TaskView
 
+SUBMIT = "submit.txt"  # what L+M-24 asked for; some of its zips hold other files too
 CLS = "[CLS] "  # what some tokenizers leave before a caption; the MolT5 scorers cut exactly this
 # L+M-24's blind captions have 137 more lines than its scorer reads; no other surplus is forgiven.
 LPM24_ROWS, LPM24_LINES = 21_805, 21_942
@@ -55,6 +56,8 @@ def recognise(data: bytes) -> str:
 
 
 def _only_file(files: Mapping[str, bytes], path: Path) -> bytes:
+    if SUBMIT in files:
+        return files[SUBMIT]
     if len(files) != 1:
         raise DataError(
             f"{path} holds {len(files)} files and no {ABOUT}", hint="bare answers are a single file"

@@ -78,7 +78,12 @@ def _overall(table: Mapping[str, Any]) -> Iterator[str]:
 
 def _unavailable(table: Mapping[str, Any]) -> Iterator[str]:
     """Say why a column is empty."""
+    printed = [metric["name"] for metric in table["metrics"] if not metric["version"]]
+    if printed and table["lines"]:
+        yield f"{', '.join(printed)}: reported only, not computed here."
     for metric in table["metrics"]:
+        if not metric["version"]:
+            continue
         cells = [line["scores"][metric["name"]] for line in table["lines"]]
         if cells and all(cell["value"] is None for cell in cells):
             yield f"{metric['name']} has no value: {cells[0]['note']}."

@@ -66,7 +66,7 @@ class Store:
         write(folder / ABOUT, canonical(dict(submission.about)))
         if keep_answers:
             write(folder / f"{PREDICTIONS}.gz", outputs_as_bytes(submission.outputs, ids))
-        self.put_scored(folder, scored, keep_samples=keep_answers)
+        self.put_scored(folder, scored if keep_answers else _without_texts(scored), keep_samples=keep_answers)
         if submission.evidence:
             write(folder / EVIDENCE, canonical(dict(submission.evidence)))
         return folder
@@ -119,11 +119,20 @@ class Store:
         return [read_json(path) for path in sorted((self.root / "tasks").glob("*.json"))]
 
     def reported(self) -> list[dict[str, Any]]:
-        """Return the numbers that were printed elsewhere, with their sources."""
+        """Return the numbers that were printed elsewhere, with their sources and what their columns are."""
         found = []
         for path in sorted((self.root / "reported").glob("*.json")):
-            found += read_json(path)["rows"]
+            kept = read_json(path)
+            found += [row | {"columns": kept.get("metrics", {})} for row in kept["rows"]]
         return found
+
+    def originals(self) -> list[dict[str, Any]]:
+        """Return what is known of rows whose answers are kept elsewhere."""
+        path = self.root / "originals.json"
+        if not path.exists():
+            raise UsageError(f"{self.root} has no originals.json", hint="leaderboard add PATH")
+        rows: list[dict[str, Any]] = read_json(path)["rows"]
+        return rows
 
     def check(self) -> None:
         """Refuse a folder that is no board."""
@@ -131,3 +140,10 @@ class Store:
             raise UsageError(
                 f"there is no board at {self.root}", hint="leaderboard add SUBMISSION --board DIR makes one"
             )
+
+
+def _without_texts(scored: Scored) -> Scored:
+    """Return what scoring gave without any answer in it."""
+    health = dict(scored.facts["health"])
+    health["commonest"] = {**health["commonest"], "answer": ""}
+    return Scored({**scored.facts, "health": health}, scored.draws)

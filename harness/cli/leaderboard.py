@@ -72,7 +72,10 @@ def add_parser(subparsers: Any) -> None:
         "--reproduced-by", type=Path, metavar="RUN", help="a run here that gave the same answers"
     )
     group.add_argument(
-        "--originals", type=Path, metavar="DIR", help="files of rows whose answers are not kept"
+        "--originals",
+        type=Path,
+        metavar="DIR",
+        help="where originals.json finds the answers that a board does not keep",
     )
     group.add_argument("--output", type=Path, metavar="DIR", help="where pack writes")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -177,10 +180,10 @@ def _write(
 
 
 def _add(args: argparse.Namespace) -> int:
-    if not args.paths:
-        raise UsageError("nothing to add", hint="run-bench leaderboard add PATH [PATH ...]")
     registry = open_registry(args)
     views, store = TaskViews(registry, args.data, vocab=args.vocab), _store(args)
+    if not args.paths:
+        return _add_originals(args, store, views)
     source = args.data[0] if args.data else "sample"
     foreign = hosted("build:Foreign")(
         task=args.task, split=args.split, source=source if args.task else "", name=args.name, form=args.form
@@ -192,6 +195,20 @@ def _add(args: argparse.Namespace) -> int:
             sys.stdout.write(f"note: {note}\n")
         if reason := added.submission.evidence.get("reason"):
             sys.stdout.write(f"trust: {added.submission.evidence['trust']} ({reason})\n")
+    return 0
+
+
+def _add_originals(args: argparse.Namespace, store: Any, views: TaskViews) -> int:
+    if args.originals is None:
+        raise UsageError("nothing to add", hint="run-bench leaderboard add PATH [PATH ...]")
+    done = hosted("build:add_originals")(store, args.originals, views, _say)
+    for added in done:
+        text = f"left out: {added.reason}" if added.reason else f"added {added.folder.name}"
+        sys.stdout.write(f"{added.source}: {text}\n")
+        for note in added.notes:
+            sys.stdout.write(f"note: {note}\n")
+    if missing := [added for added in done if added.reason]:
+        raise DataError(f"{len(missing)} of {len(done)} originals were not added")
     return 0
 
 

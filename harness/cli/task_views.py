@@ -12,7 +12,7 @@ from harness.api.spec import DataSpec
 from harness.engine.data import TaskData, open_task
 from harness.engine.registry import Registry, load_target
 
-REFERENCE_FREE = ("validity", "uniqueness")
+REFERENCE_FREE = ("validity", "uniqueness", "validity@molt5", "uniqueness@lpm24")
 
 
 def hosted(target: str) -> Any:
@@ -100,7 +100,9 @@ class TaskViews:
         key = (task, "blind", str(rows))
         if key not in self._views:
             kind = registered.load()
-            names = [name for name in REFERENCE_FREE if name in kind.metrics]
+            known = self._registry.metrics.names()
+            names = [n for n in REFERENCE_FREE if n.partition("@")[0] in kind.metrics and n in known]
+            names = [n for n in names if not self._metrics or n in self._metrics]
             self._views[key] = hosted("task_view:blind")(task, rows, self._loaded(names), kind.version)
         return self._views[key]
 

@@ -195,7 +195,7 @@ def test_reported_numbers_stand_unranked_below_and_never_under_a_sample(store, v
 def build_sample_reported(store, row):
     from harness.leaderboards.build import _belongs
 
-    return [row] if _belongs(row, {"task": "words", "sample": True, "digest": ""}) else []
+    return [row] if _belongs(row, {"task": "words", "split": "test", "sample": True, "digest": ""}) else []
 
 
 def test_verify_passes_on_what_was_scored_and_names_what_was_changed(store, view, opened):

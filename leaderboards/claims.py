@@ -1,0 +1,183 @@
+"""A paper's numbers held against the files they came from: each cell agrees, is off, or cannot be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from harness import DataError, HarnessError
+
+from .foreign import import_foreign
+from .scored import compute, read_answers
+from .task_view import OpenTask, TaskView
+
+AGREES, OFF, UNCHECKED = "agrees", "off by", "cannot be checked"
+KEYS = {"task", "split", "data", "file", "form", "cells", "row"}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The cells of one row of a paper's table, and the file of answers behind them."""
+
+    paper: str
+    table: str
+    row: str
+    task: str
+    data: str
+    file: str
+    cells: Mapping[str, str]  # column -> the number as it is printed
+    columns: Mapping[str, Sequence[str]]  # column -> the metrics that it could stand for, likeliest first
+    split: str = "test"
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What came of one cell. `tried` holds every definition's value in the paper's scale."""
+
+    paper: str
+    table: str
+    row: str
+    column: str
+    printed: str
+    verdict: str
+    metric: str = ""  # the definition that agrees, or comes nearest
+    value: float | None = None
+    difference: float | None = None  # printed minus computed
+    reason: str = ""
+    tried: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """Read a YAML file of claims; every fault is one sentence with its place."""
+    # Here, because only this verb reads YAML.
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}") from error
+    found: list[Claim] = []
+    for number, table in enumerate(_list(loaded, "tables", path), 1):
+        where = f"{path}, table {number}"
+        columns = {str(c): [str(m) for m in names] for c, names in _mapping(table, "columns", where).items()}
+        for place, row in enumerate(_list(table, "rows", where), 1):
+            found.append(_claim(table, row, columns, f"{where}, row {place}"))
+    return found
+
+
+def _claim(table: Mapping[str, Any], row: Any, columns: Mapping[str, Sequence[str]], where: str) -> Claim:
+    merged = {key: value for key, value in table.items() if key in KEYS} | dict(row)
+    cells = {str(column): str(value) for column, value in _mapping(merged, "cells", where).items()}
+    if missing := [key for key in ("paper", "table") if key not in table]:
+        raise DataError(f"{where}: its table has no '{missing[0]}'")
+    if missing := [key for key in ("row", "task", "file") if key not in merged]:
+        raise DataError(f"{where} has no '{missing[0]}'")
+    if unknown := [column for column in cells if column not in columns]:
+        raise DataError(f"{where}: column '{unknown[0]}' is not among the table's columns")
+    for column, value in cells.items():
+        _places(value, f"{where}, {column}")
+    return Claim(
+        paper=str(table["paper"]),
+        table=str(table["table"]),
+        row=str(merged["row"]),
+        task=str(merged["task"]),
+        data=str(merged.get("data", "")),
+        file=str(merged["file"]),
+        cells=cells,
+        columns=columns,
+        split=str(merged.get("split", "test")),
+        form=str(merged.get("form", "")),
+    )
+
+
+def metrics_of(claims: Sequence[Claim]) -> list[str]:
+    """Return every metric that some cell could stand for."""
+    names = [name for claim in claims for column in claim.cells for name in claim.columns[column]]
+    return list(dict.fromkeys(names))
+
+
+def check(claims: Sequence[Claim], files: Path, open_task: OpenTask) -> Iterator[Cell]:
+    """Score each claim's file under every definition and judge its cells."""
+    for claim in claims:
+        try:
+            values, notes = _values(claim, files, open_task)
+        except HarnessError as error:
+            for column in claim.cells:
+                yield _cell(claim, column, verdict=UNCHECKED, reason=error.message)
+            continue
+        for column in claim.cells:
+            yield _judged(claim, column, values, notes)
+
+
+def _values(claim: Claim, files: Path, open_task: OpenTask) -> tuple[dict[str, float], dict[str, str]]:
+    path = files / claim.file
+    if not path.is_file():
+        raise DataError(f"there is no {path}")
+    blind = claim.data.startswith("blind-")
+    view: TaskView = open_task(
+        claim.task,
+        claim.split,
+        claim.data if blind else "",
+        str(files / claim.data) if claim.data and not blind else "",
+    )
+    wanted = [name for column in claim.cells for name in claim.columns[column]]
+    view = replace(
+        view, metrics={name: view.metrics[name] for name in dict.fromkeys(wanted) if name in view.metrics}
+    )
+    scores = compute(read_answers(import_foreign(path, view, claim.row, claim.form), view), view)
+    values = {name: score.value for name, score in scores.items() if score.value is not None}
+    notes = {name: score.note for name, score in scores.items() if score.value is None}
+    absent = "needs references, which are not public" if blind else "there is no such metric here"
+    return values, notes | {name: absent for name in wanted if name not in scores}
+
+
+def _judged(claim: Claim, column: str, values: Mapping[str, float], notes: Mapping[str, str]) -> Cell:
+    printed = claim.cells[column]
+    tried = {name: values[name] for name in claim.columns[column] if name in values}
+    if not tried:
+        reasons = dict.fromkeys(f"{name}: {notes[name]}" for name in claim.columns[column])
+        return _cell(claim, column, verdict=UNCHECKED, reason="; ".join(reasons))
+    places = _places(printed, column)
+    for name, value in tried.items():
+        if _rounded(value, places) == Decimal(printed):
+            return _cell(claim, column, AGREES, metric=name, value=value, difference=0.0, tried=tried)
+    name = min(tried, key=lambda key: abs(tried[key] - float(printed)))
+    gap = float(printed) - tried[name]
+    return _cell(claim, column, OFF, metric=name, value=tried[name], difference=gap, tried=tried)
+
+
+def _cell(claim: Claim, column: str, verdict: str, **facts: Any) -> Cell:
+    return Cell(claim.paper, claim.table, claim.row, column, claim.cells[column], verdict, **facts)
+
+
+def _places(printed: str, where: str) -> int:
+    """Return the decimals that a number is printed with."""
+    try:
+        exponent = Decimal(printed).as_tuple().exponent
+    except InvalidOperation:
+        raise DataError(f"{where}: '{printed}' is not a number", hint="quote it as it is printed") from None
+    if not isinstance(exponent, int):
+        raise DataError(f"{where}: '{printed}' is not a number")
+    return max(0, -exponent)
+
+
+def _rounded(value: float, places: int) -> Decimal:
+    return Decimal(repr(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def _list(holder: Any, key: str, where: object) -> list[Any]:
+    found = holder.get(key) if isinstance(holder, Mapping) else None
+    if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
+        raise DataError(f"{where} has no list of '{key}'")
+    return found
+
+
+def _mapping(holder: Mapping[str, Any], key: str, where: object) -> Mapping[str, Any]:
+    found = holder.get(key)
+    if not isinstance(found, Mapping):
+        raise DataError(f"{where} has no '{key}'")
+    return found
