@@ -14,6 +14,8 @@ from random import Random
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors, rdMolHash
 
+from harness import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class Ring:
@@ -107,6 +109,7 @@ SUBSTITUENTS: Mapping[str, str] = {
     "nitro": "[N+](=O)[O-]",
     "(trifluoromethyl)": "C(F)(F)F",
 }
+PATIENCE = 10_000  # repeated draws in a split before it is taken to be exhausted
 Decoration = tuple[tuple[str, int], ...]  # (substituent, locant), in the order of the name
 Recipe = tuple[Linker, Ring, Ring]
 
@@ -124,10 +127,14 @@ def generate(
     splits: dict[str, list[Row]] = {}
     for split, size in sizes.items():
         rows: list[Row] = []
+        repeated = 0
         while len(rows) < size:
             molecule = _draw_molecule(rng, shares[split])
             caption = describe(molecule)
             if molecule.smiles in seen or caption in seen:
+                repeated += 1
+                if repeated > PATIENCE + size:
+                    raise UsageError(f"{size:,} different rows for '{split}' are more than these parts make")
                 continue
             seen.update((molecule.smiles, caption))
             rows.append(Row(f"{split}-{len(rows):05d}", molecule, caption))
@@ -153,7 +160,7 @@ def _share_recipes(rng: Random, sizes: Mapping[str, int]) -> dict[str, list[Reci
     shares: dict[str, list[Recipe]] = {}
     for split, size in sizes.items():
         rows += size
-        end = len(groups) * rows // total
+        end = max(start + 1, len(groups) * rows // total)
         shares[split] = [recipe for group in groups[start:end] for recipe in group]
         start = end
     return shares
@@ -163,13 +170,15 @@ def _draw_molecule(rng: Random, recipes: list[Recipe]) -> Molecule:
     linker, left, right = recipes[int(rng.random() * len(recipes))]
     on_left, on_right = _draw_decoration(rng, left), _draw_decoration(rng, right)
     if linker.symmetric and left is right:  # one order of the two names, not either at random
-        on_left, on_right = sorted((on_left, on_right), key=lambda decoration: _name(left, decoration))
+        on_left, on_right = sorted(
+            (on_left, on_right), key=lambda decoration: substituent_name(left, decoration)
+        )
     mol = Chem.MolFromSmiles(_assemble(linker, left, on_left, right, on_right))
     return Molecule(
         smiles=Chem.MolToSmiles(mol),
         linker=linker.name,
-        left=_name(left, on_left),
-        right=_name(right, on_right),
+        left=substituent_name(left, on_left),
+        right=substituent_name(right, on_right),
         families=tuple(sorted({left.family, right.family})),
         substituents=tuple(sorted({name for name, _ in on_left + on_right})),
         polar_surface=rdMolDescriptors.CalcTPSA(mol),
@@ -201,7 +210,7 @@ def _lowest_locants(decoration: Decoration) -> tuple[list[int], list[int]]:
     return sorted(locants), locants
 
 
-def _name(ring: Ring, decoration: Decoration) -> str:
+def substituent_name(ring: Ring, decoration: Decoration) -> str:
     """Name a decorated ring: `3-chloro-4-methylphenyl`, `2,6-dichloropyridin-4-yl`."""
     if len(decoration) == 2 and decoration[0][0] == decoration[1][0]:
         (name, first), (_, second) = decoration

@@ -98,6 +98,7 @@ def test_a_run_on_a_folder_leaves_bad_rows_out_only_when_asked(run_bench, folder
     done = run_bench(*command, *options, "--skip-bad-rows")
     assert done.code == 0, done.err
     assert "5 rows" in done.out
+    assert "left out 1 bad rows, lines 7 (the first: expected a SMILES, found 'C(C')" in done.out
 
 
 def test_rows_are_drawn_when_asked(run_bench, tmp_path):
