@@ -47,9 +47,10 @@ class TrainPair:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text of a pretraining corpus."""
+    """One text of a pretraining corpus; `tokens` where the corpus is already tokenised."""
 
     text: str
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

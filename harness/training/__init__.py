@@ -9,14 +9,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .adapters import export, grow_embeddings, load_adapter, merge, prepare_model, quantization
     from .batching import EncodedRows, plan
     from .distributed import Group, device_of, session
     from .loop import fit
     from .muon import Muon
     from .objectives import Objective, model_loss
+    from .rows import BothDirections, Corpus, check_rows
     from .threads import use_cores, wait_passively
 
 _HOMES = {
+    "export": "adapters",
+    "grow_embeddings": "adapters",
+    "load_adapter": "adapters",
+    "merge": "adapters",
+    "prepare_model": "adapters",
+    "quantization": "adapters",
+    "BothDirections": "rows",
+    "Corpus": "rows",
+    "check_rows": "rows",
     "EncodedRows": "batching",
     "plan": "batching",
     "Group": "distributed",
@@ -31,14 +42,23 @@ _HOMES = {
 }
 
 __all__ = [
+    "BothDirections",
+    "Corpus",
     "EncodedRows",
     "Group",
     "Muon",
     "Objective",
+    "check_rows",
     "device_of",
+    "export",
     "fit",
+    "grow_embeddings",
+    "load_adapter",
+    "merge",
     "model_loss",
     "plan",
+    "prepare_model",
+    "quantization",
     "session",
     "use_cores",
     "wait_passively",

@@ -15,7 +15,7 @@ from torch import nn
 
 from harness.api import Checkpoint, RunContext, StageError, TrainData, TrainSpec, UsageError
 
-from . import files, memory, settings, strategies, threads
+from . import adapters, files, memory, settings, strategies, threads
 from .average import WeightAverage
 from .batching import Collator, Encode, EncodedRows
 from .distributed import session
@@ -25,6 +25,7 @@ from .log import TrainLog, draw_curves, peak_memory_mib, tensorboard_writer
 from .meter import Meter
 from .modes import learning
 from .objectives import Objective, model_loss
+from .rows import check_rows
 from .schedule import Schedule
 from .signals import StopRequest, noted
 from .state import Position, StateFolder
@@ -59,6 +60,7 @@ def fit(
     with session(run, group_of_one=strategies.asked_strategy(spec.launch) != "ddp") as group:
         causal = not getattr(getattr(model, "config", None), "is_encoder_decoder", False)
         _require_packable(model, spec, causal=causal)
+        check_rows(data.train, spec.stage)
         rows = RowStream(data, encode, spec, options, run, causal=causal)
         identity = identity_of(model, data, rows.first.digest, spec, run)
         states = StateFolder(run.directory / "state", identity, spec.keep)
@@ -69,6 +71,7 @@ def fit(
         validation = None
         if spec.eval_every is not None:
             validation = Validation(data, encode, spec, run, generate, causal=causal)
+        base = adapters.describe_base(model) if hasattr(model, "peft_config") else None
         torch.manual_seed(spec.seed + run.rank)
         strategy = strategies.choose(model, spec, options, group)
         # Right padding is out of sight of a causal model, and a mask would cost the fast kernels.
@@ -76,7 +79,7 @@ def fit(
             dict(pad or {}), packed=spec.packing == "packed", mask=not causal or loss is not None
         )
         training = Training(
-            strategy, rows, states, run, spec, options, loss or model_loss, padding, validation
+            strategy, rows, states, run, spec, options, loss or model_loss, padding, validation, base
         )
         return training.run_to_end(save or _save_pretrained)
 
@@ -131,6 +134,7 @@ class Training:
         objective: Objective,
         padding: Padding,
         validation: Validation | None,
+        base: Mapping[str, Any] | None,
     ) -> None:
         self.strategy = strategy
         self.group = strategy.group
@@ -141,6 +145,7 @@ class Training:
         self.objective = objective
         self.padding = padding
         self.validation = validation
+        self.base = base
         self.total = rows.total_steps()
         self.schedule = Schedule(spec, self.total)
         self.position = Position()
@@ -287,11 +292,13 @@ class Training:
         if self.average is not None:
             self.average.take()
         path = self.run.directory / "checkpoint"
-        kind = "adapter" if hasattr(self.strategy.module, "peft_config") else "full"
+        kind = "full" if self.base is None else "adapter"
         with self.strategy.whole_model() as model:
             if self.run.is_main:
                 with files.whole_folder(path) as partial:
                     save(model, partial)
+                    if self.base is not None:
+                        files.write_json(partial / adapters.BASE, self.base)
         facts = self._summary(chosen)
         if self.run.is_main:
             draw_curves(self.run.directory / "train_log.jsonl", self.run.directory / "curves")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -74,13 +77,29 @@ class Zero(Replicated):
         torch.save(random_state(), folder / f"random-{self.group.rank}.pt")
 
     def load(self, folder: Path) -> None:
-        """Take over everything that `save` wrote."""
-        self.engine.load_checkpoint(str(folder), tag=TAG)
+        """Take over everything that `save` wrote, dealt anew where the number of processes has changed."""
+        self.load_weights(folder)
         load_random_state(folder, self.group)
 
     def load_weights(self, folder: Path) -> None:
         """Take over the weights; DeepSpeed brings the optimizer along."""
-        self.engine.load_checkpoint(str(folder), tag=TAG)
+        saved_by = len(list(folder.glob("random-*.pt")))
+        if saved_by == self.group.world_size:
+            self.engine.load_checkpoint(str(folder), tag=TAG)
+            return
+        universal = folder.with_name(f"{folder.name}.universal")
+        if self.group.rank == 0:
+            _convert(folder / TAG, universal / TAG)
+        self.group.wait()
+        # DeepSpeed reads this at each load; its own switch is fixed when the engine is made.
+        self.engine._config.load_universal_checkpoint = True
+        try:
+            self.engine.load_checkpoint(str(universal), tag=TAG)
+        finally:
+            self.engine._config.load_universal_checkpoint = False
+        self.group.wait()
+        if self.group.rank == 0:
+            shutil.rmtree(universal)
 
     @contextmanager
     def whole_model(self) -> Iterator[nn.Module]:
@@ -95,6 +114,20 @@ class Zero(Replicated):
         weights = {name: whole.get(id(value), value.detach()) for name, value in names}
         with whole_weights(self.module, weights) as module:
             yield module
+
+
+def _convert(shards: Path, universal: Path) -> None:
+    """Turn the shards of one number of processes into DeepSpeed's form for any number."""
+    shutil.rmtree(universal.parent, ignore_errors=True)
+    command = [sys.executable, "-m", "deepspeed.checkpoint.ds_to_universal", "--inject_missing_state"]
+    command += ["--input_folder", str(shards), "--output_folder", str(universal)]
+    command += ["--num_extract_workers", "1", "--num_merge_workers", "1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise StageError(
+            f"DeepSpeed could not deal {shards} anew: {done.stderr[-300:].strip()}",
+            hint="continue with as many processes as before",
+        )
 
 
 def engine_config(spec: TrainSpec, number_format: str, world_size: int) -> dict[str, Any]:

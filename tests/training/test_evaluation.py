@@ -1,0 +1,83 @@
+"""The best step is kept, by loss or by the task's own metric, and training can stop early."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from transformers import LlamaForCausalLM
+
+from harness import Completion, Request, RunContext, TrainData, training
+
+from .conftest import Events, encode_causal, llama, pairs
+from .test_fit import SPEC, losses
+
+MakeRun = Callable[..., RunContext]
+
+
+class Scripted:
+    """Scores that follow a script, as a metric that peaks early would."""
+
+    select = "accuracy"
+    higher_is_better = True
+
+    def __init__(self, scores: Sequence[float]) -> None:
+        self.requests = [Request(str(i), "abc") for i in range(5)]
+        self.scores = list(scores)
+        self.asked: list[int] = []
+
+    def __call__(self, completions: Iterable[Completion]) -> Mapping[str, float]:
+        self.asked.append(len(list(completions)))
+        return {"accuracy": self.scores.pop(0)}
+
+
+def answer(model: torch.nn.Module, requests: Sequence[Request]) -> Iterator[Completion]:
+    for request in requests:
+        ids = model.generate(torch.tensor([[1, 7, 8]]), max_new_tokens=2, do_sample=True)  # type: ignore[operator]
+        yield Completion(request.id, str(ids.tolist()))
+
+
+def checks(run: RunContext) -> list[dict[str, Any]]:
+    rows = map(json.loads, (run.directory / "train_log.jsonl").read_text().splitlines())
+    return [row for row in rows if "validation" in row]
+
+
+def test_the_step_that_the_metric_likes_best_becomes_the_checkpoint(make_run: MakeRun) -> None:
+    best, shorter = make_run("best"), make_run("shorter")
+    scripted = Scripted([0.1, 0.9, 0.5, 0.5])
+    data = TrainData(pairs(64), evaluator=scripted)
+    spec = replace(SPEC, eval_every=3, eval_limit=2, schedule="constant")
+    checkpoint = training.fit(llama(), data, encode_causal, spec, best, generate=answer)
+    assert checkpoint.step == 6 and scripted.asked == [2, 2, 2, 2]
+    spec = replace(SPEC, max_steps=6, schedule="constant")
+    six = training.fit(llama(), TrainData(pairs(64)), encode_causal, spec, shorter)
+    weights = [LlamaForCausalLM.from_pretrained(path).state_dict() for path in (checkpoint.path, six.path)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_evaluating_does_not_change_the_training(make_run: MakeRun) -> None:
+    plain, watched = make_run("plain"), make_run("watched")
+    model = {"attention_dropout": 0.1}
+    training.fit(llama(**model), TrainData(pairs(64)), encode_causal, SPEC, plain)
+    data = TrainData(pairs(64), validation=pairs(5, seed=2), evaluator=Scripted([0.1] * 20))
+    training.fit(llama(**model), data, encode_causal, replace(SPEC, eval_every=2), watched, generate=answer)
+    assert losses(plain) == losses(watched)
+    assert all(row["validation"].keys() == {"accuracy", "loss"} for row in checks(watched))
+
+
+def test_patience_ends_a_training_that_no_longer_improves(make_run: MakeRun, events: Events) -> None:
+    data = TrainData(pairs(64), evaluator=Scripted([0.5, 0.4, 0.3, 0.2, 0.1, 0.0]))
+    spec = replace(SPEC, eval_every=2, patience=2)
+    checkpoint = training.fit(llama(), data, encode_causal, spec, make_run(), generate=answer)
+    assert checkpoint.step == 2
+    assert events.last("training_finished")["steps"] == 6
+
+
+def test_without_a_metric_the_validation_loss_decides(make_run: MakeRun, events: Events) -> None:
+    data = TrainData(pairs(64), validation=pairs(10, seed=2))
+    training.fit(llama(), data, encode_causal, replace(SPEC, eval_every=4), make_run())
+    facts = events.last("training_finished")
+    assert facts["selected_by"] == "loss" and facts["best"] == events.last("validation")["loss"]
