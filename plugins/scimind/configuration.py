@@ -19,7 +19,8 @@ class SciMindConfig(LlamaConfig):
     `routing` is `dense` (plain LLaMA), `as_described` (each modality its own number of experts, chosen by
     summed activations), `as_released` (the same as the released code really computes it) or `routed` (a
     small router decides before the feed-forward, so that the others are not computed).
-    `experts_per_token` says how many experts a token of each modality gets. `modality_ranges` are the
+    `experts_per_token` says how many experts a token of each modality gets. `modality_prior` is how much
+    a fresh router favours, for each modality, an expert of its own. `modality_ranges` are the
     ids [first, last + 1] of each modality; all other ids are text.
     """
 
@@ -37,6 +38,7 @@ class SciMindConfig(LlamaConfig):
     routing: str = "as_described"
     experts_per_token: dict[str, int] | None = None
     modality_ranges: dict[str, list[int]] | None = None
+    modality_prior: float = 0.0
     output_router_logits: bool = False
     router_aux_loss_coef: float = 0.0
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 import pickle
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy._core.multiarray import scalar
 from torch import Tensor, nn
 
 from harness import DataError, UsageError
@@ -118,8 +120,9 @@ def _read_pattern(path: Path) -> Tensor:
 
 
 def _read_labels(path: Path) -> Tensor:
-    scalar = (np._core.multiarray.scalar, "numpy.core.multiarray.scalar")
-    allowed = [scalar, np._core.multiarray.scalar, np.dtype, np.dtypes.Int32DType, np.dtypes.Int64DType]
+    # numpy 1 and numpy 2 name the maker of their scalars differently.
+    old_name = (scalar, "numpy.core.multiarray.scalar")
+    allowed: list[Any] = [old_name, scalar, np.dtype, np.dtypes.Int32DType, np.dtypes.Int64DType]
     try:
         with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of pickles that no torch has written

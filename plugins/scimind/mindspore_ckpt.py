@@ -104,7 +104,7 @@ class CheckpointReader:
         stored = self.tensors[name]
         flat = torch.empty(stored.wanted_bytes, dtype=torch.uint8)
         filled = 0
-        view = memoryview(flat.numpy())
+        view = memoryview(flat.numpy().data)
         for offset, length in stored.parts:
             self._file.seek(offset)
             if self._file.readinto(view[filled : filled + length]) != length:  # type: ignore[attr-defined]
@@ -260,7 +260,7 @@ def _write_tensor(file: BinaryIO, name: str, tensor: Tensor, slice_bytes: int) -
     head = b"".join(b"\x08" + _encoded(dim) for dim in dims) + _field(2, TYPE_NAMES[tensor.dtype].encode())
     flat = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     for start in range(0, max(len(flat), 1), slice_bytes):
-        content = memoryview(flat[start : start + slice_bytes])
+        content = flat[start : start + slice_bytes].data
         tensor_head = head + b"\x1a" + _encoded(len(content))
         value_head = (
             _field(1, name.encode()) + b"\x12" + _encoded(len(tensor_head) + len(content)) + tensor_head

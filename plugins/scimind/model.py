@@ -55,6 +55,7 @@ class SciMindOptions:
     nucleotide_experts: int = 2
     protein_experts: int = 2
     balance: float = 0.0  # weight of the balance loss, with routing routed
+    modality_prior: float = 0.0  # how much a fresh router favours an expert of its own for each modality
     modalities: tuple[str, ...] = modalities.MODALITIES[1:]  # which of them get tokens of their own
     inst: bool = False  # wrap questions as the release's conversations
     release_quirks: bool = False  # newlines, and a maximum length that counts the prompt, as in the release
@@ -208,6 +209,7 @@ class SciMind(ModelPlugin):
                 experts_per_token=self._experts_per_token(),
                 modality_ranges=tokenizer.modality_ranges,
                 router_aux_loss_coef=self.options.balance,
+                modality_prior=self.options.modality_prior,
                 pad_token_id=tokenizer.pad_token_id,
                 **sizes,
             )

@@ -53,7 +53,8 @@ class MaskedFeedForward(LlamaMLP):
         h_BSI = self.act_fn(self.gate_proj(hidden_BSH)) * self.up_proj(hidden_BSH)
         if self.config.routing != "dense":
             h_BSI = h_BSI * self._mask(h_BSI, modality_ids_BS)
-        return self.down_proj(h_BSI)
+        out_BSH: Tensor = self.down_proj(h_BSI)
+        return out_BSH
 
     @torch.no_grad()
     def _mask(self, h_BSI: Tensor, modality_ids_BS: Tensor) -> Tensor:
@@ -96,7 +97,7 @@ class SciMindExperts(nn.Module):
     def forward(self, hidden_TH: Tensor, experts_TK: Tensor, weights_TK: Tensor) -> Tensor:
         """Compute expert by expert; the reference that the grouped kernels are held to."""
         out_TH = torch.zeros_like(hidden_TH)
-        for expert in experts_TK.unique().tolist():
+        for expert in sorted(set(experts_TK.flatten().tolist())):
             rows, slots = (experts_TK == expert).nonzero(as_tuple=True)
             gate, up = nn.functional.linear(hidden_TH[rows], self.gate_up_proj[expert]).chunk(2, dim=-1)
             expert_out = nn.functional.linear(self.act_fn(gate) * up, self.down_proj[expert])
@@ -128,8 +129,10 @@ class RoutedFeedForward(nn.Module):
         order_TE = logits_TE.sort(dim=-1, descending=True, stable=True).indices
         counts = self.config.experts_by_modality
         if len(set(counts)) == 1:
-            return self._compute(hidden_TH, order_TE[:, : counts[0]], straight_TE).view_as(hidden_BSH)
-        return self._compute_by_count(hidden_TH, order_TE, straight_TE, modality_ids_T).view_as(hidden_BSH)
+            out_TH = self._compute(hidden_TH, order_TE[:, : counts[0]], straight_TE)
+        else:
+            out_TH = self._compute_by_count(hidden_TH, order_TE, straight_TE, modality_ids_T)
+        return out_TH.view_as(hidden_BSH)
 
     def _compute_by_count(
         self, hidden_TH: Tensor, order_TE: Tensor, straight_TE: Tensor, modality_ids_T: Tensor
@@ -148,13 +151,15 @@ class RoutedFeedForward(nn.Module):
         arguments = (hidden_TH, experts_TK, straight_TE.gather(-1, experts_TK))
         device = hidden_TH.device.type
         if not torch.is_autocast_enabled(device):
-            return self.experts(*arguments)
+            out_TH: Tensor = self.experts(*arguments)
+            return out_TH
         # Autocast does not know the grouped product, which would run in the weights' own format.
         lowered = {
             name: weight.to(torch.get_autocast_dtype(device))
             for name, weight in self.experts.named_parameters()
         }
-        return torch.func.functional_call(self.experts, lowered, arguments)
+        out_TH = torch.func.functional_call(self.experts, lowered, arguments)
+        return out_TH
 
 
 class SciMindDecoderLayer(GradientCheckpointingLayer):
@@ -171,7 +176,8 @@ class SciMindDecoderLayer(GradientCheckpointingLayer):
         """Apply attention and feed-forward, each around its residual."""
         attended, _ = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
         hidden_states = hidden_states + attended
-        return hidden_states + self.mlp(self.post_attention_layernorm(hidden_states), modality_ids)
+        fed: Tensor = self.mlp(self.post_attention_layernorm(hidden_states), modality_ids)
+        return hidden_states + fed
 
 
 class SciMindPreTrainedModel(PreTrainedModel):
@@ -201,7 +207,10 @@ class SciMindPreTrainedModel(PreTrainedModel):
             init.normal_(module.down_proj, mean=0.0, std=std)
         elif isinstance(module, SciMindRouter):
             init.normal_(module.weight, mean=0.0, std=std)
-            init.normal_(module.modality_bias, mean=0.0, std=std)
+            bias_ME = torch.randn_like(module.modality_bias) * std
+            own_M = torch.arange(len(MODALITIES))
+            bias_ME[own_M, own_M % self.config.num_experts] += self.config.modality_prior
+            init.copy_(module.modality_bias, bias_ME)
         elif isinstance(module, MaskedFeedForward):
             init.copy_(module.expert_of_neuron, default_partition(self.config))
 

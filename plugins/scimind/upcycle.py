@@ -104,4 +104,5 @@ def _assembled(config: SciMindConfig, state: dict[str, Tensor]) -> SciMindForCau
     model.model.rotary_emb = LlamaRotaryEmbedding(config)  # its buffers are not in the weights
     for parameter in model.parameters():
         parameter.requires_grad_(True)
-    return model.eval()
+    model.eval()
+    return model

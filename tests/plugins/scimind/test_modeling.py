@@ -65,6 +65,18 @@ def test_modalities_follow_from_ids_and_change_the_result(scimind: Make, mixed_i
     assert not torch.allclose(model(input_ids=mixed_ids).logits, as_text)
 
 
+def test_a_modality_prior_gives_each_modality_an_expert_of_its_own_and_is_added_once(
+    scimind: Make, tmp_path: Path
+) -> None:
+    model = scimind(routing="routed", modality_prior=9.0)
+    model.save_pretrained(tmp_path)
+    loaded = SciMindForCausalLM.from_pretrained(tmp_path)
+    for one in (model, loaded):
+        bias = one.model.layers[0].mlp.router.modality_bias
+        assert bias.argmax(-1).tolist() == [0, 1, 2, 3]
+        assert torch.equal(bias, model.model.layers[0].mlp.router.modality_bias)
+
+
 def test_embeddings_without_modalities_are_refused(scimind: Make) -> None:
     with pytest.raises(ValueError, match="modality_ids"):
         scimind()(inputs_embeds=torch.zeros(1, 2, 32))
