@@ -89,7 +89,7 @@ class RunRecord:
     command: tuple[str, ...]
     spec: Mapping[str, Any]
     sources: Mapping[str, str]  # where each value of the spec came from
-    sample: bool  # True: built-in synthetic data, not comparable with anything published
+    sample: bool  # True: built-in or made-up data, not comparable with anything published
     task_version: str
     data_digest: str
     data_source: str

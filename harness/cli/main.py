@@ -124,22 +124,15 @@ def overview() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments in (["--help"], ["-h"], ["help"]):
-        sys.stdout.write(overview() + "\n")
-        return 0
-    if arguments == ["--version"]:
-        from harness import __version__  # the face is not needed for anything else here
-
-        sys.stdout.write(f"{PROGRAM} {__version__}\n")
-        return 0
-    if not arguments:
-        sys.stdout.write(overview() + "\n")
-        return UsageError.exit_code
     set_environment()
     ranks = None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:
+        if (text := short_answer(arguments)) is not None:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+            return 0 if arguments else UsageError.exit_code
         if (ranks := join()) is not None and ranks.rank > 0:
             return follow(ranks)
         module, args = parse(arguments)
@@ -165,6 +158,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         if ranks is not None and ranks.rank == 0:
             ranks.dismiss()
+
+
+def short_answer(arguments: Sequence[str]) -> str | None:
+    """Return what needs no verb: the first page of help, or the version."""
+    if arguments == ["--version"]:
+        from harness import __version__  # the face is not needed for anything else here
+
+        return f"{PROGRAM} {__version__}"
+    return overview() if list(arguments) in ([], ["--help"], ["-h"], ["help"]) else None
 
 
 def follow(ranks: Ranks) -> int:

@@ -15,7 +15,7 @@ from harness.engine.runner import Outcome
 
 from .tables import Table, print_table
 
-SAMPLE = "built-in synthetic sample: not comparable with published numbers"
+SAMPLE = "built-in sample: not comparable with published numbers"
 
 
 def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -78,7 +78,9 @@ def task_table(task: str, outcomes: Sequence[Outcome], registry: Registry) -> Ta
             means.append([value for _, value in cells])
         if group[0].cell.shown_beside:
             table.muted.add(len(table.rows) - 1)
-        table.notes += [f"{label} failed: {o.error.message}" for o in group if o.error is not None]
+        table.notes += dict.fromkeys(
+            f"{label} failed: {o.error.message}" for o in group if o.error is not None
+        )
     for column, name in enumerate(metrics):
         values = [row[column] for row in means]
         present = [value for value in values if value is not None]
@@ -107,7 +109,14 @@ def _groups(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     for outcome in outcomes:
         spec = outcome.cell.spec
         groups.setdefault(spec.model + (f" [{spec.preset}]" if spec.preset else ""), []).append(outcome)
-    return {f"{label}, {len(g)} seeds" if len(g) > 1 else label: g for label, g in groups.items()}
+    return {label + _seeds(group): group for label, group in groups.items()}
+
+
+def _seeds(group: Sequence[Outcome]) -> str:
+    if len(group) == 1:
+        return ""
+    done = sum(outcome.record is not None for outcome in group)
+    return f", {len(group)} seeds" if done in (0, len(group)) else f", {done} of {len(group)} seeds"
 
 
 def _cell(scores: Sequence[Mapping[str, Any] | None], scale: float) -> tuple[str, float | None]:
@@ -129,7 +138,8 @@ def _notes(
     outcomes: Sequence[Outcome], records: Sequence[RunRecord], entries: Mapping[str, Any]
 ) -> list[str]:
     notes = []
-    if any(score["interval"] for record in records for score in record.scores.values()):
+    alone = [group[0].record for group in _groups(outcomes).values() if len(group) == 1]
+    if any(score["interval"] for record in alone if record for score in record.scores.values()):
         notes.append("±: half the width of the 95 % bootstrap interval over rows")
     if any(len(group) > 1 for group in _groups(outcomes).values()):
         notes.append("±: standard deviation over seeds, where there are several")
@@ -138,14 +148,15 @@ def _notes(
     reasons = {f"{n}: {s['note']}" for record in records for n, s in record.scores.items() if s["note"]}
     notes += sorted(reasons)
     notes += dict.fromkeys(f"{record.spec['model']}: {note}" for record in records for note in record.notes)
-    for record in records:
-        model = record.spec["model"]
-        if record.counts:
-            notes.append(f"{model}: " + ", ".join(f"{count} {name}" for name, count in record.counts.items()))
-    times = [
+    notes += dict.fromkeys(
+        f"{record.spec['model']}: " + ", ".join(f"{count} {name}" for name, count in record.counts.items())
+        for record in records
+        if record.counts
+    )
+    times = dict.fromkeys(
         f"{record.spec['model']} "
         + " + ".join(f"{stage} {duration(took)}" for stage, took in record.seconds.items() if took >= 1)
         for record in records
         if any(took >= 1 for took in record.seconds.values())
-    ]
+    )
     return [*notes, *(["time: " + "; ".join(times)] if times else [])]

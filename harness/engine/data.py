@@ -45,8 +45,8 @@ class TaskData:
 
     @property
     def sample(self) -> bool:
-        """Whether the rows are made up by code, so that no number may stand beside real ones."""
-        return self.task.data.source in self.task.synthetic
+        """Whether the rows are built in or made up, so that no number may stand beside published ones."""
+        return self.task.data.source in ("sample", *self.task.synthetic)
 
     @property
     def prompt_digest(self) -> str:

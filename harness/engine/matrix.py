@@ -43,6 +43,10 @@ def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cel
         for task in asked.tasks:
             for seed in asked.seeds or (None,):
                 cells += _cells(registry, asked, model, task, seed, shown_beside=False)
+    unique: dict[tuple[str, str, int], Cell] = {}  # a name given twice, or beside its group, is one cell
+    for cell in cells:
+        unique.setdefault((cell.spec.model, cell.spec.task, cell.spec.seed), cell)
+    cells = list(unique.values())
     present = {(cell.spec.model, cell.spec.task) for cell in cells}
     for cell in list(cells):
         for model in cell.resolved.compare_with if compare else ():

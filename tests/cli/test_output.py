@@ -1,0 +1,238 @@
+"""What is written where: tables for readers, JSON for programs, progress for those who wait."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from harness.engine.progress import LineProgress, duration
+
+ROOT = Path(__file__).resolve().parents[2]
+TOY = ("--model", "toy", "--task", "toy")
+PROGRAM = [sys.executable, str(ROOT / "run_bench.py")]
+
+TABLE = """\
+toy (23 rows of test; built-in sample: not comparable with published numbers)
+model       letter-accuracy
+----------  ---------------
+toy [tiny]        95.7 ±3.0
+±: half the width of the 95 % bootstrap interval over rows
+
+run: runs/toy/toy/RUN
+"""
+
+MATRIX = """\
+toy (23 rows of test; built-in sample: not comparable with published numbers)
+model                letter-accuracy
+-------------------  ---------------
+toy [tiny], 2 seeds        97.0 ±1.0
+±: standard deviation over seeds, where there are several
+
+toy-choice (23 rows of test; built-in sample: not comparable with published numbers)
+model                letter-accuracy
+-------------------  ---------------
+toy [tiny], 2 seeds        98.9 ±0.8
+±: standard deviation over seeds, where there are several
+
+run: runs/toy/toy/RUN
+run: runs/toy-choice/toy/RUN
+run: runs/toy/toy/RUN
+run: runs/toy-choice/toy/RUN
+"""
+
+
+def steady(text: str) -> str:
+    return re.sub(r"\d{8}-\d{6}(\.\d\d)?-[0-9a-f]{8}", "RUN", text)
+
+
+def test_a_table_in_a_pipe_is_plain_text(main):
+    assert steady(main(*TOY).out) == TABLE
+    assert steady(main(*TOY).out) == TABLE.replace("RUN", "RUN (was finished; --fresh starts over)")
+
+
+def test_seeds_are_one_row_with_mean_and_spread_and_a_name_given_twice_is_one_cell(main):
+    done = main("--model", "toy,toy", "--task", "toys,toy", "--seeds", "1,2,1")
+    lines = steady(done.out).splitlines()
+    assert sorted(lines) == sorted(MATRIX.splitlines()), done.out
+
+
+def test_a_seed_that_failed_is_counted_and_named(main, tmp_path, write_plugin):
+    plugin = write_plugin(
+        """
+        from harness import Completion, ModelEntry, ModelPlugin, hookimpl
+
+        @hookimpl
+        def harness_models():
+            return [ModelEntry("moody", "fails under one seed", f"{__name__}:Moody", trains=False)]
+
+        class Moody(ModelPlugin):
+            def generate(self, requests, checkpoint, spec, run):
+                for request in requests:
+                    yield Completion(request.id, "Rome"[1 / (spec.seed - 2) > 9 :])
+        """,
+        "moody",
+    )
+    done = main("--model", "moody", "--task", "toy", "--seeds", "1,2,3", "--plugin", plugin)
+    assert done.code == 5
+    assert "moody, 2 of 3 seeds" in done.out
+    assert done.out.count("failed: generation failed: ZeroDivisionError: division by zero") == 1
+
+
+def test_json_is_all_that_stands_on_stdout_and_nothing_stands_on_stderr(main):
+    done = main(*TOY, "--json")
+    assert done.err == ""
+    (run,) = json.loads(done.out)["runs"]
+    assert (run["status"], run["sample"], run["error"]) == ("ok", True, "")
+    assert run["scores"]["letter-accuracy"]["n"] == 23
+    assert Path(run["directory"], "record.json").exists()
+
+
+def test_quiet_leaves_the_table_alone(main):
+    done = main(*TOY, "--quiet")
+    assert (steady(done.out), done.err) == (TABLE, "")
+
+
+@pytest.mark.parametrize("verb", ["train", "generate"])
+def test_verbs_that_stop_earlier_print_where_their_result_is(main, verb):
+    done = main(verb, *TOY)
+    place = done.out.removeprefix("toy on toy: ").strip()
+    assert Path(place, "checkpoint.json" if verb == "train" else "completions.jsonl").exists()
+
+
+def test_a_wide_table_is_turned_on_its_side(main, write_plugin):
+    names = [f"a-metric-with-a-long-name-{number}" for number in range(8)]
+    plugin = write_plugin(
+        f"""
+        from harness import MetricEntry, Score, hookimpl
+
+        @hookimpl
+        def harness_metrics():
+            return [MetricEntry(name, "one", f"{{__name__}}:one") for name in {names}]
+
+        def one(pairs):
+            return Score("one", 0.5, len(pairs))
+        """
+    )
+    done = main(*TOY, "--metrics", ",".join(names), "--plugin", plugin)
+    lines = done.out.splitlines()
+    assert lines[1].split() == ["model", "toy", "[tiny]"]
+    assert [line.split() for line in lines[3:11]] == [[name, "0.50"] for name in names]
+
+
+def test_how_choices_end_is_not_an_oddity_and_cut_answers_are(main):
+    assert "choice:" not in main("--model", "toy", "--task", "toy-choice").out
+    done = main(*TOY, "--set", "generate.max_new_tokens=4")
+    assert "toy: 22 length" in done.out
+
+
+def on_a_terminal(*arguments: str, cwd: Path) -> str:
+    """Run the program with a terminal for stdout and stderr."""
+    leader, follower = pty.openpty()
+    environment = dict(os.environ, COLUMNS="100", TERM="xterm", NO_COLOR="")
+    with subprocess.Popen(
+        [*PROGRAM, *arguments], cwd=cwd, stdout=follower, stderr=follower, stdin=follower, env=environment
+    ) as process:
+        os.close(follower)
+        text = b""
+        while True:
+            try:
+                block = os.read(leader, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not block:
+                break
+            text += block
+        assert process.wait() == 0, text.decode()
+    os.close(leader)
+    return text.decode()
+
+
+def test_a_terminal_gets_a_drawn_table_and_a_bar(tmp_path):
+    text = on_a_terminal(*TOY, "--set", "model.step_delay=0.1", cwd=tmp_path)
+    assert "letter-accuracy" in text
+    assert "━" in text
+    assert "steps/s" in text
+    assert "loss" in text
+
+
+def test_progress_in_a_pipe_is_never_silent_for_more_than_two_seconds(tmp_path):
+    process = subprocess.Popen(
+        [*PROGRAM, *TOY, "--set", "model.step_delay=1.4"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    begin, said = time.monotonic(), []
+    for line in process.stderr:
+        said.append((time.monotonic() - begin, line))
+    process.stderr.close()
+    assert process.wait() == 0
+    moments = [0.0, *(moment for moment, _ in said)]
+    assert max(after - before for before, after in pairwise(moments)) < 2.9, said
+    assert any(re.search(r"finetune: \d/4 steps, .* steps/s, .*loss", line) for _, line in said), said
+
+
+def test_progress_says_how_far_how_fast_and_how_long():
+    class Stream:
+        def write(self, text: str) -> None: ...
+        def flush(self) -> None: ...
+
+    progress = LineProgress(Stream())  # type: ignore[arg-type]
+    progress.start("work", 10)
+    progress.advance(5, loss=0.5)
+    line = progress._line()
+    progress.finish()
+    assert re.fullmatch(r"work: 5/10 steps, \S+ steps/s, 0 s left, loss 0.5 \[0 s\]", line), line
+    assert [duration(n) for n in (0.2, 59, 61, 3600, 7260)] == [
+        "0 s",
+        "59 s",
+        "1 min 01 s",
+        "1 h 00 min",
+        "2 h 01 min",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [("list", "metrics"), TOY, (*TOY, "--json"), ("--help",)])
+def test_a_reader_that_leaves_early_is_no_error(tmp_path, arguments):
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0, err
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+
+
+def test_a_dry_run_says_what_would_run_and_does_nothing(main, tmp_path):
+    done = main(*TOY, "--dry-run", "--limit", "5")
+    assert done.code == 0
+    for line in (
+        r"data\.limit +5 +flag",
+        r"train\.max_steps +4 +recipe tiny",
+        r"rows scored +5 of 23 in test",
+    ):
+        assert re.search(line, done.out), done.out
+    assert "estimate" in done.out
+    assert not (tmp_path / "runs").exists()
+    done = main(*TOY, "--dry-run", "--json")
+    (facts,) = json.loads(done.out)
+    assert facts["settings"]["train.max_steps"] == 4
+    assert facts["sources"]["train.max_steps"] == "recipe tiny"
+
+
+def test_a_dry_run_of_what_cannot_run_says_so_and_fails(main):
+    done = main(*TOY, "--dry-run", "--split", "tset")
+    assert done.code == 2
+    assert "no split 'tset'" in done.out
