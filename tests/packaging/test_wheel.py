@@ -88,7 +88,8 @@ def copy(distribution: metadata.Distribution, place: Path) -> None:
 
 def hosted_and_own() -> Iterator[str]:
     """Yield the path in the wheel of every file that belongs there."""
-    for folder, prefix in (("harness", ""), ("plugins", "harness/"), ("tasks", "harness/")):
+    for folder in ("harness", "plugins", "tasks", "leaderboards"):
+        prefix = "" if folder == "harness" else "harness/"
         for path in (ROOT / folder).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 yield prefix + path.relative_to(ROOT).as_posix()
