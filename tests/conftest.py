@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +24,8 @@ QUIET = {
     "DS_ACCELERATOR": "cpu",
 }
 os.environ.update(QUIET)  # before anything imports torch, tokenizers or the hub's client
+hypothesis.settings.register_profile("calm", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("calm")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
