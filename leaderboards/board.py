@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def build_board(
         **{key: card[key] for key in ("task", "split", "source", "sample", "version", "digest", "rows")},
         "summary": card["summary"],
         "metrics": [metric | {"overall": name in measures} for name, metric in metrics.items()],
-        "lines": sorted(found, key=_order),
+        "lines": sorted(found, key=partial(_order, _leading(metrics, measures))),
         "reported": [
             {key: value for key, value in row.items() if key != "columns"}
             for row in sorted(reported, key=lambda row: str(row["name"]).lower())
@@ -108,9 +109,14 @@ def board_id(card: Mapping[str, Any]) -> str:
     return f"{slug(card['task'])}{split}-{kind}"
 
 
-def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    overall = row["overall"]
-    return (bool(row["unrankable"]), overall["rank"] or 0, row["name"].lower(), row["id"])
+def _leading(metrics: Mapping[str, Any], measures: Mapping[str, Any]) -> str:
+    """Name the measure that orders the table: overall where it averages anything, else the first metric."""
+    return OVERALL if len(measures) > 1 else next(iter(metrics), OVERALL)
+
+
+def _order(leading: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    cell = row["overall"] if leading == OVERALL else row["scores"][leading]
+    return (cell["rank"] is None, cell["rank"] or 0, row["name"].lower(), row["id"])
 
 
 def _series(rows: Sequence[StoredRow]) -> list[list[StoredRow]]:

@@ -85,14 +85,11 @@ def scatter(points: Sequence[tuple[str, float, float, str]], title: str, axis: s
     ]
     parts.append(h("text", axis, x=_f((WIDTH - 80) / 2), y=bottom + 38, class_="tick middle"))
     for (label, _, value, shown), cost in zip(points, costs, strict=True):
+        name = h("text", _short(label, 18), x=_f(x(cost) + 9), y=_f(y(value) + 4), class_="label")
+        dot = h("circle", cx=_f(x(cost)), cy=_f(y(value)), r=5, class_="dot")
+        few = len(points) <= MAX_ROWS  # more labels than that cover each other
         parts.append(
-            h(
-                "g",
-                h("title", f"{label}: {value:.1f}, {shown}"),
-                h("circle", cx=_f(x(cost)), cy=_f(y(value)), r=5, class_="dot"),
-                h("text", _short(label, 18), x=_f(x(cost) + 9), y=_f(y(value) + 4), class_="label"),
-                class_="strong",
-            )
+            h("g", h("title", f"{label}: {value:.1f}, {shown}"), dot, name if few else None, class_="strong")
         )
     return _figure(parts, SCATTER_HEIGHT, title)
 

@@ -25,6 +25,7 @@ ACTIONS = {
     "schema": "print the JSON Schema of submission.json",
 }
 DEFAULT_BOARD = "boards"
+SHIPPED = "@published"  # read, never written: its own folder is named by its path
 
 
 def add_parser(subparsers: Any) -> None:
@@ -42,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
         "--board",
         default=DEFAULT_BOARD,
         metavar="DIR",
-        help="the board's folder, or `published` for the shipped one",
+        help="the board's folder (default: %(default)s), or @published for the shipped one",
     )
     group.add_argument("--task", default="", metavar="A,B", help="only these tasks or groups")
     group.add_argument(
@@ -92,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def board_folder(name: str) -> Path:
-    """Return a board's folder; `published` is the one that comes with the program."""
-    if name == "published":
+    """Return a board's folder; `@published` is the one that comes with the program."""
+    if name == SHIPPED:
         return Path(hosted("plain:__file__")).parent / "published"
     return Path(name)
 
@@ -125,7 +126,7 @@ def _build(args: argparse.Namespace) -> int:
     )
     runs = args.runs or Path("runs")
     refused = []
-    if args.runs is not None or (runs.is_dir() and args.board != "published"):
+    if args.runs is not None or (runs.is_dir() and args.board != SHIPPED):
         refused = [a for a in hosted("build:add_runs")(store, runs, views, tasks, _say) if a.reason]
     tables = hosted("build:build")(store, views, tasks)
     if not tables:
@@ -133,7 +134,7 @@ def _build(args: argparse.Namespace) -> int:
             f"{store.root} has no row" + (f" of {args.task}" if args.task else ""),
             hint="finish a run, or: run-bench leaderboard add SUBMISSION",
         )
-    written = _write(store, tables, args.format.split(","), registry)
+    written = [] if args.board == SHIPPED else _write(store, tables, args.format.split(","), registry)
     if args.json:
         sys.stdout.write(json.dumps(tables, indent=1, ensure_ascii=False) + "\n")
         return 0
