@@ -271,6 +271,39 @@ def _best_units(values: Floats, owners: Ints, rows: int) -> Ints:
 
 
 @dataclass(frozen=True, slots=True)
+class SacreBleu:
+    """sacrebleu's own corpus BLEU with its default settings, as a share."""
+
+    name: str
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the BLEU of all rows together."""
+        if not len(pairs):
+            return undefined(self.name, 0, "no rows")
+        from sacrebleu.metrics.bleu import BLEU  # optional: the card names it as required
+
+        bleu = BLEU()
+        rows = []
+        for out, refs in zip(outputs(pairs), references(pairs), strict=True):
+            single = bleu.corpus_score([out], [[ref] for ref in refs])
+            rows.append([*single.counts, *single.totals, single.sys_len, single.ref_len])
+        sums = np.array(rows, dtype=np.float64)
+        return Score(
+            self.name,
+            float(self._values(sums.sum(axis=0)[None])[0]),
+            len(pairs),
+            resample=Sums(sums, self._values),
+        )
+
+    @staticmethod
+    def _values(sums: Floats) -> Floats:
+        from sacrebleu.metrics.bleu import BLEU  # optional: the card names it as required
+
+        lines = sums.astype(int).tolist()
+        return np.array([BLEU.compute_bleu(x[:4], x[4:8], x[8], x[9]).score / 100 for x in lines])
+
+
+@dataclass(frozen=True, slots=True)
 class ExactMatch:
     """Share of rows whose answer equals a reference once white space at both ends is gone."""
 
@@ -326,6 +359,7 @@ rouge_1_jieba = Rouge("rouge-1@jieba", 1, "jieba")
 rouge_2_jieba = Rouge("rouge-2@jieba", 2, "jieba")
 rouge_l_jieba = Rouge("rouge-l@jieba", 0, "jieba")
 chrf = Chrf("chrf")
+sacrebleu = SacreBleu("sacrebleu")
 exact_match = ExactMatch("exact-match")
 distinct_1 = Distinct("distinct-1", 1)
 distinct_2 = Distinct("distinct-2", 2)

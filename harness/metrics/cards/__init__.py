@@ -1,0 +1,12 @@
+"""The cards of all bundled metrics: what each number is, where it comes from, what its edge cases are."""
+
+from harness.api import MetricEntry
+
+from .answers import choices, qa
+from .molecules import molecules, properties
+from .texts import texts
+
+
+def entries() -> list[MetricEntry]:
+    """Return every bundled metric."""
+    return [*texts(), *molecules(), *properties(), *qa(), *choices()]

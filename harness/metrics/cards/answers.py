@@ -1,0 +1,199 @@
+"""Cards of metrics of answers, labels and choices."""
+# ruff: noqa: E501 - cards are prose
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.api import MetricEntry
+
+from .card import EMPTY_ZERO, SEVERAL, entry
+
+
+def qa() -> list[MetricEntry]:
+    """Return the cards of question-answering metrics."""
+
+    def card(
+        name: str, summary: str, definition: str, edge_cases: str, source: str, module: str = "qa"
+    ) -> MetricEntry:
+        return entry(
+            module, name, summary, kind="qa", definition=definition, edge_cases=edge_cases, source=source
+        )
+
+    squad = "lower-cased, without punctuation, articles and extra white space"
+    mozi = "Mozi evaluate_v1; yes/no questions are left out"
+    return [
+        card(
+            "qasper-f1",
+            "mean answer F1",
+            f"Token F1 with the best annotator; texts {squad}.",
+            "'' against '' is 0. A missing prediction is 0, counted, and left out of the means by type.",
+            "QASPER evaluator (Dasigi et al., 2021)",
+        ),
+        *(
+            card(
+                f"qasper-evidence-f1{suffix}",
+                f"mean evidence F1{more}",
+                f"Overlap of paragraphs with the best annotator{more}.",
+                "Both lists empty: 1. Paragraphs given twice lower precision. A missing prediction is 0.",
+                "QASPER evaluator",
+            )
+            for suffix, more in (("", ""), ("@text", ", tables and figures not wanted"))
+        ),
+        card(
+            "squad-em", "share of equal answers", f"Equal to a reference; texts {squad}.", SEVERAL, "SQuAD 2"
+        ),
+        card(
+            "squad-f1",
+            "mean token F1",
+            f"Token F1; texts {squad}.",
+            f"Two empty texts are equal. {SEVERAL}",
+            "SQuAD 2",
+        ),
+        *(
+            card(f"mozi-{part}", f"mean token {part}", f"Token {part}; texts {squad}.", SEVERAL, mozi)
+            for part in ("precision", "recall", "f1")
+        ),
+        card(
+            "mozi-bleu",
+            "mean sentence BLEU-4",
+            "nltk sentence BLEU of white-space words.",
+            "No smoothing.",
+            mozi,
+        ),
+        card(
+            "mozi-rouge-lsum", "mean ROUGE-Lsum", "rouge-lsum against the first reference.", EMPTY_ZERO, mozi
+        ),
+        card(
+            "pubmedqa-accuracy",
+            "share of right labels",
+            "The answer equals the label once trimmed.",
+            "An empty answer is wrong.",
+            "PubMedQA evaluation (Jin et al., 2019)",
+            "choice",
+        ),
+        card(
+            "pubmedqa-macro-f1",
+            "mean F1 of labels, invented ones included",
+            "F1 of each label in truth or answers, meaned.",
+            "A label that only answers have is one more class with F1 0.",
+            "PubMedQA evaluation",
+            "choice",
+        ),
+    ]
+
+
+def choices() -> list[MetricEntry]:
+    """Return the cards of choice and label metrics."""
+
+    def card(
+        name: str, summary: str, definition: str, edge_cases: str, source: str = "ours", **facts: Any
+    ) -> MetricEntry:
+        return entry(
+            "choice",
+            name,
+            summary,
+            kind="choice",
+            definition=definition,
+            edge_cases=edge_cases,
+            source=source,
+            **facts,
+        )
+
+    falling: dict[str, Any] = {"higher_is_better": False}
+    open_ended: dict[str, Any] = {"range": (1.0, None), "scale": 1.0, "higher_is_better": False}
+    return [
+        card(
+            "accuracy",
+            "share of right answers",
+            "The likeliest choice where choices were scored, else the trimmed text, equals a reference.",
+            "Equal log-likelihoods: the first choice. An empty answer is wrong.",
+        ),
+        card(
+            "accuracy-norm",
+            "share of right answers, likelihood by length",
+            "As accuracy with each log-likelihood divided by the choice's number of characters.",
+            "No scored choices: no value.",
+            "lm-evaluation-harness acc_norm",
+        ),
+        card(
+            "accuracy-letter",
+            "share of right letters",
+            "The first letter read out of what the model said is the reference.",
+            "No letter: wrong. Read it beside parse-rate, which is among its details.",
+        ),
+        card(
+            "parse-rate", "share of answers with a letter", "A letter can be read out of the answer.", "None."
+        ),
+        card(
+            "multi-answer-exact",
+            "share of right sets of letters",
+            "The letters read out of what the model said are the reference's, in any order.",
+            "No letter: wrong. All or nothing.",
+        ),
+        card(
+            "multi-answer-exact@cmb",
+            "share of right strings of letters",
+            "The letters A-G that CMB's rule reads equal the reference as a string.",
+            "Order counts. No letter equals an empty reference.",
+            "CMB score.py (Wang et al., 2024)",
+        ),
+        card(
+            "letter-bias",
+            "how unlike the right letters' spread",
+            "Half the summed difference between the shares of letters chosen and right.",
+            "Answers without a letter are left out; none at all: no value.",
+            silence_wins=True,
+            **falling,
+        ),
+        card(
+            "ece",
+            "expected calibration error",
+            "Softmax of the choices' log-likelihoods, ten equal bins, weighted gap of confidence and accuracy.",
+            "No scored choices: no value.",
+            "Guo et al., 2017",
+            silence_wins=True,
+            **falling,
+        ),
+        card(
+            "brier",
+            "Brier score over all choices",
+            "Summed squared difference of probability and truth over choices, meaned over rows.",
+            "No scored choices: no value.",
+            "Brier, 1950",
+            range=(0.0, 2.0),
+            scale=1.0,
+            silence_wins=True,
+            **falling,
+        ),
+        card(
+            "macro-f1",
+            "mean F1 of labels",
+            "F1 of each label that references have, meaned.",
+            "Another answer, or none, is a miss. 0/0 is 0.",
+        ),
+        card(
+            "micro-f1",
+            "F1 of labels together",
+            "Counts of all labels that references have, then F1.",
+            "An answer that is no label is not counted as chosen.",
+        ),
+        card(
+            "mcc",
+            "Matthews correlation",
+            "Correlation of labels and answers, for any number of labels.",
+            "0 where either side has one label only.",
+            "Matthews, 1975; Gorodkin, 2004",
+            range=(-1.0, 1.0),
+        ),
+        *(
+            card(
+                f"perplexity-{unit}",
+                f"perplexity a {unit}",
+                f"exp of the summed negative log-likelihood over the number of {unit}s of the references.",
+                "A row without a log-likelihood leaves no value.",
+                **open_ended,
+            )
+            for unit in ("token", "word", "byte")
+        ),
+    ]
