@@ -8,7 +8,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import peft
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, LlamaForCausalLM
@@ -103,7 +102,7 @@ class SciMind(ModelPlugin):
             spec = replace(spec, precision="bf16")
             model.set_attn_implementation(SDPA_FP32)
         encoder = self._encoder(tokenizer, prompt_loss=spec.prompt_loss)
-        adapter = isinstance(model, peft.PeftModel)
+        adapter = hasattr(model, "peft_config")
 
         def save(model: Any, folder: Path) -> None:
             # An adapter carries the grown embeddings already, as modules to save.
@@ -113,8 +112,16 @@ class SciMind(ModelPlugin):
         def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
             return self._answers(model, tokenizer, requests, run.spec.generate, run)
 
-        pad = {"input_ids": tokenizer.pad_token_id, "labels": -100}
-        return training.fit(model, data, encoder.row, spec, run, save=save, pad=pad, generate=generate)
+        return training.fit(
+            model,
+            data,
+            encoder.row,
+            spec,
+            run,
+            save=save,
+            pad={"input_ids": tokenizer.pad_token_id, "labels": -100},
+            generate=generate if spec.select_metric else None,  # without a metric the loss selects
+        )
 
     def _answers(
         self,
@@ -177,6 +184,8 @@ class SciMind(ModelPlugin):
         device = training.device_of(run)
         model, tokenizer = self._load(path, decoding.load_dtype(spec.precision, device))
         if adapter is not None:
+            import peft  # here and below: seconds that only adapters need
+
             model = peft.PeftModel.from_pretrained(model, adapter.path)
         return model.to(device), tokenizer
 
@@ -264,6 +273,8 @@ class SciMind(ModelPlugin):
 
 def _adapted(model: Any, spec: TrainSpec) -> Any:
     """Put adapters on the attention, and learn the rows of new tokens whole."""
+    import peft
+
     return peft.get_peft_model(
         model,
         peft.LoraConfig(
