@@ -10,7 +10,7 @@ from typing import Any
 from harness.api.hooks import API_VERSION
 from harness.engine.plugin_manager import describe, load_plugins
 
-from .run_arguments import add_plugin_arguments
+from .run_arguments import add_plugin_arguments, local_plugins
 from .tables import Table, print_table
 
 
@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list; a broken plugin is a row, not a failure."""
-    plugins = load_plugins(args.plugin, exclude=args.no_plugin)
+    plugins = load_plugins(local_plugins(args), exclude=args.no_plugin)
     if args.json:
         rows = [
             {**describe(p), "ok": p.ok, "reason": p.reason, "seconds": round(p.seconds, 4), "heavy": p.heavy}

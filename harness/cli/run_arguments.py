@@ -170,6 +170,7 @@ def asked_for(args: argparse.Namespace) -> Asked:
     if args.processes is not None:
         flags |= {"train.launch.processes": args.processes, "generate.processes": args.processes}
     asked = ask(flags, args.set, args.config, os.environ)
+    args.offline = args.offline or os.environ.get("HARNESS_OFFLINE") == "1"
     if args.no_train:
         with_stages(asked, (), "flag")
     elif args.stage:
@@ -181,9 +182,14 @@ def asked_for(args: argparse.Namespace) -> Asked:
 
 def open_registry(args: argparse.Namespace, plugins: tuple[str, ...] = ()) -> Registry:
     """Load plugins and say, in one line each, which installed ones could not be used."""
-    loaded = load_plugins(plugins or args.plugin, exclude=args.no_plugin)
+    loaded = load_plugins(plugins or local_plugins(args), exclude=args.no_plugin)
     warn_of_broken(loaded)
     return Registry(loaded)
+
+
+def local_plugins(args: argparse.Namespace) -> list[str]:
+    """Return the plugins that the environment and the command line name."""
+    return [*filter(None, os.environ.get("HARNESS_PLUGINS", "").split(",")), *args.plugin]
 
 
 def warn_of_broken(plugins: Plugins) -> None:

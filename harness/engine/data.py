@@ -217,8 +217,14 @@ def training_digest(parts: Sequence[TaskData], spec: DataSpec) -> str:
     """Hash everything that is learned from: rows and prompt formats of every task."""
     total = hashlib.sha256()
     for part in parts:
-        split = part.digest(spec.train_split)
-        total.update(f"{part.name} {split} {part.prompt_digest} {spec.train_limit}\n".encode())
+        total.update(f"{part.name} {part.prompt_digest} {spec.train_limit}\n".encode())
+        if streamed := part.task.fingerprint(spec.train_split):
+            total.update(f"{streamed} {part.task.version}\n".encode())
+            continue
+        for row in part.rows(
+            spec.train_split, spec.train_limit
+        ):  # as learned: prompts and targets, not inputs
+            total.update(repr(row).encode("utf-8", "surrogatepass") + b"\n")
     return total.hexdigest()[:16]
 
 

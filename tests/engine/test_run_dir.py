@@ -228,6 +228,41 @@ def test_changed_code_of_a_model_is_another_training(main, write_plugin, tmp_pat
     assert len(list(tmp_path.glob("runs/trained/both/*-*"))) == 2
 
 
+TARGETS = """
+from harness import Example, Task, TaskEntry, hookimpl
+
+@hookimpl
+def harness_tasks():
+    return [TaskEntry("shouted", "one row", f"{__name__}:Shouted")]
+
+class Shouted(Task):
+    metrics = ("letter-accuracy",)
+
+    def examples(self, split):
+        yield Example(f"{split}-1", {"word": "gold"}, ("jrog",))
+
+    def target(self, example):
+        return example.references[0].upper()
+"""
+
+
+def test_changed_targets_are_another_training_and_a_changed_reading_of_answers_only_scores_again(
+    main, write_plugin, tmp_path
+):
+    import sys
+
+    reading = "\n    def answer(self, text, request):\n        return text.lower()\n"
+    found = []
+    for text in (TARGETS, TARGETS.replace("upper", "title"), TARGETS + reading):
+        plugin = write_plugin(text, "shouted")
+        assert main("--model", "toy", "--task", "shouted", "--plugin", plugin).code == 0
+        del sys.modules["shouted"]
+        found.append(len(list(tmp_path.glob("runs/trained/toy/*-*"))))
+    assert found == [1, 2, 2]
+    newest = max(tmp_path.glob("runs/shouted/toy/*/record.json"), key=lambda path: path.stat().st_mtime_ns)
+    assert json.loads(newest.read_text())["scores"]["letter-accuracy"]["value"] == 1.0
+
+
 def test_a_run_is_resumed_by_its_directory_from_anywhere_twice(main, tmp_path, monkeypatch):
     crash = (*TOY, "--set", "model.crash_after=8", "--output", "here")
     assert main(*crash).code == 5
