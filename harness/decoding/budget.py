@@ -16,9 +16,9 @@ from harness.api.spec import GenerateSpec
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-FIRST_ROWS = 16
+FIRST_ROWS = 32
 WORTH_IT = 1.08  # twice the rows must yield at least so much more tokens a second
-STEPS_A_TRY = 6
+STEPS_A_TRY = 4
 MEMORY_SHARE = 0.5  # of what is free may go to the cache
 
 

@@ -37,7 +37,7 @@ class LanguageModel:
         self.quantised = bool(getattr(base, "is_quantized", False))
         self.vocabulary: int = self.text_config.vocab_size
         self.limit: int | None = getattr(self.text_config, "max_position_embeddings", None)
-        self._takes = set(inspect.signature(base.forward).parameters)
+        self._takes = _forward_names(type(base))
         owners = (tokenizer, getattr(base, "generation_config", None), base.config)
         self.eos = frozenset(_token_ids(owners, "eos_token_id") + _stop_ids(tokenizer, stop_tokens))
         self.bos: int | None = next(iter(_token_ids(owners, "bos_token_id")), None)
@@ -75,6 +75,18 @@ class LanguageModel:
             yield
         finally:
             self.model.train(training)
+
+
+def _forward_names(model: type) -> set[str]:
+    """Name what a forward takes; one that hands `**kwargs` to its parent takes what the parent takes."""
+    names: set[str] = set()
+    for owner in model.__mro__:
+        if "forward" in vars(owner):
+            parameters = inspect.signature(vars(owner)["forward"]).parameters
+            names |= set(parameters)
+            if all(found.kind is not found.VAR_KEYWORD for found in parameters.values()):
+                break
+    return names
 
 
 def _token_ids(owners: Sequence[Any], name: str) -> list[int]:

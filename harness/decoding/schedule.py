@@ -137,13 +137,18 @@ class Schedule:
             return []
         jobs: list[Job] = []
         while self.queue and len(jobs) < free:
-            # rows that cannot stand at different steps start together
-            if jobs and not self.lm.rows_may_join and _step_of(self.queue[0]) != _step_of(jobs[0]):
+            if jobs and not self._may_start_together(jobs[0], self.queue[0]):
                 break
             job = self.queue.popleft()
             self.lengths[1 << (job.length - 1).bit_length()] += not job.live
             jobs.append(job)
         return jobs
+
+    def _may_start_together(self, one: Job, other: Job) -> bool:
+        if not self.lm.rows_may_join:  # such rows cannot stand at different steps
+            return _step_of(one) == _step_of(other)
+        # beside further inputs, generated tokens are read apart from the prompt: all rows have some or none
+        return len(one.prompt) == 1 or bool(_step_of(one)) == bool(_step_of(other))
 
     def _shrink(self) -> None:
         jobs = [*(self.batch.jobs if self.batch else ()), *self._reading]

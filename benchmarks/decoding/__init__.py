@@ -1,0 +1,1 @@
+"""What decoding costs against transformers alone and against lm-eval."""
