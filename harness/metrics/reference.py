@@ -6,17 +6,35 @@ pieces, and for METEOR WordNet 3.0 where NLTK looks for it (NLTK_DATA).
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import DataError, MissingDependency, Pairs, Score
+from harness import DataError, MissingDependency, Pairs, Score, UsageError
 
 from . import tokens, vocab
 from .rows import outputs, references
 from .statistics import mean_score
 
 Split = Callable[[str], list[str]]
+
+
+def metric(name: str) -> Callable[[Pairs], Score]:
+    """Return the library's version of a text metric."""
+    base, _, tokenisation = name.partition("@")
+    if base in ("bleu-2", "bleu-4"):
+        return partial(bleu, name, int(base[-1]), tokenisation or "words")
+    if base == "meteor":
+        return partial(meteor, name, tokenisation or "words")
+    if base in _ROUGE:
+        return partial(rouge, name, _ROUGE[base], tokenisation or "rouge")
+    known = ("bleu-2", "bleu-4", "meteor", *_ROUGE)
+    raise UsageError(f"no reference implementation of '{name}'", hint=f"there are: {', '.join(known)}")
+
+
+_ROUGE = {"rouge-1": "rouge1", "rouge-2": "rouge2", "rouge-l": "rougeL", "rouge-lsum": "rougeLsum"}
 
 
 def bleu(metric: str, order: int, tokenisation: str, pairs: Pairs) -> Score:
@@ -70,8 +88,6 @@ def tokeniser(name: str, pairs: Pairs) -> Split:
 
 
 def _import(module: str) -> Any:
-    import importlib
-
     try:
         return importlib.import_module(module)
     except ImportError:

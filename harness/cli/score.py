@@ -1,0 +1,173 @@
+"""`score FILE…`: metrics of saved answers, with no model and no GPU."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.api.errors import DataError, UsageError
+from harness.api.example import Pairs, Prediction, Score
+from harness.api.metric import Metric, MetricEntry
+from harness.engine.registry import Registry
+
+from .run_arguments import add_plugin_arguments, open_registry
+from .tables import Table, print_table
+from .task_views import TaskViews, add_data_arguments, hosted
+
+Metrics = Mapping[str, tuple[MetricEntry, Metric]]
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the verb."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "score",
+        description="Score saved answers: JSON lines, MolT5's and LPM-24's tables, one answer a line, zip "
+        "archives of these, or a run directory. Several files share the work on their references.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="saved answers")
+    parser.add_argument("--task", default="", help="score against a task's rows, with its metrics")
+    parser.add_argument("--split", default="test", help="the task's split")
+    parser.add_argument("--metrics", default="", metavar="A,B", help="score with these")
+    parser.add_argument(
+        "--references", type=Path, metavar="FILE", help="references, in any of the same forms"
+    )
+    parser.add_argument(
+        "--all-variants",
+        action="store_true",
+        help="also every other definition of each metric, and how it differs",
+    )
+    parser.add_argument("--intervals", action="store_true", help="add 95 %% bootstrap intervals")
+    parser.add_argument("--per-example", type=Path, metavar="OUT", help="write each row's values as a table")
+    parser.add_argument("--reference", action="store_true", help="use nltk and rouge-score instead (slow)")
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+    add_data_arguments(parser)
+    add_plugin_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score the files and print one table."""
+    if args.per_example and len(args.files) > 1:
+        raise UsageError("--per-example writes the rows of one file", hint="score the files one by one")
+    registry = open_registry(args)
+    names, scored = _rows(args, registry)
+    metrics = _metrics(registry, names, args)
+    found = [_score(pairs, metrics, intervals=args.intervals) for pairs in scored]
+    if args.per_example:
+        _write_rows(args.per_example, scored[0], found[0])
+    if args.json:
+        _print_json(args.files, found)
+    else:
+        print_table(_table(args, metrics, found))
+    return 0
+
+
+def _rows(args: argparse.Namespace, registry: Registry) -> tuple[list[str], list[Pairs]]:
+    """Return the metrics that were asked for and the rows of each file."""
+    names = [name.strip() for name in args.metrics.split(",") if name.strip()]
+    shared: dict[str, Any] = {}
+    if args.task:
+        view = TaskViews(registry, args.data, names, args.vocab)(args.task, args.split)
+        return names or list(view.metrics), [_of_task(view, path, args.vocab, shared) for path in args.files]
+    if not names:
+        raise UsageError("nothing says what to score with", hint="--metrics A,B or --task T; list metrics")
+    # Here, because only this verb reads such files, and numpy comes with them.
+    from harness.metrics.files import pair, read
+
+    references = read(args.references) if args.references else None
+    return names, [
+        pair(read(path), references, str(path), vocab=args.vocab, cache={"shared": shared})
+        for path in args.files
+    ]
+
+
+def _of_task(view: Any, path: Path, vocab: Path | None, shared: dict[str, Any]) -> Pairs:
+    file = path / "predictions.jsonl" if path.is_dir() else path
+    outputs = hosted("foreign:import_foreign")(file, view, path.stem).outputs
+    rows = []
+    for example in view.examples:
+        if example.id not in outputs:
+            raise DataError(f"{path} has no answer to row {example.id} of {view.task}")
+        text = outputs[example.id].text
+        rows.append((example, Prediction(example.id, view.answer(example, text), text)))
+    return Pairs(rows, view.training_targets, vocab, {"shared": shared})
+
+
+def _metrics(registry: Registry, names: Sequence[str], args: argparse.Namespace) -> Metrics:
+    if args.all_variants:
+        bases = {name.partition("@")[0] for name in names}
+        names = [name for name in registry.metrics.names() if name.partition("@")[0] in bases]
+    if args.reference:
+        # Here, because only this flag needs it.
+        from harness.metrics.reference import metric
+
+        return {name: (registry.metrics.get(name).entry, metric(name)) for name in names}
+    found = {name: registry.metrics.get(name) for name in names}
+    return {name: (registered.entry, registered.load()) for name, registered in found.items()}
+
+
+def _score(pairs: Pairs, metrics: Metrics, *, intervals: bool) -> dict[str, Score]:
+    # Here, because numpy is not needed before there is something to score.
+    from harness.engine.scoring import score_pairs
+    from harness.metrics.statistics import bootstrap_intervals
+
+    scores = score_pairs(pairs, metrics, intervals=False)
+    if not intervals:
+        return scores
+    found = bootstrap_intervals(list(scores.values()))
+    return {name: replace(s, interval=i) for (name, s), i in zip(scores.items(), found, strict=True)}
+
+
+def _table(args: argparse.Namespace, metrics: Metrics, found: Sequence[Mapping[str, Score]]) -> Table:
+    table = Table("", ["metric", *(path.stem for path in args.files)])
+    for name, (entry, _) in metrics.items():
+        heading = name + ("" if entry.higher_is_better else " ↓") + (" *" if entry.silence_wins else "")
+        table.rows.append([heading, *(_cell(scores[name], entry.scale) for scores in found)])
+    table.notes = list(_notes(args, metrics, found))
+    return table
+
+
+def _cell(score: Score, scale: float) -> str:
+    if score.value is None:
+        return "–"
+    text = f"{score.value * scale:.4f}"
+    if score.interval is None:
+        return text
+    return text + " [{:.2f}, {:.2f}]".format(*(end * scale for end in score.interval))
+
+
+def _notes(args: argparse.Namespace, metrics: Metrics, found: Sequence[Mapping[str, Score]]) -> Iterable[str]:
+    if any(entry.silence_wins for entry, _ in metrics.values()):
+        yield "* under this definition saying nothing can beat being wrong"
+    for path, scores in zip(args.files, found, strict=True):
+        prefix = f"{path.stem}: " if len(args.files) > 1 else ""
+        yield from (f"{prefix}{name}: {score.note}" for name, score in scores.items() if score.note)
+    if args.all_variants:
+        yield ""
+        yield from (f"{name}: {entry.definition} [{entry.source}]" for name, (entry, _) in metrics.items())
+
+
+def _print_json(files: Sequence[Path], found: Sequence[Mapping[str, Score]]) -> None:
+    from harness.engine.scoring import score_as_json  # with the rest of scoring
+
+    whole = [
+        {"file": str(path), "scores": {name: score_as_json(score) for name, score in scores.items()}}
+        for path, scores in zip(files, found, strict=True)
+    ]
+    sys.stdout.write(json.dumps(whole if len(whole) > 1 else whole[0], indent=1, ensure_ascii=False) + "\n")
+
+
+def _write_rows(path: Path, pairs: Pairs, scores: Mapping[str, Score]) -> None:
+    columns = {name: score.per_example for name, score in scores.items() if score.per_example is not None}
+    lines = ["\t".join(["id", *columns])]
+    for i, (example, _) in enumerate(pairs):
+        lines.append("\t".join([example.id, *("" if v[i] is None else repr(v[i]) for v in columns.values())]))
+    try:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}") from None
