@@ -42,7 +42,7 @@ def verify(store: Store, open_task: OpenTask, originals: Path | None = None) -> 
 def _row(store: Store, folder: Path, open_task: OpenTask, originals: Path | None) -> Iterator[Finding]:
     name = f"{folder.parent.name}/{folder.name}"
     if not (folder / SCORED).exists():
-        yield Finding(name, "unchecked", "it has not been scored yet: leaderboard build")
+        yield Finding(name, "differs", "it has no scores: leaderboard build, with its data, makes them")
         return
     stored = store.row(folder).facts
     try:

@@ -23,6 +23,7 @@ ACTIONS = {
     "verify": "score every row anew; a difference above 1e-9 is an error",
     "history": "print the chain of what was built, and check it",
     "schema": "print the JSON Schema of submission.json",
+    "workflow": "print a GitHub Action that verifies submissions on pull requests",
 }
 DEFAULT_BOARD = "boards"
 SHIPPED = "@published"  # read, never written: its own folder is named by its path
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     actions = {
         "build": _build, "add": _add, "pack": _pack,
-        "verify": _verify, "history": _history, "schema": _schema,
+        "verify": _verify, "history": _history, "schema": _schema, "workflow": _workflow,
     }  # fmt: skip
     return actions[args.action](args)
 
@@ -265,4 +266,11 @@ def _history(args: argparse.Namespace) -> int:
 def _schema(args: argparse.Namespace) -> int:
     _no_paths(args)
     sys.stdout.write(json.dumps(hosted("submission:schema")(), indent=2) + "\n")
+    return 0
+
+
+def _workflow(args: argparse.Namespace) -> int:
+    _no_paths(args)
+    path = Path(hosted("plain:__file__")).parent / "assets" / "workflow.yml"
+    sys.stdout.write(path.read_text(encoding="utf-8"))
     return 0
