@@ -25,7 +25,7 @@ def harness_launch(launch: LaunchSpec, stage: str, directory: Path) -> bool | No
 
 def torchrun(processes: int, directory: Path, stage: str, *, nodes: int = 1) -> list[str]:
     """Return the command that starts one worker a process, on this node or as one node of several."""
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+    command = [sys.executable, "-m", "harness.engine.agent", f"--nproc-per-node={processes}"]
     if nodes > 1:
         address = os.environ.get("MASTER_ADDR", "127.0.0.1")
         port = os.environ.get("MASTER_PORT", "29500")

@@ -41,7 +41,7 @@ def workers(folder: Path) -> list[int]:
             place = (path.parent / "cwd").resolve()
         except OSError:
             continue
-        if b"harness.engine.worker" in words and b"torch.distributed.run" not in words and place == folder:
+        if b"harness.engine.worker" in words and b"harness.engine.agent" not in words and place == folder:
             found.append(int(path.parent.name))
     return sorted(found)
 
@@ -82,12 +82,30 @@ def test_a_killed_worker_costs_only_what_it_had_not_answered(start, tmp_path, ex
     out, err = run.communicate(timeout=60)
     assert (run.returncode, out) == (5, ""), err
     assert "error: stage 'generate' ended with code 1 in a worker process" in err
+    assert "Traceback" not in err
+    (log,) = tmp_path.glob("runs/toy/toy/*/generate.log")
+    assert "SIGKILL" in log.read_text() or "-9" in log.read_text()
     kept = {path: path.read_bytes() for path in tmp_path.glob("runs/toy/toy/*/completions.*.jsonl")}
     assert sum(text.count(b"\n") for text in kept.values()) > 0
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     assert all(path.read_bytes().startswith(text[: text.rfind(b"\n") + 1]) for path, text in kept.items())
     assert scores(tmp_path) == expected
+
+
+def test_ctrl_c_stops_every_process_without_a_stack_trace_and_the_command_continues(
+    start, tmp_path, expected
+):
+    command = [*PROGRAM, *TOY, "--set", "generate.processes=2", "--set", "model.delay=0.2"]
+    run = start(*command)
+    wait_for(lambda: len(list(tmp_path.glob("runs/toy/toy/*/completions.*.jsonl"))) == 2)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, out) == (130, "")
+    assert "the same command continues:\n  run-bench --model toy" in err
+    assert "Traceback" not in err
+    assert "death signal" not in err
+    assert workers(tmp_path) == []
 
 
 def test_workers_end_with_a_killed_program_and_its_command_continues(start, tmp_path, expected):
