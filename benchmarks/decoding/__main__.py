@@ -51,6 +51,15 @@ def main() -> None:
         "warms up. Mixed answers come from random weights whose end of text was made likelier.",
         packages=packages,
     )
+    write(
+        "decoding-precision",
+        "Answers that change when requests are decoded together instead of alone",
+        [row for work in speed.works() for row in speed.differing(work)],
+        command=command,
+        method="Greedy decoding; the texts of a run with --deterministic against those of the default. "
+        "The weights are random, and their likeliest tokens closer together than a trained model's.",
+        packages=packages,
+    )
 
 
 def whole_processes(lm_eval: str | None, rounds: int) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import random
 import statistics
 import time
@@ -74,16 +76,29 @@ def measure(work: Work, rounds: int) -> list[dict[str, Any]]:
     ]
 
 
-def answer_lengths(work: Work) -> list[int]:
-    """Return the lengths of a workload's answers, shortest first."""
-    spec = GenerateSpec(max_new_tokens=work.most)
-    run = RunContext(Path(), RunSpec("", ""))
-    return sorted(c.new_tokens for c in decoding.generate(work.model, tokenizer(), work.requests, spec, run))
+def differing(work: Work) -> list[dict[str, Any]]:
+    """Return, by precision, the share of answers that decoding in batches changes."""
+    shares = []
+    for precision in ("fp32", "bf16"):
+        model = copy.deepcopy(work.model).to(decoding.load_dtype(precision, "cpu"))
+        same_work = dataclasses.replace(work, model=model, requests=work.requests[:60])
+        alone = harness(same_work, tokenizer(), "auto", deterministic=True)
+        together = harness(same_work, tokenizer(), "auto")
+        changed = sum(alone[name] != text for name, text in together.items())
+        shares.append(
+            {
+                "workload": work.name,
+                "precision": precision,
+                "answers": len(alone),
+                "answers that batching changed %": round(100 * changed / len(alone), 2),
+            }
+        )
+    return shares
 
 
-def harness(work: Work, words_of: Any, batch_tokens: str) -> dict[str, str]:
+def harness(work: Work, words_of: Any, batch_tokens: str, *, deterministic: bool = False) -> dict[str, str]:
     run = RunContext(Path(), RunSpec("", ""))
-    spec = GenerateSpec(max_new_tokens=work.most, batch_tokens=batch_tokens)
+    spec = GenerateSpec(max_new_tokens=work.most, batch_tokens=batch_tokens, deterministic=deterministic)
     return {c.request_id: c.text for c in decoding.generate(work.model, words_of, work.requests, spec, run)}
 
 

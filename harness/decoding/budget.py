@@ -86,7 +86,7 @@ class Budget:
         """Return what goes into the record."""
         return {
             "batching": "alone" if self.alone else "auto" if self.auto else "asked",
-            "batch_tokens": self.tokens,
+            "token_limit": self.tokens,  # asked for, what memory allows, or half of what ran out
             "batch_rows": self.rows if self.auto and not self.alone else None,
             "tried": self.tried,
             "out_of_memory": self.halvings,

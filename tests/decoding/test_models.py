@@ -146,12 +146,13 @@ def test_further_inputs_travel_with_the_prompt(with_kinds: Any, tokenizer: Any, 
         ids = tokenizer(request.prompt)["input_ids"][:-1]
         return {"input_ids": ids, "kinds": [0] * len(ids)}
 
-    def texts(**changes: Any) -> dict[str, str]:
-        spec = GenerateSpec(max_new_tokens=16, batch_tokens="300")
+    def texts(*, alone: bool = False, **changes: Any) -> dict[str, str]:
+        spec = GenerateSpec(max_new_tokens=16, batch_tokens="300", deterministic=alone)
         found = decoding.generate(with_kinds, tokenizer, requests_of(12), spec, run, **changes)
         return {completion.request_id: completion.text for completion in found}
 
     derived = texts()
+    assert texts(alone=True) == derived
     assert texts(encode=encode) == derived  # given or derived, the same
     assert texts(encode=other) != derived  # and what is given is used
 
