@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -12,9 +11,10 @@ from typing import Any
 from harness import Example, UsageError, nearest
 
 from .compare import read_any
+from .from_run import trained_folders
 from .html import Child, Html, h, page
 from .numbers import number
-from .plain import mapping, read_lines, write
+from .plain import mapping, read_json, read_lines, write
 from .scored import compute, read_answers
 from .submission import Submission
 from .task_view import OpenTask, TaskView
@@ -126,10 +126,7 @@ def _pieces(path: Path, text: str) -> str:
     record = path / "record.json"
     if not record.is_file():
         return ""
-    stages = json.loads(record.read_text(encoding="utf-8"))["training"]
-    folders = [Path(str(stage.get("directory", ""))) for stage in stages]
-    folders += [path.parents[2] / "trained" / path.parent.name / folder.name for folder in folders]
-    for folder in folders:
+    for folder in trained_folders(read_json(record)["training"], path):
         file = folder / "checkpoint" / "tokenizer.json"
         if file.is_file():
             try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "split": spec["data"]["split"],
         "limit": spec["data"].get("limit"),
         "data": {"source": _place(record["data_source"]), "digest": record["data_digest"]},
-        "model": _model(spec, record),
+        "model": _model(spec, record, directory),
         "training": [_stage(stage) for stage in record["training"]],
         "series": _series(spec, record),
         "seed": spec["seed"],
@@ -71,15 +73,45 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
     return {key: value for key, value in about.items() if value not in ("", None, [], {})}
 
 
-def _model(spec: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+def _model(spec: Mapping[str, Any], record: Mapping[str, Any], run: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"plugin": spec["model"], "weights_digest": record["checkpoint_digest"]}
     if spec.get("preset"):
         facts["preset"] = spec["preset"]
     if bases := [stage["base"] for stage in spec["train"] if stage.get("base")]:
         facts["base"] = _place(bases[-1])
-    if (parameters := record.get("parameters")) is not None:
-        facts["parameters"] = int(parameters)
+    for folder in trained_folders(record["training"], run)[:1]:
+        if parameters := count_parameters(folder):
+            facts["parameters"] = parameters
     return {key: value for key, value in facts.items() if value != ""}
+
+
+def count_parameters(trained: Path) -> int:
+    """Count the numbers in a training's whole checkpoint by its headers; 0 where it holds no such files.
+
+    An adapter is not counted: the model that answers is larger than what was saved.
+    """
+    done = read_json(trained / "checkpoint.json")
+    folder = trained / str(done["path"])
+    if done.get("format") != "full" or not folder.is_dir():
+        return 0
+    return sum(_size(path) for path in sorted(folder.glob("*.safetensors")))
+
+
+def _size(path: Path) -> int:
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length)) if length < 2**28 else {}
+    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+
+
+def trained_folders(training: Sequence[Mapping[str, Any]], run: Path) -> list[Path]:
+    """Return the directories of a run's trainings that are still there, the last stage first."""
+    found = []
+    for stage in reversed(training):
+        recorded = Path(str(stage.get("directory", "")))
+        beside = run.parents[2] / "trained" / run.parent.name / recorded.name  # the runs may have moved
+        found += [path for path in (recorded, beside) if (path / "checkpoint.json").is_file()][:1]
+    return found
 
 
 def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,12 +138,10 @@ def _evidence(record: Mapping[str, Any]) -> dict[str, Any]:
     return {"trust": "reproduced", "reason": f"run here with given weights as {record['run_id']}"}
 
 
-def _curve(training: list[Mapping[str, Any]], run: Path) -> list[list[float]]:
+def _curve(training: Sequence[Mapping[str, Any]], run: Path) -> list[list[float]]:
     """Return step and loss of the last stage that kept a log, thinned to what a plot can show."""
-    for stage in reversed(training):
-        log = Path(str(stage.get("directory", ""))) / "train_log.jsonl"
-        if not log.is_file():  # recorded relative to where the run was started
-            log = run.parents[2] / "trained" / run.parent.name / log.parent.name / log.name
+    for folder in trained_folders(training, run):
+        log = folder / "train_log.jsonl"
         if not log.is_file():
             continue
         points = [

@@ -10,8 +10,6 @@ from harness import Example, Prediction, Score
 from .scored import compute
 from .task_view import TaskView
 
-NOT_RANKED = "description"  # tag of metrics that describe answers rather than judge them
-
 
 def task_card(view: TaskView) -> dict[str, Any]:
     """Describe a task as its table shows it."""
@@ -36,7 +34,7 @@ def task_card(view: TaskView) -> dict[str, Any]:
                 "higher_is_better": entry.higher_is_better,
                 "silence_wins": entry.silence_wins,
                 "kind": entry.kind,
-                "ranked": NOT_RANKED not in entry.tags and not _is_variant(name, view),
+                "ranked": not _is_variant(name, view),
                 "reference": _points(zeros[name], ones[name]),
             }
             for name, (entry, _) in view.metrics.items()

@@ -90,3 +90,20 @@ def test_bad_uses_are_one_sentence_with_an_exit_code(run_bench, tmp_path):
     ):
         done = run_bench(*arguments)
         assert done.code == code and said in done.err and "Traceback" not in done.err, done.err
+
+
+def test_a_plugin_may_write_another_form_of_table(run_bench, toy_runs, write_plugin):
+    plugin = write_plugin(
+        """
+        from harness import hookimpl
+
+        @hookimpl
+        def harness_render_leaderboard(board, format):
+            return f"{len(board['lines'])} lines of {board['task']}" if format == "count" else None
+        """
+    )
+    runs = toy_runs["good"].parents[2]
+    done = run_bench("leaderboard", "--runs", runs, "--format", "count", "--plugin", plugin, "--board", "b")
+    assert done.code == 0, done.err
+    (table,) = (plugin.parent / "b" / "tables").glob("*.count")
+    assert table.read_text() == "2 lines of toy"
