@@ -31,7 +31,7 @@ PARTS = {
     "rdkit": ("molecule metrics and tasks", "pip install rdkit"),
     "nltk": ("reference text metrics", "pip install 'assay-bench[reference]'"),
     "evaluate": ("metrics of the evaluate library", "pip install 'assay-bench[reference]'"),
-    "fcd": ("Fréchet ChemNet distance", "pip install --no-deps fcd"),
+    "fcd": ("Fréchet ChemNet distance", "pip install 'assay-bench[molecules]'"),
 }
 
 
