@@ -18,6 +18,7 @@ from harness import (
     DataError,
     GenerateSpec,
     ModelPlugin,
+    PromptTokens,
     Request,
     RunContext,
     TrainData,
@@ -96,6 +97,19 @@ class SciMind(ModelPlugin):
         encoder = self._encoder(tokenizer)
         yield from decoding.choose(model, tokenizer, requests, spec, run, encode=encoder.request)
 
+    def prompt_tokens(self, request: Request, checkpoint: Checkpoint | None) -> PromptTokens:
+        """Return the ids that generation feeds the model for a request, from the tokenizer alone."""
+        path = self._weights(checkpoint)
+        try:
+            is_scimind = AutoConfig.from_pretrained(path).model_type == "scimind"
+        except (OSError, ValueError) as error:
+            raise DataError(f"no LLaMA or SciMind at {path}: {str(error).splitlines()[0]}") from error
+        read = SciMindTokenizer.from_pretrained if is_scimind else SciMindTokenizer.from_base
+        tokenizer: SciMindTokenizer = read(path)
+        ids = self._encoder(tokenizer).request(request)["input_ids"]
+        pieces = tokenizer.convert_ids_to_tokens(ids)
+        return PromptTokens(tuple(ids), tuple(pieces), ids.count(tokenizer.bos_token_id))
+
     def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         model, tokenizer = self._start(data, spec)
         if training.device_of(run).type == "cpu" and spec.precision in ("auto", "bf16") and cpu_has_bf16():
@@ -105,7 +119,7 @@ class SciMind(ModelPlugin):
         adapter = hasattr(model, "peft_config")
 
         def save(model: Any, folder: Path) -> None:
-            # An adapter carries the grown embeddings already, as modules to save.
+            # An adapter carries the rows of new tokens already.
             model.save_pretrained(folder, **({"save_embedding_layers": False} if adapter else {}))
             tokenizer.save_pretrained(folder)
 
@@ -161,33 +175,36 @@ class SciMind(ModelPlugin):
 
     def _start(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
         """Load what training starts from: an earlier stage, the preset's weights, or nothing."""
-        if spec.method == "qlora":
-            raise UsageError("scimind cannot learn on 4-bit weights", hint="--set train.method=lora")
         path = spec.base or self.options.weights
         if spec.method == "full":
             # AdamW in the weights' own fp16 would lose its updates.
             return self._load(path, torch.float32) if path else self._from_nothing(data, spec)
         if not path:
             raise UsageError("an adapter needs weights under it", hint="--set model.weights=DIR")
-        model, tokenizer = self._load(path, torch.bfloat16 if torch.cuda.is_available() else torch.float32)
-        return _adapted(model, spec), tokenizer
+        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+        model, tokenizer = self._load(path, dtype, training.quantization(spec))
+        new = [token for first, end in tokenizer.modality_ranges.values() for token in range(first, end)]
+        return training.prepare_model(model, spec, targets=ATTENTION, new_tokens=new), tokenizer
 
     def _trained(
         self, checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
     ) -> tuple[Any, SciMindTokenizer]:
         adapter = checkpoint if checkpoint is not None and checkpoint.format == "adapter" else None
-        path = self.options.weights
-        if checkpoint is not None:
-            path = str(checkpoint.path) if adapter is None else checkpoint.base or path
-        if not path:
-            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+        path = self._weights(checkpoint)
         device = training.device_of(run)
         model, tokenizer = self._load(path, decoding.load_dtype(spec.precision, device))
         if adapter is not None:
-            import peft  # here and below: seconds that only adapters need
-
-            model = peft.PeftModel.from_pretrained(model, adapter.path)
+            model = training.load_adapter(model, adapter.path)
         return model.to(device), tokenizer
+
+    def _weights(self, checkpoint: Checkpoint | None) -> str:
+        """Name the folder of whole weights: the checkpoint, or what an adapter or the preset stands on."""
+        path = self.options.weights
+        if checkpoint is not None:
+            path = checkpoint.base or path if checkpoint.format == "adapter" else str(checkpoint.path)
+        if not path:
+            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+        return path
 
     def _from_nothing(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
         texts = (modalities.to_tokens(text, inputs) for row in data.train for text, inputs in _texts(row))
@@ -234,12 +251,19 @@ class SciMind(ModelPlugin):
             "protein": options.protein_experts,
         }
 
-    def _load(self, path: str, dtype: torch.dtype) -> tuple[Any, SciMindTokenizer]:
+    def _load(self, path: str, dtype: torch.dtype, quantization: Any = None) -> tuple[Any, SciMindTokenizer]:
         try:
             kind = AutoConfig.from_pretrained(path).model_type
             if kind == "scimind":
-                model = SciMindForCausalLM.from_pretrained(path, dtype=dtype)
+                model = SciMindForCausalLM.from_pretrained(
+                    path, dtype=dtype, quantization_config=quantization
+                )
                 return model, SciMindTokenizer.from_pretrained(path)
+            if kind == "llama" and quantization is not None:
+                raise UsageError(
+                    "4-bit weights cannot be arranged into experts",
+                    hint="turn LLaMA into SciMind once, as docs/how-to/use-scimind.md shows, and name that",
+                )
             if kind == "llama":
                 return self._upcycled(path, dtype)
         except (OSError, ValueError) as error:
@@ -269,23 +293,6 @@ class SciMind(ModelPlugin):
             partition_LI=partition,
         )
         return model, tokenizer
-
-
-def _adapted(model: Any, spec: TrainSpec) -> Any:
-    """Put adapters on the attention, and learn the rows of new tokens whole."""
-    import peft
-
-    return peft.get_peft_model(
-        model,
-        peft.LoraConfig(
-            task_type="CAUSAL_LM",
-            r=spec.lora_r,
-            lora_alpha=spec.lora_alpha,
-            lora_dropout=spec.lora_dropout,
-            target_modules=list(spec.lora_targets or ATTENTION),
-            modules_to_save=["embed_tokens", "lm_head"],
-        ),
-    )
 
 
 def _texts(row: TrainRow) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -104,6 +104,18 @@ def test_choices_are_scored(tmp_path: Path) -> None:
     assert completion.text in request.choices
 
 
+def test_prompt_tokens_are_what_generation_reads_with_one_begin_of_sequence(tmp_path: Path) -> None:
+    request = requests()[0]
+    tokens = SciMind(OPTIONS).prompt_tokens(request, trained(tmp_path))
+    assert tokens.bos == 1
+    assert tokens.pieces[0] == "<s>"
+    assert len(tokens.ids) == len(tokens.pieces)
+    (completion,) = SciMind(OPTIONS).generate(
+        [request], Checkpoint(tmp_path / "checkpoint"), GenerateSpec(max_new_tokens=4), context(tmp_path)
+    )
+    assert completion.prompt_tokens == len(tokens.ids)
+
+
 def test_pretraining_takes_documents_and_other_stages_are_refused(tmp_path: Path) -> None:
     data = TrainData([Document("The molecule CC=CC is an alkene. " * 3)] * 16)
     spec = replace(SPEC, stage="pretrain", max_length=32)
@@ -179,9 +191,10 @@ def test_an_adapter_is_trained_saved_and_found_again(llama: Path, tmp_path: Path
     assert len(found) == 4
 
 
-def test_methods_that_cannot_work_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="4-bit"):
-        trained(tmp_path, spec=replace(SPEC, method="qlora"))
+def test_methods_that_cannot_work_are_refused(llama: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    with pytest.raises(UsageError, match="4-bit weights cannot be arranged"):
+        trained(tmp_path / "run", SciMindOptions(weights=str(llama)), replace(SPEC, method="qlora"))
     with pytest.raises(UsageError, match="needs weights under it"):
         trained(tmp_path, spec=replace(SPEC, method="lora"))
 
