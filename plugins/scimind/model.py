@@ -119,7 +119,7 @@ class SciMind(ModelPlugin):
         adapter = hasattr(model, "peft_config")
 
         def save(model: Any, folder: Path) -> None:
-            # An adapter carries the grown embeddings already, as modules to save.
+            # An adapter carries the rows of new tokens already.
             model.save_pretrained(folder, **({"save_embedding_layers": False} if adapter else {}))
             tokenizer.save_pretrained(folder)
 
@@ -175,16 +175,16 @@ class SciMind(ModelPlugin):
 
     def _start(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
         """Load what training starts from: an earlier stage, the preset's weights, or nothing."""
-        if spec.method == "qlora":
-            raise UsageError("scimind cannot learn on 4-bit weights", hint="--set train.method=lora")
         path = spec.base or self.options.weights
         if spec.method == "full":
             # AdamW in the weights' own fp16 would lose its updates.
             return self._load(path, torch.float32) if path else self._from_nothing(data, spec)
         if not path:
             raise UsageError("an adapter needs weights under it", hint="--set model.weights=DIR")
-        model, tokenizer = self._load(path, torch.bfloat16 if torch.cuda.is_available() else torch.float32)
-        return _adapted(model, spec), tokenizer
+        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+        model, tokenizer = self._load(path, dtype, training.quantization(spec))
+        new = [token for first, end in tokenizer.modality_ranges.values() for token in range(first, end)]
+        return training.prepare_model(model, spec, targets=ATTENTION, new_tokens=new), tokenizer
 
     def _trained(
         self, checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
@@ -194,9 +194,7 @@ class SciMind(ModelPlugin):
         device = training.device_of(run)
         model, tokenizer = self._load(path, decoding.load_dtype(spec.precision, device))
         if adapter is not None:
-            import peft  # here and below: seconds that only adapters need
-
-            model = peft.PeftModel.from_pretrained(model, adapter.path)
+            model = training.load_adapter(model, adapter.path)
         return model.to(device), tokenizer
 
     def _weights(self, checkpoint: Checkpoint | None) -> str:
@@ -253,12 +251,19 @@ class SciMind(ModelPlugin):
             "protein": options.protein_experts,
         }
 
-    def _load(self, path: str, dtype: torch.dtype) -> tuple[Any, SciMindTokenizer]:
+    def _load(self, path: str, dtype: torch.dtype, quantization: Any = None) -> tuple[Any, SciMindTokenizer]:
         try:
             kind = AutoConfig.from_pretrained(path).model_type
             if kind == "scimind":
-                model = SciMindForCausalLM.from_pretrained(path, dtype=dtype)
+                model = SciMindForCausalLM.from_pretrained(
+                    path, dtype=dtype, quantization_config=quantization
+                )
                 return model, SciMindTokenizer.from_pretrained(path)
+            if kind == "llama" and quantization is not None:
+                raise UsageError(
+                    "4-bit weights cannot be arranged into experts",
+                    hint="turn LLaMA into SciMind once, as docs/how-to/use-scimind.md shows, and name that",
+                )
             if kind == "llama":
                 return self._upcycled(path, dtype)
         except (OSError, ValueError) as error:
@@ -288,23 +293,6 @@ class SciMind(ModelPlugin):
             partition_LI=partition,
         )
         return model, tokenizer
-
-
-def _adapted(model: Any, spec: TrainSpec) -> Any:
-    """Put adapters on the attention, and learn the rows of new tokens whole."""
-    import peft
-
-    return peft.get_peft_model(
-        model,
-        peft.LoraConfig(
-            task_type="CAUSAL_LM",
-            r=spec.lora_r,
-            lora_alpha=spec.lora_alpha,
-            lora_dropout=spec.lora_dropout,
-            target_modules=list(spec.lora_targets or ATTENTION),
-            modules_to_save=["embed_tokens", "lm_head"],
-        ),
-    )
 
 
 def _texts(row: TrainRow) -> Iterator[tuple[str, Mapping[str, str]]]:

@@ -191,9 +191,10 @@ def test_an_adapter_is_trained_saved_and_found_again(llama: Path, tmp_path: Path
     assert len(found) == 4
 
 
-def test_methods_that_cannot_work_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="4-bit"):
-        trained(tmp_path, spec=replace(SPEC, method="qlora"))
+def test_methods_that_cannot_work_are_refused(llama: Path, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    with pytest.raises(UsageError, match="4-bit weights cannot be arranged"):
+        trained(tmp_path / "run", SciMindOptions(weights=str(llama)), replace(SPEC, method="qlora"))
     with pytest.raises(UsageError, match="needs weights under it"):
         trained(tmp_path, spec=replace(SPEC, method="lora"))
 
