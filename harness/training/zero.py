@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -91,12 +92,20 @@ class Zero(Replicated):
         if self.group.rank == 0:
             _convert(folder / TAG, universal / TAG)
         self.group.wait()
+        groups = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.groups]
         # DeepSpeed reads this at each load; its own switch is fixed when the engine is made.
         self.engine._config.load_universal_checkpoint = True
         try:
             self.engine.load_checkpoint(str(universal), tag=TAG)
         finally:
             self.engine._config.load_universal_checkpoint = False
+        # For ZeRO-3 it gives all groups the first one's settings, weight decay among them, and one `step`
+        # tensor, which each of them would then count up.
+        for group, settings in zip(self.optimizer.groups, groups, strict=True):
+            group.update(settings)
+        for state in self.optimizer.optimizers[0].state.values():
+            if isinstance(state.get("step"), Tensor):
+                state["step"] = state["step"].clone()
         self.group.wait()
         if self.group.rank == 0:
             shutil.rmtree(universal)
@@ -175,6 +184,7 @@ def _deepspeed(device: torch.device) -> Any:
         raise MissingDependency(
             "ZeRO needs deepspeed, which is not installed", hint="pip install 'assay-bench[deepspeed]'"
         ) from absent
+    os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists, also on a single process without a launcher
     if device.type == "cpu":
         # Compiled at run time for a minute, to speed up what gloo does well enough.
         from deepspeed.ops import __compatible_ops__

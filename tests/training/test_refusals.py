@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from harness import DataError, RunContext, StageError, TrainData, TrainPair, UsageError, training
+from harness import DataError, LaunchSpec, RunContext, StageError, TrainData, TrainPair, UsageError, training
+from harness.training.zero import engine_config
 
 from .conftest import Events, encode_causal, llama, pairs, t5
 from .test_fit import SPEC, losses
@@ -179,3 +180,30 @@ def test_a_damaged_state_is_passed_over(make_run: MakeRun, events: Events) -> No
     newest.write_bytes(newest.read_bytes()[:-10])
     training.fit(llama(), TrainData(pairs(64)), encode_causal, spec, run)
     assert events.last("training_resumed")["step"] == 6
+
+
+def test_fewer_processes_than_asked_for_are_refused(make_run: MakeRun) -> None:
+    spec = replace(SPEC, launch=LaunchSpec("torchrun", processes=2))
+    with pytest.raises(StageError, match="2 processes were asked for, 1 are running"):
+        training.fit(llama(), TrainData(pairs(8)), encode_causal, spec, make_run())
+
+
+@pytest.mark.parametrize("changes", [{"optimizer": "muon"}, {"ema_decay": 0.9}])
+def test_what_needs_whole_matrices_is_refused_where_they_are_sharded(
+    make_run: MakeRun, changes: dict[str, Any]
+) -> None:
+    spec = replace(SPEC, launch=LaunchSpec(strategy="fsdp"), **changes)
+    with pytest.raises(UsageError, match="needs whole matrices, strategy 'fsdp' shards them"):
+        training.fit(llama(), TrainData(pairs(8)), encode_causal, spec, make_run())
+
+
+def test_a_deepspeed_configuration_of_another_stage_is_refused() -> None:
+    launch = LaunchSpec(strategy="zero3", ds_config="ds_zero2")
+    with pytest.raises(UsageError, match="strategy 'zero3' was asked for, ds_zero2 holds ZeRO stage 2"):
+        engine_config(replace(SPEC, launch=launch), "fp32", 1)
+
+
+def test_an_unknown_deepspeed_configuration_suggests_the_nearest() -> None:
+    with pytest.raises(UsageError, match="no DeepSpeed configuration 'ds_zero4'") as refused:
+        engine_config(replace(SPEC, launch=LaunchSpec(ds_config="ds_zero4")), "fp32", 1)
+    assert "ds_zero" in refused.value.hint

@@ -36,6 +36,7 @@ def main(directory: Path, request: dict[str, object]) -> None:
         batch_size=4,
         grad_accumulation=2,
         learning_rate=5e-3,
+        weight_decay=0.1,
         max_length=64,
         save_every=2,
         launch=launch,

@@ -1,0 +1,1 @@
+"""Training speed against a plain loop and the transformers Trainer, memory, and what launchers cost."""

@@ -1,0 +1,118 @@
+"""Run with `python -m benchmarks.training`; about ten minutes on two cores."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+from benchmarks import report
+
+REPEATS = 5
+STRATEGIES = ("single process", "ddp", "fsdp", "zero1", "zero2", "zero3")
+
+
+def peak_mib(name: str) -> float:
+    """Peak memory of one contestant in a process of its own."""
+    code = f"from benchmarks.training.contestants import peak; peak({name!r})"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return float(done.stdout.split()[-1])
+
+
+def launched(strategy: str) -> tuple[float, float]:
+    """Wall and CPU seconds of ten small steps, imports and export included."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    alone = strategy == "single process"
+    launcher = [] if alone else ["torch.distributed.run", "--nproc_per_node=2", f"--master_port={port}", "-m"]
+    environment = os.environ | {
+        "BENCH_STRATEGY": "ddp" if alone else strategy,
+        "BENCH_FOLDER": tempfile.mkdtemp(),
+        "OMP_NUM_THREADS": "1",
+    }
+    before, begin = _children(), time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", *launcher, "benchmarks.training.task"],
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - begin, _children() - before
+
+
+def _children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def speed() -> list[dict[str, object]]:
+    from benchmarks.training.contestants import CONTESTANTS
+
+    marks = {name: [] for name in CONTESTANTS}
+    for _ in range(REPEATS):
+        for name, contestant in CONTESTANTS.items():
+            marks[name].append(contestant())
+    plain = marks["plain loop, padded"]
+    trainer = marks["transformers Trainer, padded"]
+
+    def ratio(name: str, others: list, value: str) -> float:
+        pairs = zip(marks[name], others, strict=True)
+        return statistics.median(getattr(a, value)() / getattr(b, value)() for a, b in pairs)
+
+    return [
+        {
+            "what": name,
+            "CPU ms a step": 1000 * statistics.median(m.per_step() for m in found),
+            "step / plain loop": ratio(name, plain, "per_step"),
+            "tokens / CPU s": round(statistics.median(m.rate() for m in found)),
+            "tokens / plain loop": ratio(name, plain, "rate"),
+            "tokens / Trainer": ratio(name, trainer, "rate"),
+            "peak MiB": round(peak_mib(name)),
+        }
+        for name, found in marks.items()
+    ]
+
+
+def launchers() -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for strategy in STRATEGIES:
+        wall, cpu = launched(strategy)
+        processes = 1 if strategy == "single process" else 2
+        rows.append({"what": strategy, "processes": processes, "wall s": wall, "CPU s": cpu})
+    return rows
+
+
+if __name__ == "__main__":
+    packages = ("torch", "transformers", "accelerate", "deepspeed")
+    report.write(
+        "training",
+        "Training speed on a CPU",
+        speed(),
+        command="python -m benchmarks.training",
+        method=(
+            "A Llama of 0.9 M weights (d 128, 4 layers), rows of 10 to 250 tokens, batches of 16 rows or "
+            "1280 tokens, fp32, one thread, AdamW, clipping. CPU seconds of steps 6 to 24, real tokens "
+            f"without padding; medians of {REPEATS} interleaved rounds, ratios within a round. The plain "
+            "loop has the very batches of `fit, padded`. No GPU was at hand, so MFU is not measured."
+        ),
+        packages=packages,
+    )
+    report.write(
+        "launchers",
+        "What two processes cost on one machine",
+        launchers(),
+        command="python -m benchmarks.training",
+        method="Ten steps of the same model over gloo, once each, imports, sharding and export included.",
+        packages=packages,
+    )
