@@ -131,7 +131,8 @@ class Plugins:
                 plugin.module = load()
                 plugin.entries = self._register(plugin, plugin.module)
         except KeyboardInterrupt as stop:
-            stop.add_note(f"plugin '{plugin.name}' was loading; --no-plugin {plugin.name} leaves it out")
+            way_out = "" if plugin.origin == "local" else f"; --no-plugin {plugin.name} leaves it out"
+            stop.add_note(f"plugin '{plugin.name}' was loading{way_out}")
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a stranger's import does
             plugin.reason = _first_line(error)

@@ -134,6 +134,9 @@ def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
         run = context(directory, cell.spec, session.registry, session.progress, [prepared.data])
         with meter.measured("generate"):
             completions, schedule = _generate(session, prepared, trained, run, examples)
+        meter.peak_memory_mib["generate"] = max(
+            [meter.peak_memory_mib["generate"], *(row["peak_memory_mib"] for row in schedule["workers"])]
+        )
         session.notify("harness_stage_finished", stage="generate", seconds=meter.seconds["generate"], run=run)
         if session.until == "generate":
             return
@@ -254,9 +257,14 @@ def _generate(
             f"{len(unanswered)} of {len(requests)} requests have no answer",
             hint="the same command asks them again",
         )
-    events = [row for row in read_rows(run.directory / EVENTS) if row.get("event") == "decoding"]
-    facts = {"answered_before": len(requests) - len(missing), "asked": len(missing)}
-    return [done[request.id] for request in requests], facts | {"schedule": events[-8:]}
+    events = list(read_rows(run.directory / EVENTS))
+    facts = {
+        "answered_before": len(requests) - len(missing),
+        "asked": len(missing),
+        "schedule": [row for row in events if row.get("event") == "decoding"][-8:],
+        "workers": [row for row in events if row.get("event") == "generated"][-1:],
+    }
+    return [done[request.id] for request in requests], facts
 
 
 def _generate_here(

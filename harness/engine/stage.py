@@ -248,6 +248,7 @@ def run_generation(directory: Path, registry: Registry, progress: Progress) -> N
     run = context(directory, spec, registry, progress, [data])
     share = [data.request(rows[name]) for name in generation.requests[run.rank :: run.world_size]]
     answer(model, share, checkpoint, run, choose=data.registered.entry.kind == "choose")
+    run.event("generated", peak_memory_mib=round(peak_memory_mib(), 1))
 
 
 def answer(

@@ -279,6 +279,24 @@ def test_a_broken_plugin_is_fatal_when_strictness_is_asked_for(run_bench, tmp_pa
     assert "error: plugin 'raises' (raises) is not used: RuntimeError: no such thing" in done.err
 
 
+def test_a_plugin_that_hangs_at_import_is_named_when_the_user_gives_up(tmp_path):
+    import signal
+    import subprocess
+
+    install(tmp_path, "hangs", "import sys, time\nsys.stderr.write('hanging\\n')\ntime.sleep(60)\n")
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "run_bench.py"), "list", "models"],
+        env={"PYTHONPATH": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    line = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, line) == (130, "hanging\n")
+    assert err == "\nstopped; plugin 'hangs' was loading; --no-plugin hangs leaves it out\n"
+
+
 @pytest.mark.parametrize(
     ("entry_points", "said"),
     [

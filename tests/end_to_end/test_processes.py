@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -138,6 +139,8 @@ def test_inside_another_launcher_rank_zero_speaks_and_every_rank_works(tmp_path,
     assert done.stdout.count("letter-accuracy") == 1
     assert done.stderr.count("toy on toy: loading") == 1
     assert scores(tmp_path) == expected
+    (record,) = tmp_path.glob("runs/toy/toy/*/record.json")
+    assert json.loads(record.read_text())["environment"]["generation"]["workers"][0]["peak_memory_mib"] > 1
     journals = sorted(tmp_path.glob("runs/toy/toy/*/completions.*.jsonl"))
     assert [path.read_bytes().count(b"\n") for path in journals] == [12, 11]
 
