@@ -9,6 +9,7 @@ from typing import Any
 
 from . import numbers, plots
 from .html import Child, Html, h, page
+from .notes import has_overall
 from .ranking import normalised
 from .render import columns, health_cells
 
@@ -27,7 +28,9 @@ def card_page(
         _sample_banner(table),
         h("p", h("strong", line["trust"]), f": {line['trust_reason']}"),
         [h("p", f"⚠ {flag['how']}: {flag['of']}", class_="warning") for flag in line["flags"]],
-        h("p", f"Not ranked: {line['unrankable']}", class_="warning") if line["unrankable"] else None,
+        h("p", f"Not ranked: {line['unrankable']}", class_="warning")
+        if line["unrankable"] and has_overall(table)
+        else None,
         h("h2", "Scores"),
         _scores(table, line),
         _profile(table, line),

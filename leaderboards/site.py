@@ -73,11 +73,11 @@ def index_page(tables: Sequence[Table]) -> str:
     """Return the first page: every table with its leaders."""
     rows = []
     for table in tables:
-        leaders = [line["name"] for line in table["lines"] if line["overall"].get("group") == 0]
-        leaders = leaders or [line["name"] for line in table["lines"][:1]]
+        first = [(line["name"], lead(line, columns(table))) for line in table["lines"]]
+        leaders = [name for name, found in first if _leads(found)]
         kind = "synthetic sample" if table["sample"] else "real data"
         link = h("a", table["task"], href=f"{table['id']}.html")
-        counts = f"{len(table['lines'])} ranked, {len(table['reported'])} reported"
+        counts = f"{len(table['lines'])} scored, {len(table['reported'])} reported"
         leader = ", ".join(leaders[:3]) + (f" and {len(leaders) - 3} more" if len(leaders) > 3 else "")
         cells = [h("td", text) for text in (kind, f"{table['rows']:,}", counts, leader or numbers.DASH)]
         rows.append(h("tr", h("th", link, scope="row"), cells))
@@ -98,6 +98,11 @@ def index_page(tables: Sequence[Table]) -> str:
             id="content",
         ),
     )
+
+
+def _leads(found: Mapping[str, Any]) -> bool:
+    """Whether a row is in the best group, or first where nothing is tested."""
+    return bool(found["rank"] == 1 or (found.get("rank_range") and found["group"] == 0))
 
 
 def table_page(table: Table) -> str:

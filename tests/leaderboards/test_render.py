@@ -69,6 +69,16 @@ def test_every_link_of_the_site_leads_to_a_file(store, table):
                 assert (path.parent / value).resolve().is_file(), f"{path}: {value}"
 
 
+def test_the_first_page_names_the_best_group_and_nobody_where_nothing_is_ranked(store, table):
+    write_site(store, [table])
+    best = [line["name"] for line in table["lines"] if line["overall"]["group"] == 0]
+    text = (store.site / "index.html").read_text(encoding="utf-8")
+    assert str(h("td", ", ".join(best[:3]) + (f" and {len(best) - 3} more" if len(best) > 3 else ""))) in text
+    unranked = dict(table) | {"metrics": []}
+    write_site(store, [unranked])
+    assert "<td>–</td>" in (store.site / "index.html").read_text(encoding="utf-8")
+
+
 def test_markdown_names_stay_in_their_cell(table):
     text = FORMATS["md"][1](table)
     rows = [line for line in text.split("\n\n")[1].splitlines()]
