@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Ranks:
 
         try:
             store, self.rank, self.world_size = next(rendezvous("env://"))
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RuntimeError) as error:
             raise UsageError(
                 f"RANK and WORLD_SIZE are set, but the ranks cannot meet: {error}",
                 hint="start the program with torchrun, or unset RANK and WORLD_SIZE",
@@ -68,8 +69,9 @@ class Ranks:
             raise failure
 
     def dismiss(self) -> None:
-        """Let the other ranks end."""
-        self._announce(END, Path())
+        """Let the other ranks end, if they have not already."""
+        with suppress(RuntimeError):
+            self._announce(END, Path())
 
     def follow(self, work: Callable[[Path, str], None]) -> None:
         """Take part in every stage that rank 0 announces, until it says that there are no more."""

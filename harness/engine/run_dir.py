@@ -165,10 +165,12 @@ def locked(parent: Path, key: str) -> Iterator[None]:
     path = parent / f".{key}.lock"
     with path.open("a+", encoding="utf-8") as file:
         os.set_inheritable(file.fileno(), True)  # a launcher that outlives us still holds the run
+        patience = time.monotonic() + 20
         while not _lock(file):
             file.seek(0)
             holder = file.read().strip()
-            if holder.isdigit() and not is_alive(int(holder)):  # killed; its workers end within a second
+            killed = holder.isdigit() and not is_alive(int(holder))  # its workers end within a second
+            if killed and time.monotonic() < patience:
                 time.sleep(0.2)
                 continue
             raise RunLocked(
@@ -184,7 +186,7 @@ def locked(parent: Path, key: str) -> Iterator[None]:
 def _lock(file: TextIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
     return True
 

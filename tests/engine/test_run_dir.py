@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,28 @@ def test_a_lock_names_its_holder_and_ends_with_it(tmp_path):
             pass
     with locked(tmp_path, "key"):
         pass
+
+
+def test_a_lock_that_workers_of_a_killed_program_still_hold_is_waited_for(tmp_path):
+    import subprocess
+    import sys
+
+    # A child inherits the lock and outlives its parent, as a launcher does for a moment.
+    code = """
+import os, subprocess, sys
+from pathlib import Path
+from harness.engine.run_dir import locked
+with locked(Path(sys.argv[1]), "key"):
+    subprocess.Popen(["sleep", "1"], close_fds=False)
+    os.kill(os.getpid(), 9)
+"""
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env={**os.environ, "PYTHONPATH": str(root)}, check=False
+    )
+    begin = time.monotonic()
+    with locked(tmp_path, "key"):
+        assert time.monotonic() - begin > 0.3
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
