@@ -99,12 +99,12 @@ def _save_pretrained(model: nn.Module, folder: Path) -> None:
 
 
 def _finished(states: StateFolder, run: RunContext, spec: TrainSpec) -> Checkpoint | None:
-    done = states.directory / "done.json"
-    if not done.exists():
+    done, checkpoint = states.directory / "done.json", run.directory / "checkpoint"
+    if not done.exists() or not (checkpoint / files.MANIFEST).exists():
         return None
     facts = json.loads(done.read_text(encoding="utf-8"))
     states.refuse_others(facts["identity"], done)
-    return Checkpoint(run.directory / "checkpoint", facts["format"], spec.base, facts["step"])
+    return Checkpoint(checkpoint, facts["format"], spec.base, facts["step"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -52,20 +53,27 @@ def test_lower_precision_follows_the_fp32_curve(make_run: Callable[..., RunConte
     assert losses(rounded) == pytest.approx(losses(exact), rel=0.03)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "muon"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "adamw8bit", "muon"])
 def test_every_optimizer_trains_encoder_decoders(make_run: Callable[..., RunContext], optimizer: str) -> None:
+    if optimizer == "adamw8bit":
+        pytest.importorskip("bitsandbytes")
     run = make_run()
     spec = replace(SPEC, optimizer=optimizer, batch_tokens=200, schedule="cosine", warmup_steps=0.1)
     training.fit(t5(), TrainData(pairs(64)), encode_seq2seq, spec, run)
     assert losses(run)[-1] < losses(run)[0]
 
 
-def test_a_finished_training_is_not_repeated(make_run: Callable[..., RunContext], events: Events) -> None:
+def test_a_finished_training_is_repeated_only_if_its_result_is_gone(
+    make_run: Callable[..., RunContext], events: Events
+) -> None:
     run = make_run()
     first = training.fit(llama(), TrainData(pairs(64)), encode_causal, SPEC, run)
     written = (first.path / "model.safetensors").stat().st_mtime_ns
     assert training.fit(llama(), TrainData(pairs(64)), encode_causal, SPEC, run) == first
     assert (first.path / "model.safetensors").stat().st_mtime_ns == written
+    shutil.rmtree(first.path)
+    assert training.fit(llama(), TrainData(pairs(64)), encode_causal, SPEC, run) == first
+    assert (first.path / "model.safetensors").exists()
 
 
 def test_gradient_checkpointing_changes_no_loss(make_run: Callable[..., RunContext]) -> None:
@@ -89,3 +97,26 @@ def test_a_stack_of_matrices_takes_the_muon_step_of_its_matrices() -> None:
         theirs.step()
         ours.step()
     assert torch.allclose(stack, torch.stack(list(matrices)), atol=2e-3)
+
+
+def test_curves_events_and_tensorboard_show_the_training(
+    make_run: Callable[..., RunContext], events: Events
+) -> None:
+    pytest.importorskip("tensorboard")
+    run = make_run()
+    spec = replace(SPEC, eval_every=6, options={"tensorboard": True, "log_every": 4})
+    data = TrainData(pairs(64), validation=pairs(5, seed=2))
+    training.fit(llama(), data, encode_causal, spec, run)
+    assert (run.directory / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (run.directory / "curves.svg").read_text()
+    assert list((run.directory / "tensorboard").glob("events*"))
+    assert [facts["step"] for kind, facts in events if kind == "train_step"] == [1, 4, 8, 12]
+    facts = events.last("training_finished")
+    assert facts["tokens_per_second"] > 0 and facts["peak_memory_mib"] > 0 and facts["utilisation"] is None
+
+
+def test_both_directions_teach_one_encoder_decoder(make_run: Callable[..., RunContext]) -> None:
+    run = make_run()
+    spec = replace(SPEC, stage="pretrain", max_steps=None, epochs=1.5)
+    training.fit(t5(), TrainData(training.BothDirections(pairs(20))), encode_seq2seq, spec, run)
+    assert len(losses(run)) == 5 + 2  # 40 rows by 8, then half of that, rounded to even
