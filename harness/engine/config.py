@@ -125,7 +125,7 @@ def general(key: str) -> str:
 def read_file(path: Path) -> dict[str, Any]:
     """Read a config file; what is wrong with it is said with its line."""
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")  # some editors begin with a byte order mark
     except OSError as error:
         raise UsageError(f"config {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

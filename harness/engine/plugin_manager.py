@@ -314,6 +314,8 @@ def _is_file(source: str) -> bool:
 
 
 def _load_local(source: str) -> ModuleType:
+    if source in (".", "..") or (_is_file(source) and Path(source).is_dir()):
+        raise PluginError("it is a folder; name a .py file, or a module that Python finds")
     if not _is_file(source):
         return importlib.import_module(source)
     path = Path(source).resolve()

@@ -46,6 +46,7 @@ def failed(done, code: int, said: str, hint: str = "") -> None:
         ([*TOY, "--data", "hub"], 2, "task 'toy' has no data source 'hub'", "sample"),
         ([*TOY, "--config", "absent.toml"], 2, "config absent.toml cannot be read: No such file", ""),
         ([*TOY, "--plugin", "absent.py"], 3, "there is no file absent.py", ""),
+        ([*TOY, "--plugin", "."], 3, "it is a folder; name a .py file", ""),
         ([*TOY, "--plugin", "no_such_module"], 3, "No module named 'no_such_module'", ""),
         ([*TOY, "--resume"], 2, "there is no run of this command to resume", "--resume"),
         (["--model", "toy"], 2, "--task is missing", "list tasks"),

@@ -228,6 +228,12 @@ def test_a_malformed_config_file_is_refused_with_its_line(tmp_path, content, sai
     assert said in caught.value.message
 
 
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xef\xbb\xbf[train]\nbatch_size = 2\n")
+    assert read_file(path) == {"train": {"batch_size": 2}}
+
+
 def test_a_config_that_cannot_be_read_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "absent.toml"):
         with pytest.raises(UsageError, match="cannot be read"):
