@@ -63,7 +63,7 @@ def test_every_optimizer_trains_encoder_decoders(make_run: Callable[..., RunCont
     assert losses(run)[-1] < losses(run)[0]
 
 
-def test_a_finished_training_is_repeated_only_if_its_result_is_gone(
+def test_only_a_training_whose_result_is_gone_is_repeated(make_run: Callable[..., RunContext]) -> None:
     make_run: Callable[..., RunContext], events: Events
 ) -> None:
     run = make_run()
