@@ -64,8 +64,6 @@ def test_every_optimizer_trains_encoder_decoders(make_run: Callable[..., RunCont
 
 
 def test_only_a_training_whose_result_is_gone_is_repeated(make_run: Callable[..., RunContext]) -> None:
-    make_run: Callable[..., RunContext], events: Events
-) -> None:
     run = make_run()
     first = training.fit(llama(), TrainData(pairs(64)), encode_causal, SPEC, run)
     written = (first.path / "model.safetensors").stat().st_mtime_ns
