@@ -16,6 +16,7 @@ from .rows import Rows
 from .shaping import Ending, Shaper
 
 NEAR_TIE = 5e-5  # as a share of the top logit; rounding was 3e-7 to 5e-6 of it on models up to 100 M
+COARSE = 1e-3  # more rounding than fp32 has: something under the model computes in less, such as autocast
 NOISE_MARGIN = 10  # a tie is near within so many times the rounding that this model has shown
 DEAD_SHARE = 8  # rows that ended are dropped when they are one in so many: dropping copies the cache
 
@@ -120,7 +121,7 @@ class Greedy:
     def choose(self, batch: Batch) -> list[Job]:
         """Append the likeliest token to every row."""
         logits = self.shaper.apply(batch.rows.logits, batch.slots)
-        if not self.lm.exact:
+        if not self._settles:
             return grow(batch, logits.argmax(-1).tolist(), self.ending, self.lm.pad)
         values, tokens = logits.topk(2)
         chosen: list[int] = tokens[:, 0].tolist()
@@ -132,7 +133,11 @@ class Greedy:
 
     def facts(self) -> dict[str, Any]:
         """Return how often rounding could have decided, and how large it was."""
-        return {"near_ties": self.near_ties, "rounding": self.noise}
+        return {"ties_settled": self._settles, "near_ties": self.near_ties, "rounding": self.noise}
+
+    @property
+    def _settles(self) -> bool:
+        return self.lm.exact and (self.noise or 0.0) < COARSE
 
     def _near_ties(self, values: torch.Tensor) -> list[int]:
         share = max(NEAR_TIE, NOISE_MARGIN * (self.noise or 0.0))

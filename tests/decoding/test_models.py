@@ -230,3 +230,13 @@ def test_half_precision_runs_and_says_so(
     assert events[0][1]["precision"] == "bfloat16"
     assert decoding.load_dtype("auto", "cpu") == torch.float32
     assert decoding.load_dtype("auto", "cuda") == torch.bfloat16
+
+
+def test_a_model_under_autocast_is_not_taken_for_exact(
+    llama: Any, answer: Answer, events: list[tuple[str, dict[str, Any]]]
+) -> None:
+    answer(llama, requests_of(12))
+    with torch.autocast("cpu", torch.bfloat16):
+        answer(llama, requests_of(12))
+    assert [facts["ties_settled"] for _, facts in events] == [True, False]
+    assert events[1][1]["near_ties"] < 12
