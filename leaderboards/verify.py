@@ -16,7 +16,7 @@ from .plain import canonical, mapping
 from .scored import score, toolkit
 from .store import SCORED, Store
 from .submission import Submission
-from .task_view import OpenTask
+from .task_view import OpenTask, TaskView
 
 TOLERANCE = 1e-9
 
@@ -45,36 +45,54 @@ def _row(store: Store, folder: Path, open_task: OpenTask, originals: Path | None
         yield Finding(name, "differs", "it has no scores: leaderboard build, with its data, makes them")
         return
     stored = store.row(folder).facts
+    about = store.about(folder)
     try:
-        submission = answers(store, folder, open_task, originals)
-        about = store.about(folder)
         view = open_task(about["task"], about["split"], str(mapping(about["data"]).get("digest", "")))
-        if submission.digest != stored["answers"]["sha256"]:
-            reason = (
-                f"its answers have the hash {submission.digest}, {stored['answers']['sha256']} was scored"
-            )
-            yield Finding(name, "differs", reason)
-            return
-        now = score(submission, view).facts
     except HarnessError as error:
         yield Finding(name, "unchecked", error.message)
+        return
+    try:
+        submission = answers(store, folder, view, originals)
+    except NotKept as error:
+        yield Finding(name, "unchecked", error.message)
+        return
+    except HarnessError as error:
+        yield Finding(name, "differs", error.message)
+        return
+    yield from _scored_again(name, submission, view, stored)
+
+
+def _scored_again(
+    name: str, submission: Submission, view: TaskView, stored: Mapping[str, Any]
+) -> Iterator[Finding]:
+    if submission.digest != stored["answers"]["sha256"]:
+        reason = f"its answers have the hash {submission.digest}, {stored['answers']['sha256']} was scored"
+        yield Finding(name, "differs", reason)
+        return
+    try:
+        now = score(submission, view).facts
+    except HarnessError as error:
+        yield Finding(name, "differs", error.message)
         return
     found = [Finding(name, "differs", text) for text in differences(stored, now)]
     yield from found or [Finding(name, "same", f"{len(now['scores'])} metrics")]
 
 
-def answers(store: Store, folder: Path, open_task: OpenTask, originals: Path | None) -> Submission:
+class NotKept(DataError):
+    """The answers of a row are kept elsewhere and cannot be read here."""
+
+
+def answers(store: Store, folder: Path, view: TaskView, originals: Path | None) -> Submission:
     """Return a row's submission: kept here, or read again from the file that it came from."""
     if (kept := store.submission(folder)) is not None:
         return kept
     about = store.about(folder)
     origin = mapping(about.get("origin"))
     if originals is None or "file" not in origin:
-        raise DataError("its answers are not kept here", hint="--originals DIR names the folder of its file")
+        raise NotKept("its answers are not kept here", hint="--originals DIR names the folder of its file")
     path = originals / str(origin["file"])
     if not path.is_file():
-        raise DataError(f"its answers are not kept here, and there is no {path}")
-    view = open_task(about["task"], about["split"], str(mapping(about["data"]).get("digest", "")))
+        raise NotKept(f"its answers are not kept here, and there is no {path}")
     read = import_foreign(path, view, str(about["name"]), str(origin.get("form", "")))
     if read.about["origin"]["sha256"] != origin.get("sha256"):
         raise DataError(f"{path} is not the file that was scored: its hash differs")

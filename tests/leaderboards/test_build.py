@@ -235,6 +235,16 @@ def test_verify_finds_answers_and_tables_that_were_changed(store, view, opened):
     assert "its answers have the hash" in found[0].reason and "tables/" in found[1].what
 
 
+@pytest.mark.parametrize("broken", [b"", b'{"id": 1}', b'{"id": "row-0", "output": "x"}'])
+def test_verify_fails_on_kept_answers_that_cannot_be_read_or_scored(store, view, opened, broken):
+    import gzip
+
+    put(store, opened, make_submission(view, 0.9, "a"))
+    next(store.root.rglob("predictions.jsonl.gz")).write_bytes(gzip.compress(broken))
+    (finding,) = [f for f in verify(store, opened) if f.what.startswith("words/")]
+    assert finding.verdict == "differs"
+
+
 def test_a_row_whose_answers_are_not_kept_is_not_called_verified(store, view, opened):
     put(store, opened, make_submission(view, 0.9, "a"))
     next(store.root.rglob("predictions.jsonl.gz")).unlink()

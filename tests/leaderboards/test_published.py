@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from harness.leaderboards import history
 from harness.leaderboards.build import build
 from harness.leaderboards.render import FORMATS
 from harness.leaderboards.store import Store
+from harness.leaderboards.verify import verify
 
 PUBLISHED = Store(Path(store_module.__file__).parent / "published")
 
@@ -84,3 +86,14 @@ def test_rescored_validity_is_the_published_one_where_the_toolkit_agrees(tables)
     for name, submission in same.items():
         assert rescored[name] == pytest.approx(reported[submission], abs=5e-7)
     assert rescored["avaliev"] != pytest.approx(reported["avaliev"], abs=5e-7)  # RDKit reads one thing less
+
+
+def test_a_shipped_row_is_scored_again_from_its_original(load, test_data, tmp_path):
+    from harness.cli.task_views import TaskViews
+
+    (row,) = (PUBLISHED.root / "rows" / "lpm24-smiles2text").glob("example-*")
+    shutil.copytree(row, tmp_path / "rows" / row.parent.name / row.name)
+    example = test_data / "lpm24" / "evaluation" / "smiles2caption_example.txt"
+    views = TaskViews(load(), [str(example)], vocab=test_data)
+    assert [f.verdict for f in verify(Store(tmp_path), views, test_data)] == ["same"]
+    assert [f.verdict for f in verify(Store(tmp_path), views)] == ["unchecked"]
