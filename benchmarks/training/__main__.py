@@ -1,4 +1,4 @@
-"""Run with `python -m benchmarks.training`; about ten minutes on two cores."""
+"""Run with `python -m benchmarks.training [PART...]`; about ten minutes on two cores."""
 
 from __future__ import annotations
 
@@ -78,10 +78,15 @@ def speed() -> list[dict[str, object]]:
             "tokens / CPU s": round(statistics.median(m.rate() for m in found)),
             "tokens / plain loop": ratio(name, plain, "rate"),
             "tokens / Trainer": ratio(name, trainer, "rate"),
-            "peak MiB": round(peak_mib(name)),
         }
         for name, found in marks.items()
     ]
+
+
+def memory() -> list[dict[str, object]]:
+    from benchmarks.training.contestants import CONTESTANTS
+
+    return [{"what": name, "peak MiB": round(peak_mib(name))} for name in CONTESTANTS]
 
 
 def launchers() -> list[dict[str, object]]:
@@ -93,26 +98,31 @@ def launchers() -> list[dict[str, object]]:
     return rows
 
 
-if __name__ == "__main__":
-    packages = ("torch", "transformers", "accelerate", "deepspeed")
-    report.write(
-        "training",
+PACKAGES = ("torch", "transformers", "accelerate", "deepspeed")
+PARTS = {
+    "training": (
+        speed,
         "Training speed on a CPU",
-        speed(),
-        command="python -m benchmarks.training",
-        method=(
-            "A Llama of 0.9 M weights (d 128, 4 layers), rows of 10 to 250 tokens, batches of 16 rows or "
-            "1280 tokens, fp32, one thread, AdamW, clipping. CPU seconds of steps 6 to 24, real tokens "
-            f"without padding; medians of {REPEATS} interleaved rounds, ratios within a round. The plain "
-            "loop has the very batches of `fit, padded`. No GPU was at hand, so MFU is not measured."
-        ),
-        packages=packages,
-    )
-    report.write(
-        "launchers",
+        "A Llama of 0.9 M weights (d 128, 4 layers), rows of 10 to 250 tokens (mean 65), batches of 16 rows "
+        "or 1280 tokens, fp32, one thread, AdamW, clipping. CPU seconds of steps 6 to 24, real tokens "
+        f"without padding; medians of {REPEATS} interleaved rounds, ratios within a round. The plain loop "
+        "has the very batches of `fit, padded`. No GPU was at hand, so MFU is not measured.",
+    ),
+    "training-memory": (
+        memory,
+        "Most memory held in training",
+        "The contestants of `training`, each in a process of its own: resident memory at its peak, the "
+        "imports of torch and transformers included.",
+    ),
+    "training-launchers": (
+        launchers,
         "What two processes cost on one machine",
-        launchers(),
-        command="python -m benchmarks.training",
-        method="Ten steps of the same model over gloo, once each, imports, sharding and export included.",
-        packages=packages,
-    )
+        "Ten steps of the same model over gloo, once each, imports, sharding and export included.",
+    ),
+}
+
+if __name__ == "__main__":
+    for topic in sys.argv[1:] or PARTS:
+        measure, title, method = PARTS[topic]
+        command = "python -m benchmarks.training"
+        report.write(topic, title, measure(), command=command, method=method, packages=PACKAGES)

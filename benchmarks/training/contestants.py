@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import torch
 
 from harness import SilentProgress
 from harness.training.batching import Collator, EncodedRows, encode_rows, plan
+from harness.training.log import peak_memory_mib
 
 from .task import SPEC, STEPS, encode, model, rows, run_fit
 
@@ -138,4 +138,4 @@ CONTESTANTS: dict[str, Callable[[], Marks]] = {
 def peak(name: str) -> None:
     """Train as one contestant and print the most memory that this process has held, in MiB."""
     CONTESTANTS[name]()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(peak_memory_mib(torch.device("cpu")))
