@@ -95,6 +95,12 @@ def test_links_into_the_project_lead_somewhere(page: Path) -> None:
     assert not [target for target in links(page) if not (page.parent / target).exists()]
 
 
+def test_the_index_names_every_page() -> None:
+    docs = ROOT / "docs"
+    found = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")} - {"index.md"}
+    assert found == {target for target in links(docs / "index.md") if target.endswith(".md")}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_are_in_console_blocks(page: Path) -> None:
     assert not [block.line for block in blocks(page) if block.language in ("", "sh", "bash", "shell")]
