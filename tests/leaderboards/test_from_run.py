@@ -19,7 +19,7 @@ def run(tmp_path):
     packed = json.dumps(header).encode()
     weights = trained / "checkpoint/model.safetensors"
     weights.write_bytes(len(packed).to_bytes(8, "little") + packed + b"\0" * 824)
-    rows = [{"step": i, "loss": 1.0 / i, "learning_rate": 0.1} for i in range(1, 1001)]
+    rows: list[dict[str, object]] = [{"step": i, "loss": 1.0 / i} for i in range(1, 1001)]
     rows.insert(3, {"step": 3, "validation": {"loss": 1.0}})
     (trained / "train_log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     directory = tmp_path / "runs/words/m/20260102-bbbb"
