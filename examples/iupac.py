@@ -23,7 +23,7 @@ def harness_metrics() -> list[MetricEntry]:
 
 
 class Iupac(Task):
-    metrics = ("name-similarity",)
+    metrics = ("exact-match", "name-similarity")
     prompt_format = PromptFormat("iupac", "Name this molecule: {smiles}")
 
     def examples(self, split: str) -> Iterator[Example]:
