@@ -85,7 +85,7 @@ def _scores(table: Mapping[str, Any], line: Mapping[str, Any]) -> Html:
             else numbers.DASH,
             numbers.rank_range(cell),
             numbers.DASH if cell.get("best_share") is None else f"{cell['best_share']:.0%}",
-            numbers.DASH if cell.get("p_next") is None else f"{cell['p_next']:.2g}",
+            numbers.p_value(cell.get("p_next")),
             numbers.number(cell.get("seed_sd"), metric),
             numbers.number(clean.get(name), metric),
         ]

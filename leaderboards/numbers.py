@@ -52,6 +52,13 @@ def heading(metric: Mapping[str, Any]) -> str:
     return str(metric["name"]) + ("" if metric["higher_is_better"] else " ↓")
 
 
+def p_value(value: float | None) -> str:
+    """Write a p-value; below a ten-thousandth only that it is."""
+    if value is None:
+        return DASH
+    return "<0.0001" if value < 1e-4 else f"{value:.2g}"
+
+
 def share(part: int | None, whole: int) -> str:
     """Write a share in percent; a few of many are never rounded away to nothing."""
     if part is None or not whole:

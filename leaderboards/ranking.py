@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from harness.metrics.statistics import holm
 
 ALPHA = 0.05
+SMALLEST_P = 1e-6  # a standard error from 2,000 draws supports no smaller one
 MEDALS = ("gold", "silver", "bronze")
 
 Floats = NDArray[np.float64]
@@ -56,7 +57,7 @@ def difference(a: Entrant, b: Entrant) -> tuple[float, float, float]:
     if error < 1e-7 * max(1.0, abs(a.value), abs(b.value)):  # kept resamples have seven digits
         # Either the same, or every single row differs alike: then the exact sign test is the answer.
         return gap, 0.0, 1.0 if abs(gap) < 1e-6 else min(1.0, 2.0 ** (1 - a.rows))
-    return gap, error, math.erfc(abs(gap) / error / math.sqrt(2))
+    return gap, error, max(SMALLEST_P, math.erfc(abs(gap) / error / math.sqrt(2)))
 
 
 def places(entrants: Mapping[str, Entrant], *, higher_is_better: bool) -> dict[str, Place]:

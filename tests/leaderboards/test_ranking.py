@@ -81,6 +81,12 @@ def test_the_p_value_is_that_of_the_normal_test_on_a_paired_difference():
     assert p == pytest.approx(math.erfc(abs(gap) / error / math.sqrt(2)))
 
 
+def test_no_p_value_is_smaller_than_the_draws_support():
+    rng = np.random.default_rng(6)
+    gap, _, p = difference(*entrants(coin(rng, 0.99), coin(rng, 0.01)).values())
+    assert gap > 0.9 and p == 1e-6
+
+
 def test_without_resamples_there_is_an_order_and_no_test():
     found = places({"a": Entrant(1.0, None, 5), "b": Entrant(2.0, None, 5)}, higher_is_better=True)
     assert found["b"].rank == 1 and found["b"].medal == "" and found["b"].p_next is None
