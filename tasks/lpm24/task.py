@@ -55,8 +55,15 @@ class TextToSmiles(Lpm24, caption_task.TextToSmiles):
         "maccs@lpm24",
         "rdk@lpm24",
         "morgan@lpm24",
+        "uniqueness@lpm24",
     )
 
 
 class SmilesToText(Lpm24, caption_task.SmilesToText):
     """SMILES to caption."""
+
+    published_metrics: tuple[str, ...] = (
+        *caption_task.SmilesToText.published_metrics,
+        "lpm24-properties",
+        "lpm24-combos",
+    )
