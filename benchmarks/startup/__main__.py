@@ -52,7 +52,7 @@ def main() -> None:
         "Start-up",
         rows,
         command="python -m benchmarks.startup",
-        method=f"User and system CPU seconds of the whole process; medians of {ROUNDS} rounds taken in turns.",
+        method=f"User and system CPU seconds of the whole process; medians of {ROUNDS} rounds in turns.",
         packages=["pluggy"],
     )
 

@@ -104,6 +104,6 @@ class RunRecord:
     plugins: tuple[Mapping[str, Any], ...]
     environment: Mapping[str, Any]
     notes: tuple[str, ...] = ()  # sentences a reader of the table must know, from data, training, generation
-    overlap: Mapping[str, Any] = field(default_factory=dict)  # rows that training gives away; the rest's scores
+    overlap: Mapping[str, Any] = field(default_factory=dict)  # rows that training gives away
     started: str = ""
     finished: str = ""

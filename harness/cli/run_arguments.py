@@ -7,12 +7,14 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.api.errors import PluginError
-from harness.engine.config import Asked, ask, with_stages
 from harness.engine.plugin_manager import Plugins, load_plugins
 from harness.engine.registry import Registry
+
+if TYPE_CHECKING:
+    from harness.engine.config import Asked
 
 NOT_SETTINGS = {
     *(
@@ -164,6 +166,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def asked_for(args: argparse.Namespace) -> Asked:
     """Turn parsed arguments, environment and config file into what was asked."""
+    # Here, because listing and showing resolve nothing and should not pay for it.
+    from harness.engine.config import ask, with_stages
+
     flags = {key: value for key, value in vars(args).items() if key not in NOT_SETTINGS and value is not None}
     if args.dtype:
         flags |= {"train.precision": args.dtype, "generate.precision": args.dtype}
