@@ -8,6 +8,7 @@ import gzip
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def data(test_data, monkeypatch):
     return test_data
 
 
-CAPTIONS = {
+CAPTIONS: dict[str, Any] = {
     "bleu2": text.bleu_2_scibert,
     "bleu4": text.bleu_4_scibert,
     "rouge1": text.rouge_1,
@@ -36,7 +37,7 @@ CAPTIONS = {
     "rougeL": text.rouge_l,
     "meteor": text.meteor_scibert,
 }
-MOLECULES = {
+MOLECULES: dict[str, Any] = {
     "bleu": chemistry.smiles_bleu,
     "exact": chemistry.molecule_exact_molt5,
     "levenshtein": chemistry.levenshtein,
@@ -191,7 +192,7 @@ def gold(answer):
     return ("Yes" if answer["yes_no"] else "No"), "boolean", answer["evidence"]
 
 
-QASPER = {
+QASPER: dict[str, Any] = {
     "first_annotator": lambda i, e: (e.references[0], e.meta["evidence"][0]),
     "last_annotator": lambda i, e: (e.references[-1], e.meta["evidence"][-1]),
     "abstract": lambda i, e: (e.meta["abstract"], []),
