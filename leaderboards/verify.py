@@ -75,7 +75,9 @@ def _scored_again(
         yield Finding(name, "differs", error.message)
         return
     found = [Finding(name, "differs", text) for text in differences(stored, now)]
-    yield from found or [Finding(name, "same", f"{len(now['scores'])} metrics")]
+    new = len(now["scores"].keys() - stored["scores"].keys())
+    gained = f"; {new} more since it was scored" if new else ""
+    yield from found or [Finding(name, "same", f"{len(stored['scores'])} metrics{gained}")]
 
 
 class NotKept(DataError):
@@ -100,12 +102,15 @@ def answers(store: Store, folder: Path, view: TaskView, originals: Path | None) 
 
 
 def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """Say for each metric where the stored value or interval is not what scoring gives now."""
+    """Say for each stored metric where its value or interval is not what scoring gives now.
+
+    A metric that the task has gained since is no fault of the row; building the table adds it.
+    """
     kits = f"(stored with {_versions(stored['toolkit'])}; here {_versions(toolkit())})"
-    for metric in sorted({*stored["scores"], *now["scores"]}):
-        before, after = stored["scores"].get(metric), now["scores"].get(metric)
-        if before is None or after is None:
-            yield f"{metric}: {'not stored' if before is None else 'no longer computed'} {kits}"
+    for metric, before in sorted(stored["scores"].items()):
+        after = now["scores"].get(metric)
+        if after is None:
+            yield f"{metric}: no longer computed {kits}"
             continue
         numbers = [("value", before["value"], after["value"])]
         bounds = (before["interval"] or [None] * 2, after["interval"] or [None] * 2)

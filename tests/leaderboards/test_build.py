@@ -219,6 +219,17 @@ def test_verify_forgives_a_difference_below_its_tolerance(store, view, opened):
     assert all(finding.verdict == "same" for finding in verify(store, opened))
 
 
+def test_a_metric_that_the_task_has_gained_since_is_no_fault_of_the_row(store, view, opened):
+    put(store, opened, make_submission(view, 0.9, "a"))
+    more = dict(view.metrics) | {"again": view.metrics["exact"]}
+    wider = replace(view, metrics=more)
+    (row, *_) = verify(store, lambda *_, **__: wider)
+    assert row.verdict == "same" and "1 more since" in row.reason
+    put(store, lambda *_, **__: wider, make_submission(wider, 0.9, "a"))
+    (row, *_) = verify(store, opened)
+    assert row.verdict == "differs" and "again: no longer computed" in row.reason
+
+
 def test_verify_finds_answers_and_tables_that_were_changed(store, view, opened):
     from harness.leaderboards.publish import write_board
     from harness.leaderboards.submission import outputs_as_bytes
