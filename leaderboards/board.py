@@ -158,7 +158,10 @@ def _measures(lines: Sequence[Line], card: Mapping[str, Any]) -> dict[str, tuple
         points = metric["reference"]
         if points is None or abs(points[1] - points[0]) < MIN_SPREAD or not metric["ranked"]:
             continue
-        found[metric["name"]] = (float(points[0]), float(points[1]))
+        name = metric["name"]
+        if any(name in line.values and line.draws[name] is None for line in lines):
+            continue  # what cannot be resampled would leave the whole overall score untested
+        found[name] = (float(points[0]), float(points[1]))
     return found
 
 

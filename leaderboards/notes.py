@@ -59,13 +59,12 @@ def _overall(table: Mapping[str, Any]) -> Iterator[str]:
         f"Overall is the mean of {', '.join(inside)}, each placed between what an empty answer scores (0) "
         "and what the references score (100); no entrant can move these points."
     )
-    same = [
-        metric["name"]
-        for metric in table["metrics"]
-        if not metric["overall"] and metric["ranked"] and metric["reference"] is not None
-    ]
+    outside = [m for m in table["metrics"] if not m["overall"] and m["ranked"] and m["reference"] is not None]
+    same = [m["name"] for m in outside if m["reference"][0] == m["reference"][1]]
     if same:
         yield f"{', '.join(same)} cannot enter it: an empty answer scores there as the references do."
+    if untested := [m["name"] for m in outside if m["name"] not in same]:
+        yield f"{', '.join(untested)} cannot enter it: it cannot be resampled, so nothing could be tested."
     variants = [
         metric["name"] for metric in table["metrics"] if "@" in metric["name"] and not metric["ranked"]
     ]

@@ -69,6 +69,20 @@ def test_rows_are_ranked_by_metrics_placed_between_fixed_points(store, view, ope
         assert line["overall"]["value"] == pytest.approx(sum(parts) / 2)
 
 
+def test_a_metric_that_cannot_be_resampled_stays_out_of_the_overall_score(store, view):
+    from harness import Score
+
+    def share(pairs):
+        return Score("share", sum(p.text in e.references for e, p in pairs) / len(pairs), len(pairs))
+
+    wider = replace(view, metrics=dict(view.metrics) | {"share": (view.metrics["exact"][0], share)})
+    put(store, lambda *_, **__: wider, make_submission(wider, 0.9, "a"), make_submission(wider, 0.2, "b"))
+    (table,) = build(store)
+    assert [metric["overall"] for metric in table["metrics"]] == [True, True, False]
+    assert table["lines"][0]["overall"]["interval"] and table["lines"][0]["scores"]["share"]["rank"] == 1
+    assert "share cannot enter it: it cannot be resampled" in FORMATS["md"][1](table)
+
+
 def test_another_entrant_moves_neither_the_ruler_nor_the_numbers_of_the_others(store, view, opened):
     put(store, opened, make_submission(view, 0.9, "a"), make_submission(view, 0.2, "b"))
     before = {line["name"]: line["overall"]["value"] for line in build(store, opened)[0]["lines"]}
