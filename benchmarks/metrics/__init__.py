@@ -1,0 +1,1 @@
+"""How much processor time scoring takes, against the straightforward way."""
