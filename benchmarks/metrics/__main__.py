@@ -78,8 +78,8 @@ def main():
         command="python -m benchmarks.metrics",
         method=f"Processor seconds (user and system) of whole processes on files of 3,300 rows, medians "
         f"of {args.repeats}, both sides in one run, one thread. Naive: a process a file, each metric on "
-        "its own with nltk, rouge-score, transformers' tokenizer, RDKit, and fcd's torch network at fcd 1.1's "
-        "padding. RDKit's path fingerprint is left out of the difference: its treatment of empty "
+        "its own with nltk, rouge-score, transformers' tokenizer, RDKit, and fcd's network at fcd 1.1's "
+        "padding in torch. RDKit's path fingerprint is left out of the difference: its treatment of empty "
         "fingerprints changed.",
         packages=("rdkit", "nltk", "rouge-score", "transformers", "fcd", "numpy", "rapidfuzz"),
     )
