@@ -65,6 +65,8 @@ class Molecule:
             return None
         if self._guard is not None:
             return self._ask_guard(question)
+        if question != "inchi":  # the only one that may write to RDKit's log
+            return QUESTIONS[question](self._mol)
         with rdBase.BlockLogs():
             return QUESTIONS[question](self._mol)
 
