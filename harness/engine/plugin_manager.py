@@ -65,6 +65,7 @@ class LoadedPlugin:
     heavy: tuple[str, ...] = ()  # heavy libraries that it was the first to import
     module: ModuleType | None = None
     entries: list[Entry] = field(default_factory=list)
+    _digest: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -72,8 +73,11 @@ class LoadedPlugin:
         return not self.reason
 
     def files_digest(self) -> str:
-        """Return a hash of the plugin's own Python and recipe files."""
-        return files_digest(self.module) if self.module is not None else ""
+        """Return a hash of the plugin's own Python and recipe files, as they were when it was first asked."""
+        # An edit during a long matrix changes no code that runs, and must not make it train anew.
+        if self._digest is None:
+            self._digest = files_digest(self.module) if self.module is not None else ""
+        return self._digest
 
 
 class Plugins:
