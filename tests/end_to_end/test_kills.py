@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+STEPS, ROWS = 10, 23
 SLOW_SCORING = """
 import time
 from harness import MetricEntry, Score, hookimpl
@@ -58,10 +59,8 @@ def kill_and_repeat(tmp_path: Path, kills: int, more: tuple[str, ...] = ()) -> d
     plugin = tmp_path / "slow_scoring.py"
     plugin.write_text(SLOW_SCORING, encoding="utf-8")
     dice = random.Random(7)
-    begin = time.monotonic()
     whole = tmp_path / "whole"
     subprocess.run(command(whole, plugin, *more), check=True, capture_output=True)
-    took = time.monotonic() - begin
     expected = scores(whole)
     hits = dict.fromkeys(("loading", "training", "generating", "scoring", "done"), 0)
     for number in range(kills):
@@ -69,8 +68,12 @@ def kill_and_repeat(tmp_path: Path, kills: int, more: tuple[str, ...] = ()) -> d
         run = subprocess.Popen(
             command(output, plugin, *more), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(dice.uniform(0.1, 1.0) * took)
-        os.kill(run.pid, signal.SIGKILL)
+        # By what is done, not by the clock, so that a busy machine is killed at the same places.
+        target = (number + dice.random()) * (STEPS + ROWS + 1) / kills
+        while progress(output) < int(target) and run.poll() is None:
+            time.sleep(0.002)
+        time.sleep(dice.uniform(0, 0.03 if target < STEPS + ROWS else 0.3))
+        run.kill()
         run.wait()
         hits[moment(output)] += 1
         done = subprocess.run(command(output, plugin, *more), capture_output=True, text=True, check=False)
@@ -80,13 +83,19 @@ def kill_and_repeat(tmp_path: Path, kills: int, more: tuple[str, ...] = ()) -> d
     return hits
 
 
+def progress(output: Path) -> int:
+    """Count the training steps and the answers that are on disk."""
+    steps = sum(path.read_bytes().count(b"train_step") for path in output.glob("trained/toy/*/events.jsonl"))
+    return steps + sum(p.read_bytes().count(b"\n") for p in output.glob("toy/toy/*/completions*.jsonl"))
+
+
 def moment(output: Path) -> str:
     """Tell from what is on disk where a kill hit."""
     if any(output.glob("toy/toy/*/record.json")):
         return "done"
     if any(output.glob("toy/toy/*")):
         rows = sum(path.read_bytes().count(b"\n") for path in output.glob("toy/toy/*/completions*.jsonl"))
-        return "scoring" if rows == 23 else "generating"
+        return "scoring" if rows == ROWS else "generating"
     return "training" if any(output.glob("trained/toy/*")) else "loading"
 
 
