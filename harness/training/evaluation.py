@@ -59,9 +59,8 @@ class Validation:
     @property
     def selects(self) -> str:
         """The name of the value that decides."""
-        if self.spec.select_metric:
-            return self.spec.select_metric
-        return self.evaluator.select if self.evaluator is not None else LOSS
+        asked = self.spec.select_metric or (self.evaluator.select if self.evaluator is not None else "")
+        return asked or LOSS
 
     def better(self, value: float, best: float | None) -> bool:
         """Whether a value beats the best so far."""

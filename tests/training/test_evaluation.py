@@ -81,3 +81,12 @@ def test_without_a_metric_the_validation_loss_decides(make_run: MakeRun, events:
     training.fit(llama(), data, encode_causal, replace(SPEC, eval_every=4), make_run())
     facts = events.last("training_finished")
     assert facts["selected_by"] == "loss" and facts["best"] == events.last("validation")["loss"]
+
+
+def test_watching_a_metric_without_selecting_by_it_selects_by_loss(make_run: MakeRun) -> None:
+    scripted = Scripted([0.1] * 20)
+    scripted.select = ""
+    data = TrainData(pairs(64), validation=pairs(5, seed=2), evaluator=scripted)
+    run = make_run()
+    training.fit(llama(), data, encode_causal, replace(SPEC, eval_every=2), run, generate=answer)
+    assert all(row["validation"].keys() == {"accuracy", "loss"} for row in checks(run))
