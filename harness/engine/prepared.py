@@ -147,6 +147,7 @@ def training_key(training: Training, previous: str, code: Mapping[str, str]) -> 
         del data[name]
     generate = asdict(spec.generate) if training.train.select_metric else {}
     asked = [spec.model, spec.preset, dict(spec.model_options), list(spec.train_tasks), data, stage, generate]
+    asked.append(spec.device)  # precision and rounding follow the device
     return digest([*asked, training.data_digest, previous, dict(code)])[:8]
 
 
@@ -165,6 +166,7 @@ def run_key(prepared: Prepared, checkpoint_digest: str) -> str:
         asdict(spec.data),
         generate,
         spec.seed,
+        spec.device,
     ]
     rows = [data.digest(spec.data.split), data.prompt_digest, data.task.version]
     return digest([*asked, *rows, list(prepared.metrics), checkpoint_digest, dict(prepared.code)])[:8]
