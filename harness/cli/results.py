@@ -147,7 +147,11 @@ def _notes(
         notes.append("an empty answer can beat a wrong one under " + ", ".join(silent))
     reasons = {f"{n}: {s['note']}" for record in records for n, s in record.scores.items() if s["note"]}
     notes += sorted(reasons)
-    notes += dict.fromkeys(f"{record.spec['model']}: {note}" for record in records for note in record.notes)
+    who: dict[str, dict[str, None]] = {}  # what is said of several models is said once
+    for record in records:
+        for note in record.notes:
+            who.setdefault(note, {})[record.spec["model"]] = None
+    notes += [f"{', '.join(models)}: {note}" for note, models in who.items()]
     notes += dict.fromkeys(
         f"{record.spec['model']}: " + ", ".join(f"{count} {name}" for name, count in record.counts.items())
         for record in records
