@@ -143,7 +143,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--deterministic", dest="generate.deterministic", action="store_true", default=absent,
-        help="fix the composition of batches",
+        help="generate each answer alone, so that no batch can matter",
     )  # fmt: skip
     group = parser.add_argument_group("configuration and output")
     group.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings")
