@@ -9,7 +9,9 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.api.errors import HarnessError
+from harness.api.spec import DataSpec
 from harness.engine.config import flatten
+from harness.engine.data import TaskData
 from harness.engine.matrix import Cell
 from harness.engine.prepared import Prepared, Session
 from harness.engine.progress import duration
@@ -90,9 +92,9 @@ def _facts(session: Session, cell: Cell) -> dict[str, Any]:
         places = list(
             (session.output / "trained" / spec.model.replace("/", "-")).glob(f"*-{key}/{CHECKPOINT}")
         )
-        learned = ", ".join(data.name for data in tasks)
+        learned = ", ".join(f"{data.name} ({_size(data, training.spec.data)})" for data in tasks)
         done = f"done: {places[-1].parent}" if places else ""
-        facts[f"stage {stage}"] = done or f"to be run on the training rows of {learned}, key {key}"
+        facts[f"stage {stage}"] = done or f"to be run on {learned}, key {key}"
         facts["training digest"] = training.data_digest
         if not places:
             known = False
@@ -107,6 +109,13 @@ def _facts(session: Session, cell: Cell) -> dict[str, Any]:
         else "unknown: no such run has finished yet"
     )
     return facts
+
+
+def _size(data: TaskData, spec: DataSpec) -> str:
+    """Say how many rows are learned from, where that is known without reading a corpus through."""
+    if data.task.fingerprint(spec.train_split):
+        return "streamed"
+    return f"{len(data.scored(spec.train_split, spec.train_limit)):,} rows"
 
 
 def _earlier(session: Session, cell: Cell) -> list[Any]:
