@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness.engine.environment import processor
+
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -26,7 +28,7 @@ def write(
     """Print `rows` as a table and write `results/TOPIC.json` and `results/TOPIC.md`."""
     facts = {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{_processor()}, {os.cpu_count()} cores",
+        "machine": f"{processor()}, {os.cpu_count()} cores",
         "system": platform.system(),
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in packages},
@@ -54,10 +56,3 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

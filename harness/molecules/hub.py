@@ -52,7 +52,7 @@ def fetch(wanted: HubFiles, split: str, revision: str = "") -> Fetched:
                 allow_patterns=[wanted.pattern],
             )
         )
-    except Exception as error:
+    except Exception as error:  # the hub's client raises a dozen kinds; each means that the file is not here
         raise DataError(
             f"split '{split}' of {wanted.repository} ({wanted.pattern}) is not in {HF_HUB_CACHE}"
             f" and cannot be fetched: {_first_line(error)}",
