@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from html import escape
 from typing import Any
 
@@ -13,7 +15,10 @@ from .chemistry import molecule
 SIZE = (320, 240)  # pixels of one molecule
 MAX_ATOMS = 250  # larger ones are unreadable at this size and slow to compare
 SECONDS = 2  # for the search of the largest shared substructure
+MAX_STRETCH = 1.5  # longest bond of a drawing to its shortest
 SHARED = (0.72, 0.90, 0.76)
+MARKS = re.compile(r" class='[^']*'")  # of atoms and bonds, for scripts that nothing here has
+STYLE = re.compile(r"style='([^']*)'")
 
 
 def picture(smiles: str, legend: str = "", *, size: tuple[int, int] = SIZE) -> str:
@@ -21,16 +26,18 @@ def picture(smiles: str, legend: str = "", *, size: tuple[int, int] = SIZE) -> s
     mol = _drawable(smiles)
     if mol is None:
         return _written(smiles, legend, size)
-    return _panel(mol, [], legend, smiles, size)
+    return _panel(mol, ([], []), legend, smiles, size)
 
 
 def comparison(reference: str, output: str, *, size: tuple[int, int] = SIZE) -> str:
     """Return one SVG with reference and output side by side, their largest shared substructure in green.
 
-    The substructure matches elements and bond orders, rings only with rings; stereo is not compared.
+    The substructure matches elements and bond orders, only whole rings; stereo is not compared.
     """
     wanted, found = _drawable(reference), _drawable(output)
     in_wanted, in_found = _shared(wanted, found)
+    if in_wanted[0]:
+        _align(found, wanted, list(zip(in_wanted[0], in_found[0], strict=True)))
     parts = [
         _written(reference, "reference", size)
         if wanted is None
@@ -58,34 +65,57 @@ def _drawable(smiles: str) -> Any | None:
     return mol
 
 
-def _shared(wanted: Any | None, found: Any | None) -> tuple[list[int], list[int]]:
-    """Return the atoms of the largest substructure that both have, none where there is less than a bond."""
+Part = tuple[list[int], list[int]]  # atoms and bonds
+
+
+def _shared(wanted: Any | None, found: Any | None) -> tuple[Part, Part]:
+    """Return the largest substructure that both have, nothing where there is less than a bond."""
+    nothing: Part = ([], [])
     if wanted is None or found is None:
-        return [], []
-    result = rdFMCS.FindMCS([wanted, found], timeout=SECONDS, ringMatchesRingOnly=True)
+        return nothing, nothing
+    result = rdFMCS.FindMCS(
+        [wanted, found], timeout=SECONDS, ringMatchesRingOnly=True, completeRingsOnly=True
+    )
     if result.numBonds == 0:
-        return [], []
-    query = result.queryMol
-    return list(wanted.GetSubstructMatch(query)), list(found.GetSubstructMatch(query))
+        return nothing, nothing
+    return _match(wanted, result.queryMol), _match(found, result.queryMol)
 
 
-def _panel(mol: Any, highlighted: list[int], legend: str, title: str, size: tuple[int, int]) -> str:
-    drawing = rdMolDraw2D.MolDraw2DSVG(*size)
+def _match(mol: Any, query: Any) -> Part:
+    atoms = list(mol.GetSubstructMatch(query))
+    ends = [(atoms[bond.GetBeginAtomIdx()], atoms[bond.GetEndAtomIdx()]) for bond in query.GetBonds()]
+    return atoms, [mol.GetBondBetweenAtoms(*pair).GetIdx() for pair in ends]
+
+
+def _align(mol: Any, wanted: Any, atoms: list[tuple[int, int]]) -> None:
+    """Draw what is shared the same way round as in the wanted molecule, unless that bends the rest."""
+    rdDepictor.GenerateDepictionMatching2DStructure(mol, wanted, atoms)
+    at = mol.GetConformer().GetPositions()
+    lengths = [math.dist(at[bond.GetBeginAtomIdx()], at[bond.GetEndAtomIdx()]) for bond in mol.GetBonds()]
+    if max(lengths) > MAX_STRETCH * min(lengths):
+        rdDepictor.Compute2DCoords(mol)
+
+
+def _panel(mol: Any, highlighted: Part, legend: str, title: str, size: tuple[int, int]) -> str:
+    drawing = rdMolDraw2D.MolDraw2DSVG(*size, -1, -1, True)  # letters as text, not as outlines
     options: Any = drawing.drawOptions()
     options.setHighlightColour(SHARED)
     options.legendFontSize = 14
-    bonds = [
-        bond.GetIdx()
-        for bond in mol.GetBonds()
-        if bond.GetBeginAtomIdx() in highlighted and bond.GetEndAtomIdx() in highlighted
-    ]
+    atoms, bonds = highlighted
     rdMolDraw2D.PrepareAndDrawMolecule(
-        drawing, mol, legend=legend, highlightAtoms=highlighted, highlightBonds=bonds
+        drawing, mol, legend=legend, highlightAtoms=atoms, highlightBonds=bonds
     )
     drawing.FinishDrawing()
     svg: str = drawing.GetDrawingText()
-    svg = svg[svg.index("<svg") :].replace("<!-- END OF HEADER -->", f"<title>{_xml(title)}</title>", 1)
-    return svg.strip()
+    svg = MARKS.sub("", svg[svg.index("<svg") :])
+    styles = list(
+        dict.fromkeys(STYLE.findall(svg))
+    )  # said once instead of with each line: a third of the size
+    for number, style in enumerate(styles):
+        svg = svg.replace(f"style='{style}'", f"class='{legend[:1]}s{number}'")
+    rules = "".join(f".{legend[:1]}s{number}{{{style}}}" for number, style in enumerate(styles))
+    head = f"<title>{_xml(title)}</title><style>{rules}</style>"
+    return svg.replace("<!-- END OF HEADER -->", head, 1).strip()
 
 
 def _written(text: str, legend: str, size: tuple[int, int]) -> str:
