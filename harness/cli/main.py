@@ -212,7 +212,10 @@ def unexpected(error: Exception) -> HarnessError:
 def set_environment() -> None:
     """Set what libraries read once, when they are imported; what the user has set stays."""
     quiet = {
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin make a step many times slower on a busy machine
+        # Threads that spin for long make a step many times slower on a busy machine; threads that never
+        # spin are woken a thousand times a step, which on a free machine costs more than they bring.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "GOMP_SPINCOUNT": "1000",
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # we show progress ourselves
     }

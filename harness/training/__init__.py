@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .muon import Muon
     from .objectives import Objective, model_loss
     from .rows import BothDirections, Corpus, check_rows
-    from .threads import use_cores, wait_passively
+    from .threads import use_cores
 
 _HOMES = {
     "export": "adapters",
@@ -38,7 +38,6 @@ _HOMES = {
     "Objective": "objectives",
     "model_loss": "objectives",
     "use_cores": "threads",
-    "wait_passively": "threads",
 }
 
 __all__ = [
@@ -61,7 +60,6 @@ __all__ = [
     "quantization",
     "session",
     "use_cores",
-    "wait_passively",
 ]
 
 

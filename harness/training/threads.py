@@ -12,17 +12,9 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def wait_passively() -> None:
-    """Let idle OpenMP threads sleep instead of spin; has effect only before torch is imported.
-
-    Spinning threads made a step many times slower on a machine with other work.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
 def use_cores(processes_here: int = 1) -> int:
     """Share the cores among the processes of this machine, unless OMP_NUM_THREADS says how many."""
-    import torch  # the function above must be usable before torch is imported
+    import torch
 
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, available_cores() // processes_here))
