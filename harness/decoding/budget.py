@@ -20,14 +20,16 @@ FIRST_ROWS = 32
 WORTH_IT = 1.08  # twice the rows must yield at least so much more tokens a second
 STEPS_A_TRY = 4
 MEMORY_SHARE = 0.5  # of what is free may go to the cache
+SMALL_CACHE = 32 * 2**20  # bytes; rows that fit in so little begin together, in place of a climb
 
 
 class Budget:
     """Rows at a time, as tokens in the cache: rows x (prompt + longest answer).
 
-    `auto` doubles the rows while it pays. Its trials are the run's own first rows, which are its longest,
-    so nothing is computed for a trial alone. Running out of memory halves the tokens for the rest of the
-    run. A deterministic run decodes each request alone.
+    `auto` begins with a few rows, or with all that take little memory, and doubles them while it pays.
+    Its trials are the run's own first rows, which are its longest, so nothing is computed for a trial
+    alone. Running out of memory halves the tokens for the rest of the run. A deterministic run decodes
+    each request alone.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Budget:
         self.auto = spec.batch_tokens == "auto"
         self.tokens: int | None = None if self.auto else asked_tokens(spec.batch_tokens)
         self.rows = FIRST_ROWS
+        self._weighed = False
         self.halvings = 0
         self.tried: list[dict[str, float]] = []
         self._steps_a_try = steps_a_try
@@ -52,11 +55,17 @@ class Budget:
         rows = self.tokens // length if self.tokens is not None else self.rows
         return max(1, (min(rows, self.rows) if self.auto else rows) // self.width)
 
-    def weigh(self, bytes_a_token: float) -> None:
-        """Learn what a token takes in the cache; `auto` plans for no more than a share of what is free."""
-        if self.auto and self.tokens is None and bytes_a_token:
-            free = _free_bytes(self.device)
-            self.tokens = int(free * MEMORY_SHARE / bytes_a_token) if free else None
+    def weigh(self, bytes_a_token: float, length: int) -> None:
+        """Learn what a token takes in the cache, where rows take up to `length` of them.
+
+        `auto` plans for no more than a share of what is free.
+        """
+        if not self.auto or self._weighed or not bytes_a_token:
+            return
+        self._weighed = True
+        self.rows = max(self.rows, int(SMALL_CACHE / (bytes_a_token * length)))
+        if self.tokens is None and (free := _free_bytes(self.device)):
+            self.tokens = int(free * MEMORY_SHARE / bytes_a_token)
 
     def stepped(self, seconds: float, rows: int, tokens: int) -> None:
         """Learn from one step of so many rows and tokens; climb while twice the rows pay."""

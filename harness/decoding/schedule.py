@@ -71,7 +71,9 @@ class Schedule:
         """Take one step; False when memory ran out."""
         try:
             with torch.inference_mode():
-                admitted = self._admit()
+                admitted = False
+                while self._admit():
+                    admitted = True
                 started = time.perf_counter()
                 rows = self._live * self.search.fan
                 self._step()
@@ -112,7 +114,7 @@ class Schedule:
         self.batch = first
         self._reading = []
         self.peak_rows = max(self.peak_rows, self._live * self.search.fan)
-        self.budget.weigh(first.rows.bytes_per_column)
+        self.budget.weigh(first.rows.bytes_per_column, max(map(_planned, jobs)))
         return True
 
     def _read(self, jobs: Sequence[Job]) -> Batch:

@@ -12,6 +12,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from harness import GenerateSpec, RunContext, StageError, decoding
+from harness.decoding.budget import FIRST_ROWS, Budget
 
 from .conftest import Answer, requests_of
 
@@ -130,6 +131,32 @@ def test_the_allocators_own_error_is_recognised() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     count, halvings = done.stdout.split()
     assert count == "64" and int(halvings) >= 1
+
+
+def test_rows_that_take_little_memory_begin_together(
+    llama: Any, answer: Answer, events: list[tuple[str, dict[str, Any]]]
+) -> None:
+    answer(llama, requests_of(60), min_new_tokens=24)
+    [(_, facts)] = events
+    assert facts["peak_rows"] == 60 and facts["steps"] == 24
+
+
+def test_rows_that_take_much_memory_begin_as_a_few() -> None:
+    budget = Budget(GenerateSpec(), 1, torch.device("cpu"))
+    budget.weigh(bytes_a_token=2**20, length=100)
+    assert budget.room(100) == FIRST_ROWS
+
+
+def test_twice_the_rows_stay_where_they_pay_and_go_where_they_do_not() -> None:
+    budget = Budget(GenerateSpec(), 1, torch.device("cpu"), steps_a_try=1)
+    for rows, tokens_per_second in ((32, 1000), (64, 1900), (128, 1950)):
+        budget.stepped(rows / tokens_per_second, rows, rows)
+    assert budget.room(1) == 128  # no slower than 64, and already in memory
+    assert [tried["rows"] for tried in budget.facts()["tried"]] == [32, 64, 128]
+    slower = Budget(GenerateSpec(), 1, torch.device("cpu"), steps_a_try=1)
+    for rows, tokens_per_second in ((32, 1000), (64, 900)):
+        slower.stepped(rows / tokens_per_second, rows, rows)
+    assert slower.room(1) == 32
 
 
 def test_a_model_may_be_a_subclass(answer: Answer, llama: Any) -> None:
