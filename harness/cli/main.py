@@ -219,6 +219,9 @@ def set_environment() -> None:
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",  # we show progress ourselves
     }
+    # oneDNN compiles a kernel for each shape and keeps 1024 of them, and torch as many again: with batches of
+    # all lengths that doubled the memory of a training and made it no faster.
+    quiet |= {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "64"}
     if not Path("/dev/nvidia0").exists():
         quiet["DS_ACCELERATOR"] = "cpu"  # DeepSpeed would say on stdout that it found nothing better
     for name, value in quiet.items():
