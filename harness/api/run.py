@@ -48,12 +48,16 @@ def _ignore(kind: str, /, **facts: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Weights on disk. `format` is `full` or `adapter`; an adapter names the `base` that it fits."""
+    """Weights on disk. `format` is `full` or `adapter`; an adapter names the `base` that it fits.
+
+    `last` are the weights of the last step, where validation chose those of an earlier one.
+    """
 
     path: Path
     format: str = "full"
     base: str = ""
     step: int | None = None
+    last: Checkpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)

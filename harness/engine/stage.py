@@ -182,7 +182,10 @@ def run_training(
         stage: Callable[..., Checkpoint] = model.finetune if spec.stage == "sft" else model.train
         checkpoint = stage(data, spec, run)
     if run.is_main:
-        write_checkpoint(directory, checkpoint, training, tasks, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        if checkpoint.last is not None:
+            write_checkpoint(directory / "last", checkpoint.last, training, tasks, seconds)
+        write_checkpoint(directory, checkpoint, training, tasks, seconds)
 
 
 def write_checkpoint(

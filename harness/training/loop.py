@@ -32,6 +32,9 @@ from .state import Position, StateFolder
 from .step import StepFacts, Stepper
 from .stream import RowStream
 
+# Where the last step's weights go when validation chose those of an earlier one.
+LAST = Path("last") / "checkpoint"
+
 Save = Callable[[nn.Module, Path], object]
 
 
@@ -104,7 +107,14 @@ def _finished(states: StateFolder, run: RunContext, spec: TrainSpec) -> Checkpoi
         return None
     facts = json.loads(done.read_text(encoding="utf-8"))
     states.refuse_others(facts["identity"], done)
-    return Checkpoint(checkpoint, facts["format"], spec.base, facts["step"])
+    return _checkpoint(run, spec, facts)
+
+
+def _checkpoint(run: RunContext, spec: TrainSpec, facts: Mapping[str, Any]) -> Checkpoint:
+    """Return what the note of a finished training describes."""
+    kind, chosen, steps = facts["format"], facts["step"], facts["steps"]
+    last = Checkpoint(run.directory / LAST, kind, spec.base, steps) if chosen != steps else None
+    return Checkpoint(run.directory / "checkpoint", kind, spec.base, chosen, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,30 +296,33 @@ class Training:
         """Write the checkpoint, then the note that it is done, then drop the states."""
         chosen = self.position.best_step or self.position.step
         if chosen != self.position.step:
+            self._write(save, self.run.directory / LAST)
             self.strategy.load_weights(self.states.path(chosen))
             if self.average is not None:
                 self.average.load(self.states.path(chosen))
-        if self.average is not None:
-            self.average.take()
-        path = self.run.directory / "checkpoint"
-        kind = "full" if self.base is None else "adapter"
-        with self.strategy.whole_model() as model:
-            if self.run.is_main:
-                with files.whole_folder(path) as partial:
-                    save(model, partial)
-                    if self.base is not None:
-                        files.write_json(partial / adapters.BASE, self.base)
+        self._write(save, self.run.directory / "checkpoint")
         facts = self._summary(chosen)
+        kind = "full" if self.base is None else "adapter"
+        done = {"identity": self.states.identity, "step": chosen, "format": kind, **facts}
         if self.run.is_main:
             draw_curves(self.run.directory / "train_log.jsonl", self.run.directory / "curves")
-            done = {"identity": self.states.identity, "step": chosen, "format": kind, **facts}
             files.write_json(self.states.directory / "done.json", done)
             self.states.clear()
         self.group.wait()
         self.run.event("training_finished", **facts)
         if self.tensorboard is not None:
             self.tensorboard.close()
-        return Checkpoint(path, kind, self.spec.base, chosen)
+        return _checkpoint(self.run, self.spec, done)
+
+    def _write(self, save: Save, path: Path) -> None:
+        if self.average is not None:
+            self.average.take()
+        with self.strategy.whole_model() as model:
+            if self.run.is_main:
+                with files.whole_folder(path) as partial:
+                    save(model, partial)
+                    if self.base is not None:
+                        files.write_json(partial / adapters.BASE, self.base)
 
     def _summary(self, chosen: int) -> dict[str, Any]:
         return {

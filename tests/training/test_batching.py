@@ -10,12 +10,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import Document, TrainSpec, UsageError
+from harness import Document, TrainPair, TrainSpec, UsageError
 from harness.training.apartness import require_documents_apart
 from harness.training.batching import Collator, EncodedRows, Segment, encode_rows, plan, share
 from harness.training.objectives import model_loss
 
-from .conftest import encode_causal, llama, pairs
+from .conftest import encode_causal, encode_seq2seq, llama, pairs
 
 SPEC = TrainSpec(batch_size=4, max_length=40)
 
@@ -127,3 +127,19 @@ def test_right_padding_without_a_mask_changes_no_loss() -> None:
         assert float(model_loss(model, bare.inputs)) == pytest.approx(
             float(model_loss(model, masked.inputs)), abs=1e-6
         )
+
+
+def test_half_of_a_batch_of_pretraining_reads_what_the_other_half_writes() -> None:
+    spec = replace(SPEC, stage="pretrain", batch_size=8, packing="none")
+    there = pairs(20)
+    both = [
+        pair for there_and_back in zip(there, map(_turned, there), strict=True) for pair in there_and_back
+    ]
+    rows, _ = encode_rows(both, encode_seq2seq, spec, causal=False)
+    for [batch] in plan(rows, spec, [0]):
+        places = [rows.sources[segment.row] for unit in batch for segment in unit]
+        assert len(places) == 8 and sum(place % 2 for place in places) == 4
+
+
+def _turned(pair: TrainPair) -> TrainPair:
+    return TrainPair(pair.target, pair.prompt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,6 +46,11 @@ def checks(run: RunContext) -> list[dict[str, Any]]:
     return [row for row in rows if "validation" in row]
 
 
+def same_weights(*folders: Path) -> bool:
+    first, second = (LlamaForCausalLM.from_pretrained(path).state_dict() for path in folders)
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
 def test_the_step_that_the_metric_likes_best_becomes_the_checkpoint(make_run: MakeRun) -> None:
     best, shorter = make_run("best"), make_run("shorter")
     scripted = Scripted([0.1, 0.9, 0.5, 0.5])
@@ -52,10 +58,14 @@ def test_the_step_that_the_metric_likes_best_becomes_the_checkpoint(make_run: Ma
     spec = replace(SPEC, eval_every=3, eval_limit=2, schedule="constant")
     checkpoint = training.fit(llama(), data, encode_causal, spec, best, generate=answer)
     assert checkpoint.step == 6 and scripted.asked == [2, 2, 2, 2]
+    assert training.fit(llama(), data, encode_causal, spec, best, generate=answer) == checkpoint
+    twelve = replace(SPEC, schedule="constant")
+    whole = training.fit(llama(), TrainData(pairs(64)), encode_causal, twelve, make_run("whole"))
+    assert checkpoint.last is not None and checkpoint.last.step == whole.step and whole.last is None
+    assert same_weights(checkpoint.last.path, whole.path)
     spec = replace(SPEC, max_steps=6, schedule="constant")
     six = training.fit(llama(), TrainData(pairs(64)), encode_causal, spec, shorter)
-    weights = [LlamaForCausalLM.from_pretrained(path).state_dict() for path in (checkpoint.path, six.path)]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert same_weights(checkpoint.path, six.path)
 
 
 def test_evaluating_does_not_change_the_training(make_run: MakeRun) -> None:
