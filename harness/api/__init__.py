@@ -8,6 +8,7 @@ from .errors import (
     PluginError,
     RunLocked,
     StageError,
+    TryAgain,
     UsageError,
     nearest,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "TrainPair",
     "TrainRow",
     "TrainSpec",
+    "TryAgain",
     "UsageError",
     "hookimpl",
     "hookspec",

@@ -8,6 +8,7 @@ HarnessError                 1
   DataError                  4   a file is absent, malformed or not what it should be
     RunLocked                4   another process writes to the same run
   StageError                 5   training, generation, scoring or saving failed
+    TryAgain                 5   started again, the stage gets further from its last state
 """
 
 from __future__ import annotations
@@ -63,6 +64,13 @@ class StageError(HarnessError):
     """A stage of a run failed; the cause is chained and its traceback is in the run's log."""
 
     exit_code = 5
+
+
+class TryAgain(StageError):
+    """A stage that several processes share has to be started again, and will get further then.
+
+    The harness does so where it has started the processes itself.
+    """
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

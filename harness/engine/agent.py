@@ -14,9 +14,11 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main
 
+from .launchers import AGAIN
+
 
 def run(arguments: list[str]) -> int:
-    """Run the workers to their end; the exit code says whether all of them ended well."""
+    """Run the workers to their end; the exit code says whether they ended well or ask for another start."""
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("torch")]:
         for handler in logging.getLogger(name).handlers:
             if isinstance(handler, logging.StreamHandler):
@@ -25,9 +27,10 @@ def run(arguments: list[str]) -> int:
         main(arguments)
     except SignalException as stop:
         return 128 + stop.sigval
-    except ChildFailedError:
+    except ChildFailedError as ended:
         traceback.print_exc(file=sys.stdout)
-        return 1
+        # The others may have failed for the want of the one that asks for this.
+        return AGAIN if any(one.exitcode == AGAIN for one in ended.failures.values()) else 1
     return 0
 
 

@@ -13,6 +13,8 @@ from harness.api.errors import StageError
 from harness.api.hooks import hookimpl
 from harness.api.spec import LaunchSpec
 
+AGAIN = 75  # exit code of workers that ask to be started again: a temporary failure in sysexits.h
+
 
 @hookimpl(trylast=True)
 def harness_launch(launch: LaunchSpec, stage: str, directory: Path) -> bool | None:
@@ -36,20 +38,28 @@ def torchrun(processes: int, directory: Path, stage: str, *, nodes: int = 1) -> 
 
 
 def run_worker(command: list[str], directory: Path, stage: str) -> None:
-    """Run worker processes to their end; pass on a Ctrl-C or SIGTERM and wait for them to save."""
-    with (directory / f"{stage}.log").open("ab") as log:
-        # It inherits the lock of the run, which is the only thing that may be inherited.
-        process = subprocess.Popen(command, env=worker_environment(), stdout=log, close_fds=False)
-        try:
-            code = process.wait()
-        except BaseException:
-            _end(process)
-            raise
+    """Run worker processes to their end, again where they ask for it.
+
+    A Ctrl-C or SIGTERM is passed on, and they are given time to save.
+    """
+    while (code := _run_once(command, directory, stage)) == AGAIN:
+        pass
     if code != 0:
         raise StageError(
             f"stage '{stage}' ended with code {code} in a worker process",
             hint=f"what the workers said is in {directory / 'log.txt'} and {stage}.log beside it",
         )
+
+
+def _run_once(command: list[str], directory: Path, stage: str) -> int:
+    with (directory / f"{stage}.log").open("ab") as log:
+        # It inherits the lock of the run, which is the only thing that may be inherited.
+        process = subprocess.Popen(command, env=worker_environment(), stdout=log, close_fds=False)
+        try:
+            return process.wait()
+        except BaseException:
+            _end(process)
+            raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harness.api.errors import HarnessError
+from harness.api.errors import HarnessError, TryAgain
 
+from .launchers import AGAIN
 from .plugin_manager import load_plugins
 from .progress import choose_progress
 from .registry import Registry
@@ -26,6 +27,9 @@ def main(argv: list[str]) -> int:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
         work(directory, stage)
+    except TryAgain as error:
+        sys.stderr.write(f"note: {error.message}; the stage is started again\n")
+        return AGAIN
     except HarnessError as error:
         sys.stderr.write(f"error: {error.message}\n")
         return error.exit_code

@@ -104,6 +104,11 @@ def _initialise(run: RunContext, device: torch.device) -> None:
         raise StageError(f"{run.world_size} processes were asked for, {dist.get_world_size()} met")
 
 
+def lost_others(failure: BaseException) -> bool:
+    """Whether an exception means that another process of the group is gone."""
+    return isinstance(failure, dist.DistError) or "Connection closed by peer" in str(failure)
+
+
 def as_number(value: Tensor | float) -> float:
     """Return a plain number from a tensor, sharded or not."""
     if isinstance(value, Tensor):

@@ -11,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from harness.api import StageError
+from harness.api import StageError, TryAgain
 
 from . import memory
 from .batching import Batch, Collator, EncodedRows, MicroBatch, Unit, share
+from .distributed import lost_others
 from .objectives import Objective
 from .state import random_state, restore_random_state
 from .strategies import Replicated
@@ -52,6 +53,11 @@ class Stepper:
             try:
                 return self._attempt(rows, step, factor, number, stop)
             except (RuntimeError, MemoryError) as failure:
+                if lost_others(failure):
+                    raise StageError(
+                        f"process {self.group.rank} lost the others at step {number}",
+                        hint="one of them failed first, and has said why",
+                    ) from failure
                 if not memory.ran_out(failure):
                     raise
                 self._halve(rows, step, number, failure)
@@ -115,7 +121,8 @@ class Stepper:
         self.splits *= 2
         if self.group.world_size > 1:
             (self.directory / "splits.json").write_text(str(self.splits), encoding="utf-8")
-            raise StageError(
+            # The others wait for this process inside the step, and only their end frees them.
+            raise TryAgain(
                 f"out of memory at step {number} in process {self.group.rank}",
                 hint="the same command continues from the last state with half the micro-batch",
             ) from failure

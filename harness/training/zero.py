@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -184,6 +185,8 @@ def _deepspeed(device: torch.device) -> Any:
         raise MissingDependency(
             "ZeRO needs deepspeed, which is not installed", hint="pip install 'assay-bench[deepspeed]'"
         ) from absent
+    # It calls functions of torch by names that will go: said at every step, and no user can change it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists, also on a single process without a launcher
     if device.type == "cpu":
         # Compiled at run time for a minute, to speed up what gloo does well enough.
