@@ -23,6 +23,7 @@ from .clean_subset import told
 from .journal import count_oddities, finished
 from .launchers import run_worker, torchrun
 from .matrix import Cell
+from .measure import score_as_json
 from .plugin_manager import describe
 from .prepared import Prepared, Session, run_key
 from .run_dir import (
@@ -40,7 +41,7 @@ from .run_dir import (
     read_rows,
     write_json,
 )
-from .scoring import Scored, save_scored, score_as_json, score_run
+from .scoring import Scored, save_scored, score_run
 from .stage import GENERATION, Generation, answer, context, run_generation
 
 

@@ -21,7 +21,6 @@ from rdkit import DataStructs
 from harness import Pairs, Score
 
 from .molecules import Molecules, answers, is_plain, store, targets
-from .ngrams import Overlap, ReferenceGrams
 from .rows import cached, shared, undefined
 from .statistics import mean_score
 from .text import Encoded, bleu_rows, bleu_score
@@ -43,10 +42,8 @@ class SmilesBleu:
         characters = lexicon("char", pairs)
         refs = targets(pairs)
         hyp, ref = characters.encode(answers(pairs)), characters.encode(refs)
-        rows = np.arange(len(refs))
-        grams = cached(shared(pairs), ("grams", "char", refs), lambda: ReferenceGrams(ref, rows, len(refs)))
-        overlap = Overlap(grams, hyp)
-        return bleu_score(self.name, bleu_rows(Encoded(hyp, hyp, ref, rows, overlap, overlap), 4))
+        encoded = Encoded(hyp, ref, np.arange(len(refs)))
+        return bleu_score(self.name, bleu_rows(encoded, 4))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ _REFERENCES = ("references", "reference", "target", "ground truth")
 _ID = ("id", "example_id", "question_id")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
     """One saved answer, with whatever else its file says about the row."""
 

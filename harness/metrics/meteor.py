@@ -11,11 +11,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import porter
-from .rows import Ints
+from .ngrams import slices
+from .rows import Ints, is_among
 from .tokens import Index, Tokens
 from .wordnet import synonyms
 
@@ -23,7 +26,9 @@ ALPHA, BETA, GAMMA = 0.9, 3.0, 0.5
 
 # Pairs aligned together, and tokens: they bound memory and keep packed keys within 63 bits.
 _PAIRS = 1 << 16
-_TOKENS = 1 << 20
+_TOKENS = 1 << 16
+
+_Rows = list[tuple[int, int, int]]
 
 
 class Aligner:
@@ -48,9 +53,9 @@ class Aligner:
         hyp, ref = self._lowered(hypotheses), self._lowered(references)
         matches = np.zeros(len(hyp.bounds) - 1, dtype=np.int64)
         chunks = np.zeros_like(matches)
-        for start, stop in _slices(hyp, ref):
+        for start, stop in slices(hyp.bounds + ref.bounds, _TOKENS, _PAIRS):
             matches[start:stop], chunks[start:stop] = self._align(
-                _part(hyp, start, stop), _part(ref, start, stop)
+                hyp.part(start, stop), ref.part(start, stop)
             )
         return matches, chunks
 
@@ -89,17 +94,12 @@ class Aligner:
             for stem in _used(hyp.word)
             if (names := self._synonyms(stem) & wanted)
         }
-        asking = np.flatnonzero(np.isin(hyp.word, list(links)))
-        asked = {(pair, stem) for pair, word in _rows(hyp, asking) for stem in links[word]}
-        bits = len(self._stems).bit_length()
-        keys = np.array([(pair << bits) | stem for pair, stem in asked], dtype=np.int64)
-        offered = np.flatnonzero(np.isin((ref.pair << bits) | ref.word, keys))
+        asking, offered = _fitting(hyp, ref, links) if links else ([], [])
         free: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for at, row in zip(ref.position[offered].tolist(), _rows(ref, offered), strict=True):
-            free[row].append(at)
+        for pair, word, at in offered:
+            free[pair, word].append(at)
         found: list[tuple[int, int, int]] = []
-        rows = zip(_rows(hyp, asking), hyp.position[asking].tolist(), strict=True)
-        for (pair, word), position in reversed(list(rows)):
+        for pair, word, position in reversed(asking):
             last = [(free[pair, stem][-1], stem) for stem in links[word] if free.get((pair, stem))]
             if last:
                 found.append((pair, position, free[pair, max(last)[1]].pop()))
@@ -128,32 +128,42 @@ class _Side:
     def without(self, taken: Ints) -> _Side:
         free = np.ones(len(self.word), dtype=bool)
         free[taken] = False
-        return _Side(self.pair[free], self.position[free], self.word[free])
+        return self.among(free)
+
+    def among(self, chosen: NDArray[np.bool_]) -> _Side:
+        at = np.flatnonzero(chosen)
+        return _Side(self.pair[at], self.position[at], self.word[at])
+
+    def rows(self) -> _Rows:
+        return list(zip(self.pair.tolist(), self.word.tolist(), self.position.tolist(), strict=True))
 
 
 def _match(hyp: _Side, ref: _Side) -> tuple[tuple[Ints, Ints, Ints], _Side, _Side]:
     """Match equal words, last to last; return the matches and what stays free on each side."""
-    bits = int(max(hyp.word.max(initial=0), ref.word.max(initial=0))).bit_length()
-    hyp_keys, hyp_at, hyp_starts, hyp_counts = _groups(hyp, bits)
-    ref_keys, ref_at, ref_starts, ref_counts = _groups(ref, bits)
-    place = np.searchsorted(ref_keys, hyp_keys)
-    common = np.flatnonzero(np.append(ref_keys, -1)[place] == hyp_keys)
-    place = place[common]
-    counts = np.minimum(hyp_counts[common], ref_counts[place])
+    members, starts, answered, sizes = _groups(hyp, ref)
+    counts = np.minimum(answered, sizes - answered)
     nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    h = hyp_at[np.repeat(hyp_starts[common], counts) + nth]
-    r = ref_at[np.repeat(ref_starts[place], counts) + nth]
+    h = members[np.repeat(starts, counts) + nth]
+    r = members[np.repeat(starts + answered, counts) + nth] - len(hyp.word)
     return (hyp.pair[h], hyp.position[h], ref.position[r]), hyp.without(h), ref.without(r)
 
 
-def _groups(side: _Side, bits: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Group a side's words by pair and word, last first: keys, members, and each group's start and size."""
-    size = len(side.word)
-    spare = size.bit_length()
-    packed = np.sort((((side.pair << bits) | side.word) << spare) | (size - 1 - np.arange(size)))
-    grouped = packed >> spare
-    starts = np.flatnonzero(np.append(True, grouped[1:] != grouped[:-1])) if size else np.zeros(0, np.int64)
-    return grouped[starts], size - 1 - (packed & ((1 << spare) - 1)), starts, np.diff(np.append(starts, size))
+def _groups(hyp: _Side, ref: _Side) -> tuple[Ints, Ints, Ints, Ints]:
+    """Group the words of both sides by pair and word: the answer's, then the reference's, each last first.
+
+    Return the members, where each group starts, how many of it are the answer's, and its size.
+    """
+    pair, word = np.concatenate((hyp.pair, ref.pair)), np.concatenate((hyp.word, ref.word))
+    n, m = len(hyp.word), len(ref.word)
+    backwards = np.concatenate((np.arange(n - 1, -1, -1), np.arange(n + m - 1, n - 1, -1)))
+    bits, spare = int(word.max(initial=0)).bit_length(), (n + m).bit_length()
+    packed = np.sort((((pair << bits) | word) << spare) | backwards)
+    key, at = packed >> spare, packed & ((1 << spare) - 1)
+    starts = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])
+    sizes = np.diff(starts, append=len(key))
+    of_answer = np.concatenate(([0], np.cumsum((at < n).astype(np.int64))))
+    members = np.where(at < n, n - 1 - at, 2 * n + m - 1 - at)
+    return members, starts, of_answer[starts + sizes] - of_answer[starts], sizes
 
 
 def _used(numbers: Ints) -> list[int]:
@@ -171,25 +181,28 @@ def _renumber(numbers: Ints, known: dict[int, int], new: Callable[[int], int]) -
     return table[numbers]
 
 
-def _rows(side: _Side, chosen: Ints) -> list[tuple[int, int]]:
-    return list(zip(side.pair[chosen].tolist(), side.word[chosen].tolist(), strict=True))
+def _fitting(hyp: _Side, ref: _Side, links: dict[int, list[int]]) -> tuple[_Rows, _Rows]:
+    """Return the answer's words that are linked to a word of their own pair, and those words.
 
-
-def _slices(hyp: Tokens, ref: Tokens) -> list[tuple[int, int]]:
-    """Cut the pairs where either their number or their tokens would grow too large."""
-    total = hyp.bounds + ref.bounds
-    cuts, start = [], 0
-    while start < len(total) - 1:
-        stop = int(np.searchsorted(total, total[start] + _TOKENS, side="right")) - 1
-        stop = min(max(stop, start + 1), start + _PAIRS, len(total) - 1)
-        cuts.append((start, stop))
-        start = stop
-    return cuts
-
-
-def _part(tokens: Tokens, start: int, stop: int) -> Tokens:
-    bounds = tokens.bounds[start : stop + 1]
-    return Tokens(tokens.ids[bounds[0] : bounds[-1]], bounds - bounds[0])
+    The loop that follows is Python's, so what cannot match is sorted out here.
+    """
+    size = 1 + max(int(hyp.word.max()), int(ref.word.max()), *map(max, links.values()))
+    line, offers = np.full(size, -1, dtype=np.int64), np.zeros(size, dtype=bool)
+    line[list(links)] = np.arange(len(links))
+    linked = Tokens(
+        np.fromiter(chain.from_iterable(links.values()), dtype=np.int64),
+        np.cumsum([0, *map(len, links.values())]),
+    )
+    offers[linked.ids] = True
+    asking, offered = hyp.among(line[hyp.word] >= 0), ref.among(offers[ref.word])
+    asked = linked.take(line[asking.word])
+    bits = size.bit_length()
+    keys = (asking.pair[asked.owners()] << bits) | asked.ids
+    there = (offered.pair << bits) | offered.word
+    met = is_among(keys, there)
+    fits = np.zeros(len(asking.word), dtype=bool)
+    fits[asked.owners()[met]] = True
+    return asking.among(fits).rows(), offered.among(is_among(there, keys[met])).rows()
 
 
 def _score(matches: int, chunks: int, hyp_length: int, ref_length: int) -> float:

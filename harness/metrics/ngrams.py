@@ -1,99 +1,111 @@
-"""How many n-grams an answer shares with its references: looked up, never counted twice.
+"""How many n-grams answers share with their references: all n-grams of an order sorted together, once.
 
-The n-grams of the references form a chain of sorted keys: a key of order n is the rank of its first
-n - 1 tokens together with its last token, so keys stay within 64 bits at any order and vocabulary. An
-answer's n-grams are looked up along the same chain; those not found cannot match and fall out early.
+An n-gram is numbered by sorting: its key is the number of its first n - 1 tokens together with its last
+token, so keys stay within 64 bits at any order and vocabulary. N-grams that only one side has cannot
+grow into shared ones and fall out before the next order.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
 from .rows import Ints
-from .tokens import Tokens
+from .tokens import Tokens, joined
+
+# Tokens counted together: they bound memory, and so few stay in the processor's cache.
+_TOKENS = 1 << 15
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Level:
-    """The different n-grams of one order."""
+def matches(hypotheses: Tokens, references: Tokens, owners: Ints, order: int) -> Ints:
+    """Return the clipped matches of each row (rows x order), for n = 1 … order.
 
-    keys: Ints
-    counts: Ints  # the largest count in any one reference of the row
-    owners: Ints  # the row of each key
-
-
-class ReferenceGrams:
-    """The n-grams of all references, by row."""
-
-    def __init__(self, references: Tokens, rows: Ints, total_rows: int) -> None:
-        """Take the tokens of the references and the row that each reference belongs to."""
-        self.total_rows = total_rows
-        self._tokens = references
-        self._several = len(rows) != total_rows
-        self._units = references.owners()
-        self._room = np.repeat(references.bounds[1:], references.lengths) - np.arange(len(references.ids))
-        self._rank = rows[self._units]
-        self._at = np.arange(len(references.ids))
-        self._levels: list[Level] = []
-
-    def level(self, order: int) -> Level:
-        """Return the references' n-grams of one order."""
-        while len(self._levels) < order:
-            self._add_level()
-        return self._levels[order - 1]
-
-    def _add_level(self) -> None:
-        n = len(self._levels) + 1
-        inside = self._room[self._at] >= n
-        rank, self._at = self._rank[inside], self._at[inside]
-        keys = (rank << 32) | self._tokens.ids[self._at + (n - 1)]
-        unique, self._rank, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        owners = (unique >> 32) if n == 1 else self._levels[-1].owners[unique >> 32]
-        if self._several:
-            counts = self._largest_counts(len(unique))
-        self._levels.append(Level(unique, counts, owners))
-
-    def _largest_counts(self, size: int) -> Ints:
-        units = self._units[self._at]
-        pairs, counts = np.unique((self._rank << 32) | units, return_counts=True)
-        largest = np.zeros(size, dtype=np.int64)
-        np.maximum.at(largest, pairs >> 32, counts)
-        return largest
+    Row i is answer i with every reference whose owner is i; owners ascend.
+    """
+    rows = len(hypotheses.bounds) - 1
+    found = np.zeros((rows, order), dtype=np.int64)
+    first = np.searchsorted(owners, np.arange(rows + 1))
+    total = hypotheses.bounds + references.bounds[first]
+    for start, stop in slices(total, _TOKENS):
+        part = owners[first[start] : first[stop]] - start
+        both = joined(hypotheses.part(start, stop), references.part(int(first[start]), int(first[stop])))
+        found[start:stop] = _count(both, np.concatenate((np.arange(stop - start), part)), stop - start, order)
+    return found
 
 
-class Overlap:
-    """What some answers share with the references; an order is looked up when it is first asked for."""
-
-    def __init__(self, grams: ReferenceGrams, hypotheses: Tokens) -> None:
-        """Take the references' n-grams and one answer a row."""
-        self._grams = grams
-        self._tokens = hypotheses
-        self._rank = hypotheses.owners()
-        self._at = np.arange(len(hypotheses.ids))
-        self._room = np.repeat(hypotheses.bounds[1:], hypotheses.lengths) - self._at
-        self._found: list[Ints] = []
-
-    def matches(self, order: int) -> list[Ints]:
-        """Return for n = 1 … order the clipped matches of each row."""
-        while len(self._found) < order:
-            self._look_up(len(self._found) + 1)
-        return self._found[:order]
-
-    def _look_up(self, n: int) -> None:
-        level = self._grams.level(n)
-        inside = self._room[self._at] >= n
-        rank, at = self._rank[inside], self._at[inside]
-        keys = (rank << 32) | self._tokens.ids[at + (n - 1)]
-        rank = np.searchsorted(level.keys, keys)
-        hit = np.append(level.keys, -1)[rank] == keys
-        self._rank, self._at = rank[hit], at[hit]
-        matches = np.minimum(np.bincount(self._rank, minlength=len(level.keys)), level.counts)
-        summed = np.bincount(level.owners, weights=matches, minlength=self._grams.total_rows)
-        self._found.append(summed.astype(np.int64))
+def _count(texts: Tokens, row: Ints, rows: int, order: int) -> Ints:
+    """Count the matches of the first `rows` texts, the answers, with the texts that follow."""
+    found = np.zeros((rows, order), dtype=np.int64)
+    unit = texts.owners()
+    several = len(row) > 2 * rows
+    left = texts.bounds[1:][unit] - np.arange(len(unit))  # tokens up to the end of the text
+    at, gram = np.arange(len(unit)), row[unit]
+    for n in range(order):
+        if not len(at):
+            break
+        at, gram, starts = _numbered(at, gram, texts.ids[at + n])
+        sizes = np.diff(starts, append=len(at))
+        so_far = np.cumsum((at < texts.bounds[rows]).astype(np.int64))[starts + sizes - 1]
+        answered = np.diff(so_far, prepend=0)
+        referred = _largest(gram, unit[at], rows, len(starts)) if several else sizes - answered
+        common = np.minimum(answered, referred)
+        found[:, n] = np.bincount(row[unit[at[starts]]], weights=common, minlength=rows)
+        on = np.flatnonzero(np.repeat(common > 0, sizes) & (left[at] > n + 1))
+        at, gram = at[on], gram[on]
+    return found
 
 
-def gram_totals(tokens: Tokens, order: int) -> list[Ints]:
+def _numbered(at: Ints, gram: Ints, token: Ints) -> tuple[Ints, Ints, Ints]:
+    """Number n-grams of which the first n - 1 tokens are numbered already.
+
+    Return the positions, those of equal n-grams together; the number of each; and where each starts.
+    """
+    key = (gram << int(token.max()).bit_length()) | token
+    spare = int(at.max()).bit_length()
+    if int(key.max()).bit_length() + spare <= 63:
+        # Sorting plain numbers is several times as fast as finding out the order of others.
+        packed = np.sort((key << spare) | at)
+        at, key = packed & ((1 << spare) - 1), packed >> spare
+    else:
+        order = np.argsort(key)
+        at, key = at[order], key[order]
+    new = np.append(True, key[1:] != key[:-1])
+    return at, np.cumsum(new.astype(np.int64)) - 1, np.flatnonzero(new)
+
+
+def _largest(group: Ints, unit: Ints, rows: int, groups: int) -> Ints:
+    """Return for each n-gram its largest count in any one reference."""
+    of_references = unit >= rows
+    runs, counts = np.unique((group[of_references] << 32) | unit[of_references], return_counts=True)
+    largest = np.zeros(groups, dtype=np.int64)
+    np.maximum.at(largest, runs >> 32, counts)
+    return largest
+
+
+def distinct(texts: Tokens, order: int) -> int:
+    """Return the number of different n-grams of all texts together."""
+    left = np.repeat(texts.bounds[1:], texts.lengths) - np.arange(len(texts.ids))
+    at = np.flatnonzero(left >= order)
+    gram, starts = np.zeros_like(at), at
+    for n in range(order if len(at) else 0):
+        at, gram, starts = _numbered(at, gram, texts.ids[at + n])
+    return len(starts)
+
+
+def totals(texts: Tokens, order: int) -> list[Ints]:
     """Return for n = 1 … order the number of n-grams of each text."""
-    return [np.maximum(tokens.lengths - n + 1, 0) for n in range(1, order + 1)]
+    return [np.maximum(texts.lengths - n, 0) for n in range(order)]
+
+
+def slices(ends: Ints, most: int, rows: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield stretches of rows, of at most `most` tokens (but one row) and `rows` rows each.
+
+    `ends` is where each row starts and the last one ends, in tokens.
+    """
+    start = 0
+    while start < len(ends) - 1:
+        stop = int(np.searchsorted(ends, ends[start] + most, side="right")) - 1
+        stop = min(max(stop, start + 1), len(ends) - 1, start + rows if rows else len(ends))
+        yield start, stop
+        start = stop

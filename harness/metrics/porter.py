@@ -76,13 +76,18 @@ _STEP_2_BY_END = _by_last_two(_STEP_2)
 _STEP_3_BY_END = _by_last_two(_STEP_3)
 _STEP_4_BY_END = _by_last_two(tuple((suffix, "") for suffix in _STEP_4))
 
+# The letters that a rule's suffix ends in; a word that ends in another is its own stem.
+_LAST = frozenset(
+    suffix[-1] for suffix in (*_STEP_4, *dict((*_STEP_2, *_STEP_3)), "s", "d", "g", "y", "e", "l")
+)
+
 
 def stem(word: str) -> str:
     """Return the stem of a word, which is lower-cased first."""
     lowered = word.lower()
     if lowered in _IRREGULAR:
         return _IRREGULAR[lowered]
-    if len(word) <= 2:
+    if len(word) <= 2 or lowered[-1] not in _LAST:
         return lowered
     return _step_5(_step_4(_step_3(_step_2(_step_1c(_step_1b(_step_1a(lowered)))))))
 

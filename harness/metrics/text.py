@@ -1,65 +1,64 @@
 """Metrics of generated text: BLEU, ROUGE, METEOR, chrF, sacreBLEU, exact match and distinct-n.
 
-Each metric is a small object named for its definition; what follows `@` is the tokenisation (see
+Each metric is a measure under a tokenisation, which its name says behind `@` (see
 `harness.metrics.tokens`). All of them share tokens and n-grams through the cache of the scored rows.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness import DataError, MissingDependency, Pairs, Score
 
-from . import rouge, tokens
+from . import ngrams, rouge, tokens
 from .meteor import Aligner
-from .ngrams import Overlap, ReferenceGrams, gram_totals
 from .rows import Ints, cached, flat_references, outputs, references, shared, undefined
 from .statistics import Floats, Sums, mean_score
 from .tokens import Tokens
 
+MOST = 4  # the longest n-grams of BLEU: its two orders share one count
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Encoded:
-    """The tokens of the answers, of all references, and what they share."""
+    """The tokens of the answers and of all references, and the n-grams that they share."""
 
     hypotheses: Tokens
-    paired: Tokens  # each answer once for each of its references
     references: Tokens
     owners: Ints  # the row of each reference
-    by_row: Overlap
-    by_reference: Overlap
+    _found: dict[tuple[int, bool], Ints] = field(default_factory=dict)
 
-    def matches(self, order: int, *, each_reference: bool = False) -> list[Ints]:
-        """Return the shared n-grams for n = 1 … order: of each row, or of each single reference."""
-        return (self.by_reference if each_reference else self.by_row).matches(order)
+    @property
+    def paired(self) -> Tokens:
+        """Return each answer once for each of its references."""
+        if len(self.owners) == len(self.hypotheses.bounds) - 1:
+            return self.hypotheses
+        return self.hypotheses.take(self.owners)
+
+    def matches(self, order: int, *, each_reference: bool = False) -> Ints:
+        """Return the shared n-grams (rows x order): of each row, or of each single reference."""
+        each_reference = each_reference and len(self.owners) != len(self.hypotheses.bounds) - 1
+
+        def count() -> Ints:
+            if each_reference:
+                return ngrams.matches(self.paired, self.references, np.arange(len(self.owners)), order)
+            return ngrams.matches(self.hypotheses, self.references, self.owners, order)
+
+        return cached(self._found, (order, each_reference), count)
 
 
 def encode(pairs: Pairs, tokenisation: str) -> Encoded:
-    """Return the rows' tokens under a tokenisation, with the references' n-grams ready for counting."""
+    """Return the rows' tokens under a tokenisation."""
 
     def make() -> Encoded:
         lexicon = tokens.lexicon(tokenisation, pairs)
         texts, owners = flat_references(pairs)
-        encoded = lexicon.encode(texts)
-        answers = lexicon.encode(outputs(pairs))
-
-        def overlap(hypotheses: Tokens, rows: Ints, total: int) -> Overlap:
-            key = ("grams", tokenisation, texts, rows.tobytes())
-            grams = cached(shared(pairs), key, lambda: ReferenceGrams(encoded, rows, total))
-            return Overlap(grams, hypotheses)
-
-        by_row = overlap(answers, owners, len(pairs))
-        if len(texts) == len(pairs):
-            return Encoded(answers, answers, encoded, owners, by_row, by_row)
-        paired = answers.take(owners)
-        by_reference = overlap(paired, np.arange(len(texts)), len(texts))
-        return Encoded(answers, paired, encoded, owners, by_row, by_reference)
+        return Encoded(lexicon.encode(outputs(pairs)), lexicon.encode(texts), owners)
 
     return cached(pairs.cache, ("encoded", tokenisation), make)
 
@@ -73,33 +72,28 @@ def best_of_row(values: Sequence[float], owners: Ints, rows: int) -> list[float]
     return [float(value) for value in best]
 
 
-def _needs_vocabulary(method: Callable[..., Score]) -> Callable[..., Score]:
-    """Turn a missing vocabulary or library into a score without a value that says what to do."""
+@dataclass(frozen=True, slots=True)
+class TextMetric:
+    """A measure of generated text under one tokenisation, and under its name."""
 
-    @functools.wraps(method)
-    def call(self: Bleu | Meteor | Rouge, pairs: Pairs) -> Score:
+    name: str
+    measure: Callable[[TextMetric, Pairs], Score]
+    tokenisation: str
+    order: int = 0
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the score; a vocabulary or library that is not there leaves none, and says what to do."""
+        if not len(pairs):
+            return undefined(self.name, 0, "no rows")
         try:
-            return method(self, pairs)
+            return self.measure(self, pairs)
         except (DataError, MissingDependency) as error:
             return undefined(self.name, len(pairs), f"{error.message}; {error.hint}")
 
-    return call
 
-
-@dataclass(frozen=True, slots=True)
-class Bleu:
-    """Corpus BLEU without smoothing, as nltk's `corpus_bleu` computes it."""
-
-    name: str
-    order: int
-    tokenisation: str = "words"
-
-    @_needs_vocabulary
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the BLEU of all rows together; it has no value for single rows."""
-        if not len(pairs):
-            return undefined(self.name, 0, "no rows")
-        return bleu_score(self.name, bleu_rows(encode(pairs, self.tokenisation), self.order))
+def bleu(metric: TextMetric, pairs: Pairs) -> Score:
+    """Return corpus BLEU without smoothing, as nltk's `corpus_bleu` has it; single rows have no value."""
+    return bleu_score(metric.name, bleu_rows(encode(pairs, metric.tokenisation), metric.order))
 
 
 def bleu_score(metric: str, rows: Floats) -> Score:
@@ -111,10 +105,10 @@ def bleu_score(metric: str, rows: Floats) -> Score:
 def bleu_rows(encoded: Encoded, order: int) -> Floats:
     """Return for each row its matches and n-grams of every order, its length and its reference's length."""
     hypotheses = encoded.hypotheses
-    matches = encoded.matches(order)
-    totals = [np.maximum(total, 1) for total in gram_totals(hypotheses, order)]
-    closest = _closest_lengths(encoded)
-    return np.stack([*matches, *totals, hypotheses.lengths, closest], axis=1).astype(np.float64)
+    matches = encoded.matches(MOST)[:, :order]
+    totals = [np.maximum(total, 1) for total in ngrams.totals(hypotheses, order)]
+    lengths = [hypotheses.lengths, _closest_lengths(encoded)]
+    return np.column_stack([matches, *totals, *lengths]).astype(np.float64)
 
 
 def _closest_lengths(encoded: Encoded) -> Ints:
@@ -152,65 +146,48 @@ def bleu_values(sums: Floats) -> Floats:
     return np.where(sums[:, 0] > 0, values, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Meteor:
-    """Mean METEOR of the rows, as nltk's `meteor_score` computes it."""
-
-    name: str
-    tokenisation: str = "words"
-
-    @_needs_vocabulary
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the mean over rows of the best reference's METEOR."""
-        encoded = encode(pairs, self.tokenisation)
-        strings = tokens.lexicon(self.tokenisation, pairs).strings
-        aligner = cached(shared(pairs), ("aligner", self.tokenisation), lambda: Aligner(strings))
-        values = aligner.scores(encoded.paired, encoded.references)
-        return mean_score(self.name, best_of_row(values, encoded.owners, len(pairs)))
+def meteor_mean(metric: TextMetric, pairs: Pairs) -> Score:
+    """Return the mean over rows of the best reference's METEOR, as nltk's `meteor_score` has it."""
+    encoded = encode(pairs, metric.tokenisation)
+    strings = tokens.lexicon(metric.tokenisation, pairs).strings
+    aligner = cached(shared(pairs), ("aligner", metric.tokenisation), lambda: Aligner(strings))
+    values = aligner.scores(encoded.paired, encoded.references)
+    return mean_score(metric.name, best_of_row(values, encoded.owners, len(pairs)))
 
 
-@dataclass(frozen=True, slots=True)
-class Rouge:
-    """Mean ROUGE F1 of the rows, as rouge-score computes it without stemming. `order` 0 is ROUGE-L."""
-
-    name: str
-    order: int
-    tokenisation: str = "rouge"
-
-    @_needs_vocabulary
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the mean over rows of the best reference's F1."""
-        encoded = encode(pairs, self.tokenisation)
-        hyp, ref = encoded.paired, encoded.references
-        if self.order:
-            shared_grams = encoded.matches(self.order, each_reference=True)[-1]
-            hyp_total, ref_total = (gram_totals(side, self.order)[-1] for side in (hyp, ref))
-        else:
-            shared_grams, hyp_total, ref_total = rouge.lcs_lengths(hyp, ref), hyp.lengths, ref.lengths
-        values = f1(shared_grams, hyp_total, ref_total).tolist()
-        return mean_score(self.name, best_of_row(values, encoded.owners, len(pairs)))
+def rouge_n(metric: TextMetric, pairs: Pairs) -> Score:
+    """Return the mean over rows of the best reference's ROUGE F1 of n-grams, as rouge-score has it."""
+    encoded = encode(pairs, metric.tokenisation)
+    matches = encoded.matches(2, each_reference=True)[:, metric.order - 1]
+    sides = (encoded.paired, encoded.references)
+    totals = [ngrams.totals(side, metric.order)[-1] for side in sides]
+    return _mean_f1(metric, pairs, matches, *totals)
 
 
-@dataclass(frozen=True, slots=True)
-class RougeLsum:
-    """Mean ROUGE-Lsum F1 of the rows: lines are sentences, and their common subsequences are united."""
+def rouge_l_mean(metric: TextMetric, pairs: Pairs) -> Score:
+    """Return the mean over rows of the best reference's F1 of the longest common subsequence."""
+    encoded = encode(pairs, metric.tokenisation)
+    hyp, ref = encoded.paired, encoded.references
+    return _mean_f1(metric, pairs, rouge.lcs_lengths(hyp, ref), hyp.lengths, ref.lengths)
 
-    name: str
-    tokenisation: str = "rouge"
 
-    @_needs_vocabulary
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the mean over rows of the best reference's F1."""
-        split = tokens.lexicon(self.tokenisation, pairs).split
-        encoded = encode(pairs, self.tokenisation)
-        hyp, ref = encoded.paired, encoded.references
-        hits = rouge.lcs_lengths(hyp, ref)
-        texts, answers = flat_references(pairs)[0], outputs(pairs)
-        for unit, row in enumerate(encoded.owners.tolist()):
-            if "\n" in texts[unit] or "\n" in answers[row]:
-                hits[unit] = rouge.union_hits(_sentences(answers[row], split), _sentences(texts[unit], split))
-        values = f1(hits, hyp.lengths, ref.lengths).tolist()
-        return mean_score(self.name, best_of_row(values, encoded.owners, len(pairs)))
+def rouge_l_sum(metric: TextMetric, pairs: Pairs) -> Score:
+    """Return the same with lines as sentences, whose common subsequences are united."""
+    split = tokens.lexicon(metric.tokenisation, pairs).split
+    encoded = encode(pairs, metric.tokenisation)
+    hyp, ref = encoded.paired, encoded.references
+    hits = rouge.lcs_lengths(hyp, ref)
+    texts, answers = flat_references(pairs)[0], outputs(pairs)
+    for unit, row in enumerate(encoded.owners.tolist()):
+        if "\n" in texts[unit] or "\n" in answers[row]:
+            hits[unit] = rouge.union_hits(_sentences(answers[row], split), _sentences(texts[unit], split))
+    return _mean_f1(metric, pairs, hits, hyp.lengths, ref.lengths)
+
+
+def _mean_f1(metric: TextMetric, pairs: Pairs, hits: Ints, hyp_total: Ints, ref_total: Ints) -> Score:
+    values = f1(hits, hyp_total, ref_total).tolist()
+    owners = encode(pairs, metric.tokenisation).owners
+    return mean_score(metric.name, best_of_row(values, owners, len(pairs)))
 
 
 def _sentences(text: str, split: Callable[[str], list[str]]) -> list[list[str]]:
@@ -224,43 +201,33 @@ def f1(hits: Ints, hyp_total: Ints, ref_total: Ints) -> Floats:
     return np.where(total > 0, 2 * precision * recall / np.where(total > 0, total, 1.0), 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Chrf:
-    """Corpus chrF2, as sacrebleu computes it: character n-grams up to 6, white space dropped."""
+def chrf_corpus(metric: TextMetric, pairs: Pairs) -> Score:
+    """Return corpus chrF2 as sacrebleu has it: character n-grams; of several references the best one."""
+    order = metric.order
+    encoded = encode(pairs, metric.tokenisation)
+    matches = encoded.matches(order, each_reference=True)
+    sides = (encoded.paired, encoded.references)
+    totals = np.column_stack([total for side in sides for total in ngrams.totals(side, order)])
+    # As sacrebleu has it: an order that the reference is too short for counts no n-grams of the answer.
+    totals[:, :order] *= totals[:, order:] > 0
+    units = np.concatenate([matches, totals], axis=1).astype(np.float64)
+    rows = units[_best_units(chrf_values(units), encoded.owners, len(pairs))]
+    value = float(chrf_values(rows.sum(axis=0)[None])[0])
+    return Score(
+        metric.name, value, len(pairs), tuple(chrf_values(rows).tolist()), resample=Sums(rows, chrf_values)
+    )
 
-    name: str
-    order: int = 6
-    beta: float = 2.0
 
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the chrF of all rows together; of several references the best one counts."""
-        if not len(pairs):
-            return undefined(self.name, 0, "no rows")
-        encoded = encode(pairs, "zh")
-        hyp, ref = encoded.paired, encoded.references
-        matches = encoded.matches(self.order, each_reference=True)
-        totals = np.stack([*gram_totals(hyp, self.order), *gram_totals(ref, self.order)], axis=1)
-        # As sacrebleu has it: an order that the reference is too short for counts no n-grams of the answer.
-        totals[:, : self.order] *= totals[:, self.order :] > 0
-        units = np.concatenate([np.stack(matches, axis=1), totals], axis=1).astype(np.float64)
-        rows = units[_best_units(self.values(units), encoded.owners, len(pairs))]
-        value = float(self.values(rows.sum(axis=0)[None])[0])
-        return Score(
-            self.name, value, len(pairs), tuple(self.values(rows).tolist()), resample=Sums(rows, self.values)
-        )
-
-    def values(self, sums: Floats) -> Floats:
-        """Return chrF for each line of matches, answer n-grams and reference n-grams."""
-        matches, hyp, ref = (sums[:, i * self.order : (i + 1) * self.order] for i in range(3))
-        usable = (hyp > 0) & (ref > 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            precision = np.where(usable, matches / hyp, 0.0).sum(axis=1)
-            recall = np.where(usable, matches / ref, 0.0).sum(axis=1)
-            orders = usable.sum(axis=1)
-            precision, recall = precision / orders, recall / orders
-            factor = self.beta**2
-            values = (1 + factor) * precision * recall / (factor * precision + recall)
-        return np.asarray(np.nan_to_num(values, nan=0.0), dtype=np.float64)
+def chrf_values(sums: Floats) -> Floats:
+    """Return chrF2 for each line of matches, answer n-grams and reference n-grams of every order."""
+    matches, hyp, ref = np.split(sums, 3, axis=1)
+    usable = (hyp > 0) & (ref > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        orders = usable.sum(axis=1)
+        precision = np.where(usable, matches / hyp, 0.0).sum(axis=1) / orders
+        recall = np.where(usable, matches / ref, 0.0).sum(axis=1) / orders
+        values = 5 * precision * recall / (4 * precision + recall)
+    return np.asarray(np.nan_to_num(values, nan=0.0), dtype=np.float64)
 
 
 def _best_units(values: Floats, owners: Ints, rows: int) -> Ints:
@@ -270,96 +237,68 @@ def _best_units(values: Floats, owners: Ints, rows: int) -> Ints:
     return order[np.flatnonzero(np.diff(owners[order], prepend=-1))]
 
 
-@dataclass(frozen=True, slots=True)
-class SacreBleu:
-    """sacrebleu's own corpus BLEU with its default settings, as a share."""
+def sacrebleu_corpus(metric: TextMetric, pairs: Pairs) -> Score:
+    """Return sacrebleu's own corpus BLEU with its default settings, as a share."""
+    from sacrebleu.metrics.bleu import BLEU  # optional: the card names it as required
 
-    name: str
+    bleu = BLEU()
+    rows = []
+    for out, refs in zip(outputs(pairs), references(pairs), strict=True):
+        single = bleu.corpus_score([out], [[ref] for ref in refs])
+        rows.append([*single.counts, *single.totals, single.sys_len, single.ref_len])
+    sums = np.array(rows, dtype=np.float64)
 
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the BLEU of all rows together."""
-        if not len(pairs):
-            return undefined(self.name, 0, "no rows")
-        from sacrebleu.metrics.bleu import BLEU  # optional: the card names it as required
-
-        bleu = BLEU()
-        rows = []
-        for out, refs in zip(outputs(pairs), references(pairs), strict=True):
-            single = bleu.corpus_score([out], [[ref] for ref in refs])
-            rows.append([*single.counts, *single.totals, single.sys_len, single.ref_len])
-        sums = np.array(rows, dtype=np.float64)
-        return Score(
-            self.name,
-            float(self._values(sums.sum(axis=0)[None])[0]),
-            len(pairs),
-            resample=Sums(sums, self._values),
-        )
-
-    @staticmethod
-    def _values(sums: Floats) -> Floats:
-        from sacrebleu.metrics.bleu import BLEU  # optional: the card names it as required
-
+    def values(sums: Floats) -> Floats:
         lines = sums.astype(int).tolist()
         return np.array([BLEU.compute_bleu(x[:4], x[4:8], x[8], x[9]).score / 100 for x in lines])
 
-
-@dataclass(frozen=True, slots=True)
-class ExactMatch:
-    """Share of rows whose answer equals a reference once white space at both ends is gone."""
-
-    name: str
-
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the mean over rows of equal (1) or not (0)."""
-        rows = zip(outputs(pairs), references(pairs), strict=True)
-        return mean_score(self.name, [float(out.strip() in {r.strip() for r in refs}) for out, refs in rows])
+    value = float(values(sums.sum(axis=0)[None])[0])
+    return Score(metric.name, value, len(pairs), resample=Sums(sums, values))
 
 
-@dataclass(frozen=True, slots=True)
-class Distinct:
-    """Distinct n-grams of all answers over all their n-grams; references play no part."""
-
-    name: str
-    order: int
-    tokenisation: str = "words"
-
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the share; it says how varied the answers are, not how good."""
-        encoded = tokens.lexicon(self.tokenisation, pairs).encode(outputs(pairs))
-        grams = ReferenceGrams(encoded, np.zeros(len(pairs), dtype=np.int64), 1)
-        total = int(gram_totals(encoded, self.order)[-1].sum())
-        if not total:
-            return undefined(self.name, len(pairs), f"no answer has {self.order} words")
-        return Score(self.name, len(grams.level(self.order).keys) / total, len(pairs))
+def exact(metric: TextMetric, pairs: Pairs) -> Score:
+    """Return the share of rows whose answer equals a reference once white space at both ends is gone."""
+    rows = zip(outputs(pairs), references(pairs), strict=True)
+    same = [float(out.strip() in {r.strip() for r in refs}) for out, refs in rows]
+    return mean_score(metric.name, same)
 
 
-bleu_2 = Bleu("bleu-2", 2)
-bleu_4 = Bleu("bleu-4", 4)
-bleu_2_scibert = Bleu("bleu-2@scibert", 2, "scibert")
-bleu_4_scibert = Bleu("bleu-4@scibert", 4, "scibert")
-bleu_2_t5 = Bleu("bleu-2@t5", 2, "t5")
-bleu_4_t5 = Bleu("bleu-4@t5", 4, "t5")
-bleu_2_split = Bleu("bleu-2@split", 2, "split")
-bleu_4_split = Bleu("bleu-4@split", 4, "split")
-bleu_2_zh = Bleu("bleu-2@zh", 2, "zh")
-bleu_4_zh = Bleu("bleu-4@zh", 4, "zh")
-bleu_2_jieba = Bleu("bleu-2@jieba", 2, "jieba")
-bleu_4_jieba = Bleu("bleu-4@jieba", 4, "jieba")
-meteor = Meteor("meteor")
-meteor_scibert = Meteor("meteor@scibert", "scibert")
-meteor_t5 = Meteor("meteor@t5", "t5")
-rouge_1 = Rouge("rouge-1", 1)
-rouge_2 = Rouge("rouge-2", 2)
-rouge_l = Rouge("rouge-l", 0)
-rouge_lsum = RougeLsum("rouge-lsum")
-rouge_1_zh = Rouge("rouge-1@zh", 1, "zh")
-rouge_2_zh = Rouge("rouge-2@zh", 2, "zh")
-rouge_l_zh = Rouge("rouge-l@zh", 0, "zh")
-rouge_1_jieba = Rouge("rouge-1@jieba", 1, "jieba")
-rouge_2_jieba = Rouge("rouge-2@jieba", 2, "jieba")
-rouge_l_jieba = Rouge("rouge-l@jieba", 0, "jieba")
-chrf = Chrf("chrf")
-sacrebleu = SacreBleu("sacrebleu")
-exact_match = ExactMatch("exact-match")
-distinct_1 = Distinct("distinct-1", 1)
-distinct_2 = Distinct("distinct-2", 2)
+def distinct(metric: TextMetric, pairs: Pairs) -> Score:
+    """Return distinct n-grams of all answers over all their n-grams: how varied they are, not how good."""
+    encoded = tokens.lexicon(metric.tokenisation, pairs).encode(outputs(pairs))
+    total = int(ngrams.totals(encoded, metric.order)[-1].sum())
+    if not total:
+        return undefined(metric.name, len(pairs), f"no answer has {metric.order} words")
+    return Score(metric.name, ngrams.distinct(encoded, metric.order) / total, len(pairs))
+
+
+bleu_2 = TextMetric("bleu-2", bleu, "words", 2)
+bleu_4 = TextMetric("bleu-4", bleu, "words", 4)
+bleu_2_scibert = TextMetric("bleu-2@scibert", bleu, "scibert", 2)
+bleu_4_scibert = TextMetric("bleu-4@scibert", bleu, "scibert", 4)
+bleu_2_t5 = TextMetric("bleu-2@t5", bleu, "t5", 2)
+bleu_4_t5 = TextMetric("bleu-4@t5", bleu, "t5", 4)
+bleu_2_split = TextMetric("bleu-2@split", bleu, "split", 2)
+bleu_4_split = TextMetric("bleu-4@split", bleu, "split", 4)
+bleu_2_zh = TextMetric("bleu-2@zh", bleu, "zh", 2)
+bleu_4_zh = TextMetric("bleu-4@zh", bleu, "zh", 4)
+bleu_2_jieba = TextMetric("bleu-2@jieba", bleu, "jieba", 2)
+bleu_4_jieba = TextMetric("bleu-4@jieba", bleu, "jieba", 4)
+meteor = TextMetric("meteor", meteor_mean, "words")
+meteor_scibert = TextMetric("meteor@scibert", meteor_mean, "scibert")
+meteor_t5 = TextMetric("meteor@t5", meteor_mean, "t5")
+rouge_1 = TextMetric("rouge-1", rouge_n, "rouge", 1)
+rouge_2 = TextMetric("rouge-2", rouge_n, "rouge", 2)
+rouge_l = TextMetric("rouge-l", rouge_l_mean, "rouge")
+rouge_lsum = TextMetric("rouge-lsum", rouge_l_sum, "rouge")
+rouge_1_zh = TextMetric("rouge-1@zh", rouge_n, "zh", 1)
+rouge_2_zh = TextMetric("rouge-2@zh", rouge_n, "zh", 2)
+rouge_l_zh = TextMetric("rouge-l@zh", rouge_l_mean, "zh")
+rouge_1_jieba = TextMetric("rouge-1@jieba", rouge_n, "jieba", 1)
+rouge_2_jieba = TextMetric("rouge-2@jieba", rouge_n, "jieba", 2)
+rouge_l_jieba = TextMetric("rouge-l@jieba", rouge_l_mean, "jieba")
+chrf = TextMetric("chrf", chrf_corpus, "zh", 6)
+sacrebleu = TextMetric("sacrebleu", sacrebleu_corpus, "13a")
+exact_match = TextMetric("exact-match", exact, "")
+distinct_1 = TextMetric("distinct-1", distinct, "words", 1)
+distinct_2 = TextMetric("distinct-2", distinct, "words", 2)

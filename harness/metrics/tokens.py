@@ -49,6 +49,11 @@ class Tokens:
         within = np.arange(ends[-1]) - np.repeat(ends[:-1], lengths)
         return Tokens(self.ids[np.repeat(self.bounds[chosen], lengths) + within], ends)
 
+    def part(self, start: int, stop: int) -> Tokens:
+        """Return the tokens of adjacent texts."""
+        bounds = self.bounds[start : stop + 1]
+        return Tokens(self.ids[bounds[0] : bounds[-1]], bounds - bounds[0])
+
     def where(self, keep: NDArray[np.bool_]) -> Tokens:
         """Return the tokens that are to be kept, in the same texts."""
         if keep.all():
@@ -59,6 +64,11 @@ class Tokens:
     def owners(self) -> Ints:
         """Return for each token the text that it is in."""
         return np.repeat(np.arange(len(self.bounds) - 1), self.lengths)
+
+
+def joined(a: Tokens, b: Tokens) -> Tokens:
+    """Return the texts of `a` followed by those of `b`."""
+    return Tokens(np.concatenate((a.ids, b.ids)), np.concatenate((a.bounds, b.bounds[1:] + a.bounds[-1])))
 
 
 class Index(dict[str, int]):
@@ -108,11 +118,7 @@ class Lexicon:
         own = Lexicon._encode(self, tuple(texts[i] for i in odd))
         order = np.arange(len(texts))
         order[odd] = len(texts) + np.arange(len(odd))
-        both = Tokens(
-            np.concatenate((tokens.ids, own.ids)),
-            np.concatenate((tokens.bounds, own.bounds[1:] + tokens.bounds[-1])),
-        )
-        return both.take(order)
+        return joined(tokens, own).take(order)
 
 
 class RougeWords(Lexicon):
@@ -144,7 +150,8 @@ class WordPieces(Lexicon):
         self._number = {piece: i for i, piece in enumerate(self._pieces) if piece}
         self._longest = max(map(len, self._pieces))
         self._of_word: list[list[int]] = []
-        self._dropped = np.array([self._number[piece] for piece in self.DROPPED])
+        self._kept_pieces = np.ones(len(self._pieces), dtype=bool)
+        self._kept_pieces[[self._number[piece] for piece in self.DROPPED]] = False
 
     @property
     def strings(self) -> list[str]:
@@ -185,7 +192,7 @@ class WordPieces(Lexicon):
         return found
 
     def _trim(self, tokens: Tokens) -> Tokens:
-        keep = ~np.isin(tokens.ids, self._dropped)
+        keep = self._kept_pieces[tokens.ids]
         if (tokens.lengths > self.LIMIT).any():
             position = np.arange(len(tokens.ids)) - np.repeat(tokens.bounds[:-1], tokens.lengths)
             keep &= position < self.LIMIT

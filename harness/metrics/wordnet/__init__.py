@@ -42,7 +42,11 @@ ENDINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "adj": (("er", ""), ("est", ""), ("er", "e"), ("est", "e")),
     "adv": (),
 }
-_LAST_LETTERS = frozenset(ending[-1] for endings in ENDINGS.values() for ending, _ in endings)
+_BY_LAST = {
+    (pos, letter): tuple(rule for rule in ENDINGS[pos] if rule[0][-1] == letter)
+    for pos in POS
+    for letter in {old[-1] for old, _ in ENDINGS[pos]}
+}
 
 
 def synonyms(word: str) -> frozenset[str]:
@@ -53,10 +57,9 @@ def synonyms(word: str) -> frozenset[str]:
         words, exceptions = tables[pos]
         if word in exceptions:
             forms = [word, *exceptions[word].split(" ")]
-        elif word and word[-1] in _LAST_LETTERS:
-            forms = [word, *(word[: -len(old)] + new for old, new in ENDINGS[pos] if word.endswith(old))]
         else:
-            forms = [word]
+            rules = _BY_LAST.get((pos, word[-1:]), ())
+            forms = [word, *(word[: -len(old)] + new for old, new in rules if word.endswith(old))]
         for form in forms:
             names = words.get(form)
             if names is not None:
