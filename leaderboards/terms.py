@@ -19,15 +19,15 @@ def terms(metric: Metric, pairs: Pairs, score: Score) -> Terms:
     # Here, because molecules must be explained where nothing of text is asked, and the other way around.
     from harness.metrics import text
 
-    if isinstance(metric, text.Bleu):
+    if isinstance(metric, text.TextMetric) and metric.tokenisation and score.value is not None:
         encoded = text.encode(pairs, metric.tokenisation)
-        return [*_tokens(encoded, metric.tokenisation, pairs), *_bleu(score)]
-    if isinstance(metric, text.Meteor):
-        encoded = text.encode(pairs, metric.tokenisation)
-        return _meteor(encoded, metric.tokenisation, pairs)
-    if isinstance(metric, text.Rouge):
-        encoded = text.encode(pairs, metric.tokenisation)
-        return [*_tokens(encoded, metric.tokenisation, pairs), *_rouge(metric, encoded)]
+        read = _tokens(encoded, metric.tokenisation, pairs)
+        if metric.measure is text.bleu:
+            return [*read, *_bleu(score)]
+        if metric.measure is text.meteor_mean:
+            return [*read, *_meteor(encoded, metric.tokenisation, pairs)]
+        if metric.measure in (text.rouge_n, text.rouge_l_mean):
+            return [*read, *_rouge(metric, encoded)]
     return _molecular(metric, pairs, score) or [(key, f"{value}") for key, value in score.details.items()]
 
 
@@ -79,12 +79,11 @@ def _meteor(encoded: Any, tokenisation: str, pairs: Pairs) -> Terms:
 
 def _rouge(metric: Any, encoded: Any) -> Terms:
     from harness.metrics import rouge
-    from harness.metrics.ngrams import gram_totals
 
     hyp, ref = encoded.paired, encoded.references
     if metric.order:
-        hits = encoded.matches(metric.order, each_reference=True)[-1]
-        hyp_total, ref_total = (gram_totals(side, metric.order)[-1] for side in (hyp, ref))
+        hits = encoded.matches(metric.order, each_reference=True)[:, metric.order - 1]
+        hyp_total, ref_total = ([max(int(side.lengths[0]) - metric.order + 1, 0)] for side in (hyp, ref))
         what = f"shared {metric.order}-grams"
     else:
         hits, hyp_total, ref_total = rouge.lcs_lengths(hyp, ref), hyp.lengths, ref.lengths
