@@ -41,6 +41,11 @@ class FullySharded(Replicated):
                 param_dtype=torch.bfloat16, reduce_dtype=torch.float32
             )
         if self.spec.launch.offload:
+            if self.group.device.type == "cpu":
+                raise UsageError(
+                    "strategy 'fsdp' offloads from a GPU, and this training is on the CPU",
+                    hint="leave train.launch.offload out",
+                )
             options["offload_policy"] = CPUOffloadPolicy()
         for block in _blocks(self.module):
             fully_shard(block, **options)

@@ -144,12 +144,17 @@ def choose(model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group)
             hint="the launcher must start as many processes as train.launch says",
         )
     name = asked_strategy(launch)
+    if name == "ddp" and launch.offload:
+        raise UsageError(
+            "strategy 'ddp' offloads nothing",
+            hint="strategies zero2, zero3 and fsdp do, or leave offload out",
+        )
     if name == "ddp":
         return Replicated(model, spec, options, group)
     if spec.optimizer == "muon" or spec.ema_decay:
         what = "optimizer 'muon'" if spec.optimizer == "muon" else "an average of the weights (ema_decay)"
         raise UsageError(
-            f"{what} needs whole matrices, strategy '{name}' shards them", hint="use strategy ddp"
+            f"{what} works on whole weights, strategy '{name}' shards them", hint="use strategy ddp"
         )
     if name == "fsdp":
         from .fsdp import FullySharded  # torch's sharding, loaded only where it is used

@@ -145,9 +145,16 @@ def engine_config(spec: TrainSpec, number_format: str, world_size: int) -> dict[
     launch = spec.launch
     config = _read_config(launch)
     wanted = asked_strategy(launch)
-    stage = config.get("zero_optimization", {}).get("stage", 0)
-    if f"zero{stage}" != wanted:
-        raise UsageError(f"strategy '{wanted}' was asked for, {launch.ds_config} holds ZeRO stage {stage}")
+    zero = config.get("zero_optimization", {})
+    if f"zero{zero.get('stage', 0)}" != wanted:
+        raise UsageError(
+            f"strategy '{wanted}' was asked for, {launch.ds_config} holds ZeRO stage {zero.get('stage', 0)}"
+        )
+    if launch.offload and "offload_optimizer" not in zero:
+        raise UsageError(
+            f"train.launch.offload was asked for, {launch.ds_config or wanted} keeps everything on the GPU",
+            hint="strategies zero2, zero3 and fsdp offload; a configuration of yours needs offload_optimizer",
+        )
     # `fit` cuts steps into micro-batches itself and tells the engine where a step ends.
     config |= {
         "train_batch_size": world_size,
@@ -166,7 +173,8 @@ def _read_config(launch: LaunchSpec) -> dict[str, Any]:
     if launch.ds_config and Path(launch.ds_config).suffix == ".json":
         path = Path(launch.ds_config)
     else:
-        name = launch.ds_config or f"ds_{asked_strategy(launch)}" + ("_offload" if launch.offload else "")
+        offloads = launch.offload and asked_strategy(launch) != "zero1"
+        name = launch.ds_config or f"ds_{asked_strategy(launch)}" + ("_offload" if offloads else "")
         path = CONFIGS / f"{name}.json"
     if not path.exists():
         shipped = [file.stem for file in CONFIGS.glob("ds_*.json")]

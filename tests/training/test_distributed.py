@@ -45,8 +45,11 @@ def curve(directory: Path) -> list[float]:
     return [row["loss"] for row in rows if "loss" in row]
 
 
-def weights(directory: Path) -> dict[str, torch.Tensor]:
-    return load_file(directory / "checkpoint" / "model.safetensors")
+MODEL = "model.safetensors"
+
+
+def weights(directory: Path, file: str) -> dict[str, torch.Tensor]:
+    return load_file(directory / "checkpoint" / file)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,38 @@ def test_one_process_ends_what_two_began(strategy: str, alone: Path, tmp_path: P
     require_same(tmp_path, alone)
 
 
-@pytest.mark.slow  # the test above starts the same processes
+@pytest.fixture(scope="module")
+def adapter_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("adapter")
+    main(directory, {"strategy": "ddp", "asked": 1, "method": "lora"})
+    return directory
+
+
+OTHERS = [pytest.param(strategy, marks=pytest.mark.slow) for strategy in ("ddp", "zero2", "zero3")]
+
+
+@pytest.mark.parametrize("strategy", ["fsdp", *OTHERS])
+def test_one_process_ends_the_adapter_that_two_began(
+    strategy: str, adapter_alone: Path, tmp_path: Path
+) -> None:
+    assert launch(tmp_path, strategy=strategy, method="lora", die_at=5).returncode != 0
+    done = launch(tmp_path, processes=1, strategy=strategy, method="lora")
+    assert done.returncode == 0, done.stderr[-2000:]
+    require_same(tmp_path, adapter_alone, "adapter_model.safetensors")
+    assert (tmp_path / "checkpoint" / "base.json").exists()
+
+
+@pytest.mark.slow  # the configurations without offload run in the default tests
+@pytest.mark.parametrize("strategy", ["zero2", "zero3"])
+def test_what_is_kept_in_the_memory_of_the_cpu_trains_the_same(
+    strategy: str, alone: Path, tmp_path: Path
+) -> None:
+    done = launch(tmp_path, strategy=strategy, offload=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    require_same(tmp_path, alone)
+
+
+@pytest.mark.slow  # the first test starts the same processes
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero1", "zero2", "zero3"])
 def test_two_processes_go_on_after_a_kill(strategy: str, alone: Path, tmp_path: Path) -> None:
     assert launch(tmp_path, strategy=strategy, die_at=5).returncode != 0
@@ -74,9 +108,9 @@ def test_two_processes_go_on_after_a_kill(strategy: str, alone: Path, tmp_path: 
     require_same(tmp_path, alone)
 
 
-def require_same(directory: Path, expected: Path) -> None:
+def require_same(directory: Path, expected: Path, file: str = MODEL) -> None:
     assert curve(directory) == pytest.approx(curve(expected), abs=5e-6)
-    wanted, found = weights(expected), weights(directory)
+    wanted, found = weights(expected, file), weights(directory, file)
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
         assert torch.allclose(found[name], value, atol=5e-5), name

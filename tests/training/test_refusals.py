@@ -189,12 +189,40 @@ def test_fewer_processes_than_asked_for_are_refused(make_run: MakeRun) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"optimizer": "muon"}, {"ema_decay": 0.9}])
-def test_what_needs_whole_matrices_is_refused_where_they_are_sharded(
+def test_what_needs_whole_weights_is_refused_where_they_are_sharded(
     make_run: MakeRun, changes: dict[str, Any]
 ) -> None:
     spec = replace(SPEC, launch=LaunchSpec(strategy="fsdp"), **changes)
-    with pytest.raises(UsageError, match="needs whole matrices, strategy 'fsdp' shards them"):
+    with pytest.raises(UsageError, match="works on whole weights, strategy 'fsdp' shards them"):
         training.fit(llama(), TrainData(pairs(8)), encode_causal, spec, make_run())
+
+
+@pytest.mark.parametrize(
+    ("strategy", "sentence"),
+    [
+        ("ddp", "strategy 'ddp' offloads nothing"),
+        ("fsdp", "strategy 'fsdp' offloads from a GPU, and this training is on the CPU"),
+    ],
+)
+def test_an_offload_that_would_not_happen_is_refused(make_run: MakeRun, strategy: str, sentence: str) -> None:
+    spec = replace(SPEC, launch=LaunchSpec(strategy=strategy, offload=True))
+    with pytest.raises(UsageError) as refused:
+        training.fit(llama(), TrainData(pairs(8)), encode_causal, spec, make_run())
+    assert refused.value.message == sentence
+
+
+@pytest.mark.parametrize(
+    ("launch", "named"),
+    [
+        (LaunchSpec(strategy="zero1", offload=True), "zero1"),
+        (LaunchSpec(strategy="zero2", ds_config="ds_zero2", offload=True), "ds_zero2"),
+    ],
+)
+def test_a_configuration_that_offloads_nothing_is_refused_where_offload_is_asked_for(
+    launch: LaunchSpec, named: str
+) -> None:
+    with pytest.raises(UsageError, match=f"offload was asked for, {named} keeps everything on the GPU"):
+        engine_config(replace(SPEC, launch=launch), "fp32", 1)
 
 
 def test_a_deepspeed_configuration_of_another_stage_is_refused() -> None:

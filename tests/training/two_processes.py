@@ -30,7 +30,12 @@ class DieAt(SilentProgress):
 def main(directory: Path, request: dict[str, object]) -> None:
     rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     strategy, die_at = str(request["strategy"]), int(str(request.get("die_at", 0)))
-    launch = LaunchSpec("torchrun", processes=int(str(request.get("asked", size))), strategy=strategy)
+    launch = LaunchSpec(
+        "torchrun",
+        processes=int(str(request.get("asked", size))),
+        strategy=strategy,
+        offload=bool(request.get("offload")),
+    )
     spec = TrainSpec(
         max_steps=6,
         batch_size=4,
@@ -42,6 +47,8 @@ def main(directory: Path, request: dict[str, object]) -> None:
         launch=launch,
         precision=str(request.get("precision", "fp32")),
         packing="none",
+        method=str(request.get("method", "full")),
+        lora_targets=("q_proj", "v_proj") if request.get("method") else (),
     )
     run = RunContext(
         directory,
@@ -53,7 +60,8 @@ def main(directory: Path, request: dict[str, object]) -> None:
     )
     data = TrainData(pairs(23), validation=pairs(5, seed=4))
     spec = replace(spec, eval_every=3 if request.get("evaluate") else None)
-    training.fit(llama(tie_word_embeddings=True), data, encode_causal, spec, run)
+    model = training.prepare_model(llama(tie_word_embeddings=True), spec)
+    training.fit(model, data, encode_causal, spec, run)
 
 
 if __name__ == "__main__":
