@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
 import os
 import re
@@ -71,9 +73,22 @@ def write(path: Path, content: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def packed(data: bytes) -> bytes:
+    """Return data as gzip; the same data always gives the same bytes."""
+    whole = io.BytesIO()
+    with gzip.GzipFile(fileobj=whole, mode="wb", mtime=0, filename="") as file:
+        file.write(data)
+    return whole.getvalue()
+
+
 def slug(text: str) -> str:
     """Return a name that is safe in paths and addresses: lower-case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or "unnamed"
+
+
+def visible(text: str) -> str:
+    """Show characters that would reorder, hide or erase text, or that no page or terminal can carry."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 
 
 def unique(names: Iterable[str]) -> list[str]:

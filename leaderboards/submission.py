@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +14,7 @@ from typing import Any
 from harness import DataError, UsageError
 
 from .archive import open_files
-from .plain import canonical, slug, write
+from .plain import canonical, packed, slug, write
 
 ABOUT, PREDICTIONS = "submission.json", "predictions.jsonl"
 MAX_ANSWER = 100_000  # characters; far above any task's longest reference
@@ -136,7 +134,7 @@ def _row(line: str, where: str) -> tuple[str, Output]:
         raise DataError(f"{where}: not JSON") from error
     if not isinstance(row, dict) or not isinstance(row.get("id"), str):
         raise DataError(f'{where}: a row is an object with "id" and "output"')
-    output = row.get("output")
+    output = row.get("output", row.get("raw"))  # a run's own predictions say what the model wrote as raw
     if not isinstance(output, str):
         raise DataError(f"{where}: \"output\" of '{row['id'][:80]}' is not text")
     if len(output) > MAX_ANSWER:
@@ -178,10 +176,7 @@ def outputs_as_bytes(outputs: Mapping[str, Output], ids: Iterable[str]) -> bytes
         if output.choice_scores:
             row["choice_scores"] = list(output.choice_scores)
         lines.append(json.dumps(row, sort_keys=True))
-    packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, filename="") as file:
-        file.write(("\n".join(lines) + "\n").encode())
-    return packed.getvalue()
+    return packed(("\n".join(lines) + "\n").encode())
 
 
 def write_submission(submission: Submission, folder: Path, ids: Iterable[str]) -> None:

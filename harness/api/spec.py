@@ -31,6 +31,7 @@ class DataSpec:
     limit: int | None = None  # rows that are scored
     train_limit: int | None = None  # rows that are learned from
     skip_bad_rows: bool = False
+    reference_tokenizer: str = ""  # score against references as this tokenizer gives them back
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import gc
 import json
 import sys
@@ -44,7 +45,12 @@ def add_parser(subparsers: Any) -> None:
         help="also every other definition of each metric, and how it differs",
     )
     parser.add_argument("--intervals", action="store_true", help="add 95 %% bootstrap intervals")
-    parser.add_argument("--per-example", type=Path, metavar="OUT", help="write each row's values as a table")
+    parser.add_argument(
+        "--per-example",
+        type=Path,
+        metavar="OUT",
+        help="write each row's input, answer, reference and values as a table (.csv or .tsv)",
+    )
     parser.add_argument("--reference", action="store_true", help="use nltk and rouge-score instead (slow)")
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     add_data_arguments(parser)
@@ -159,10 +165,13 @@ def _print_json(files: Sequence[Path], found: Sequence[Mapping[str, Score]]) -> 
 
 def _write_rows(path: Path, pairs: Pairs, scores: Mapping[str, Score]) -> None:
     columns = {name: score.per_example for name, score in scores.items() if score.per_example is not None}
-    lines = ["\t".join(["id", *columns])]
-    for i, (example, _) in enumerate(pairs):
-        lines.append("\t".join([example.id, *("" if v[i] is None else repr(v[i]) for v in columns.values())]))
     try:
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            table = csv.writer(file, delimiter="," if path.suffix == ".csv" else "\t", lineterminator="\n")
+            table.writerow(["id", "input", "answer", "reference", *columns])
+            for i, (example, prediction) in enumerate(pairs):
+                values = ["" if v[i] is None else repr(v[i]) for v in columns.values()]
+                texts = ["\n".join(example.inputs.values()), prediction.text, "\n".join(example.references)]
+                table.writerow([example.id, *texts, *values])
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from None

@@ -24,6 +24,7 @@ from harness.api.metric import Metric, MetricEntry
 from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
 
+from . import references
 from .plugin_manager import blamed
 from .registry import Registered, Registry
 
@@ -61,8 +62,21 @@ class TaskData:
                     f"task '{self.name}' has no split '{split}'", hint=nearest(split, self.task.splits())
                 )
             with blamed(f"task '{self.name}', split '{split}',"):
-                self._examples[split] = list(_checked(self.task.examples(split), self.name, split))
+                examples = list(_checked(self.task.examples(split), self.name, split))
+            self._examples[split] = self._through_tokenizer(examples)
         return self._examples[split]
+
+    def _through_tokenizer(self, examples: list[Example]) -> list[Example]:
+        name = self.task.data.reference_tokenizer
+        if not name:
+            return examples
+        written = list(references.through_tokenizer(examples, name))
+        changed = sum(a.references != b.references for a, b in zip(examples, written, strict=True))
+        self.task.notes.append(
+            f"references went through the tokenizer {Path(name).name}, which changed {changed} of "
+            f"{len(examples)} rows: not comparable with scores against the task's own references"
+        )
+        return written
 
     def digest(self, split: str) -> str:
         """Hash a whole split: ids, inputs and references in order; a streamed one says its own."""

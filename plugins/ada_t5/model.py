@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ from harness import (
 
 from . import vocabulary
 
+# The release spares these; T5 calls its norms layer_norm, so that the second spares nothing.
+RELEASE_NO_DECAY = ("bias", "LayerNorm.")
+
 
 @dataclass(frozen=True, slots=True)
 class AdaT5Options:
@@ -38,6 +41,7 @@ class AdaT5Options:
 
     weights: str = ""  # a path or a hub id
     grow_vocabulary: bool = False  # add the characters that the tokenizer cannot write
+    release_quirks: bool = False  # decay the weights of norms, as in the release
     vocabulary_size: int = 512
     d_model: int = 128
     d_ff: int = 512
@@ -85,6 +89,9 @@ class AdaT5(ModelPlugin):
         return PromptTokens(tuple(ids), tuple(tokenizer.convert_ids_to_tokens(ids)))
 
     def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+        if self.options.release_quirks:
+            spec = replace(spec, options={**spec.options, "no_decay": RELEASE_NO_DECAY})
+            run.event("note", text="the weights of norms were decayed, as in the release")
         tokenizer, model = self._start(data, spec)
         texts = (text for row in data.train for text in _texts(row))
         lost, touched, total = vocabulary.unwritable(tokenizer, texts)

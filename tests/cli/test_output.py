@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pty
@@ -236,3 +237,23 @@ def test_a_dry_run_of_what_cannot_run_says_so_and_fails(main):
     done = main(*TOY, "--dry-run", "--split", "tset")
     assert done.code == 2
     assert "no split 'tset'" in done.out
+
+
+def test_the_rows_of_a_run_become_a_table_of_questions_answers_and_references(tmp_path: Path) -> None:
+    subprocess.run([*PROGRAM, *TOY, "--quiet", "--output", str(tmp_path)], check=True, capture_output=True)
+    [record] = tmp_path.glob("toy/toy/*/record.json")
+    out = tmp_path / "cases.csv"
+    command = [*PROGRAM, "score", str(record.parent), "--task", "toy", "--per-example", str(out)]
+    subprocess.run(command, check=True, capture_output=True)
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    predictions = (record.parent / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == len(predictions)
+    for row, line in zip(rows, map(json.loads, predictions), strict=True):
+        assert (row["id"], row["answer"], row["reference"]) == (
+            line["id"],
+            line["text"],
+            line["references"][0],
+        )
+        assert row["input"] == "\n".join(line["inputs"].values())
+        assert float(row["letter-accuracy"]) == line["scores"]["letter-accuracy"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from harness import (
     DataError,
@@ -155,3 +157,25 @@ def test_a_prompt_is_shown_as_the_tokens_that_are_read(tiny: Any, tmp_path: Path
     shown = tiny.prompt_tokens(Request("1", PAIRS[0].prompt), checkpoint)
     assert len(shown.ids) == len(shown.pieces)
     assert (shown.pieces[-1], shown.bos) == ("</s>", None)
+
+
+def test_the_release_decays_the_weights_of_norms_and_the_record_says_so(tiny: Any, tmp_path: Path) -> None:
+    from harness.plugins.ada_t5.model import AdaT5
+
+    options = replace(tiny.options, release_quirks=True)
+    decayed = spec(weight_decay=0.5, max_steps=1, learning_rate=0.1)
+    run, _ = context(tmp_path / "ours")
+    ours = _norm(tiny.finetune(TrainData(PAIRS), decayed, run).path)
+    run, events = context(tmp_path / "theirs")
+    theirs = _norm(AdaT5(options).finetune(TrainData(PAIRS), decayed, run).path)
+    assert torch.allclose(ours - theirs, torch.full_like(ours, 0.1 * 0.5))
+    assert [event["text"] for event in events if event["event"] == "note"] == [
+        "the weights of norms were decayed, as in the release"
+    ]
+
+
+def _norm(path: Path) -> torch.Tensor:
+    from transformers import T5ForConditionalGeneration
+
+    weights = T5ForConditionalGeneration.from_pretrained(path).state_dict()
+    return weights["encoder.final_layer_norm.weight"]
