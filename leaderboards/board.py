@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from .scored import interval
 
 SCHEMA_VERSION = 1
 OVERALL = "overall"
+SEEDS = ("seed", "sampling_seed")
 MIN_SPREAD = 1e-9  # of the two fixed points of a metric; below it the metric cannot enter the overall score
 
 
@@ -32,6 +34,12 @@ class StoredRow:
     facts: Mapping[str, Any]
     draws: NDArray[np.float32]
     evidence: Mapping[str, Any]
+
+    @property
+    def weights(self) -> str:
+        """What tells one training from another: the digest of its weights, or else its seed."""
+        digest = mapping(self.about.get("model")).get("weights_digest")
+        return str(digest or f"seed {self.about.get('seed')}")
 
     def drawn(self, metric: str) -> NDArray[np.float64] | None:
         """Return a metric's resamples."""
@@ -249,8 +257,8 @@ def _as_row(
         "name": first.about["name"],
         "trust": lowest,
         "trust_reason": first.evidence.get("reason", "scored here from the submitted answers"),
-        "scores": {name: _cell(line, name, ranked[name]) for name in metrics},
-        "overall": _cell(line, OVERALL, ranked[OVERALL]),
+        "scores": {name: _cell(line, name, ranked[name], measures) for name in metrics},
+        "overall": _cell(line, OVERALL, ranked[OVERALL], measures),
         "win_rate": aggregates.win_rate.get(line.id),
         "borda": aggregates.borda.get(line.id),
         "unrankable": "; ".join(unique(missing)) if measures else "no metric of this table has fixed points",
@@ -259,7 +267,8 @@ def _as_row(
         "cost": first.facts["cost"],
         "flags": [],
         "members": [
-            {"id": row.id, "seed": row.about.get("seed"), **row.facts["answers"]} for row in line.rows
+            {"id": row.id, **{key: row.about.get(key) for key in SEEDS}, **row.facts["answers"]}
+            for row in line.rows
         ],
         "about": _shown(first.about),
         "toolkit": first.facts["toolkit"],
@@ -267,18 +276,22 @@ def _as_row(
 
 
 def _cell(
-    line: Line, name: str, placed: Mapping[str, tuple[ranking.Entrant, ranking.Place]]
+    line: Line,
+    name: str,
+    placed: Mapping[str, tuple[ranking.Entrant, ranking.Place]],
+    measures: Mapping[str, tuple[float, float]],
 ) -> dict[str, Any]:
     if line.id not in placed:
         return {"value": None, "note": line.notes.get(name, ""), "rank": None}
     entrant, place = placed[line.id]
-    values = [row.facts["scores"][name]["value"] for row in line.rows] if name != OVERALL else []
+    trainings, samplings = _spreads(line, [_value(row, name, measures) for row in line.rows])
     alone = len(line.rows) == 1 and name != OVERALL
     return {
         "value": entrant.value,
         # A single row's interval comes from all its resamples; a series keeps what its average has.
         "interval": line.rows[0].facts["scores"][name]["interval"] if alone else interval(entrant.draws),
-        "seed_sd": statistics.stdev(values) if len(values) > 1 else None,
+        "training_sd": trainings,
+        "sampling_sd": samplings,
         "rank": place.rank,
         "rank_range": list(place.rank_range) if place.rank_range else None,
         "best_share": place.best_share,
@@ -287,6 +300,25 @@ def _cell(
         "group": place.group,
         "note": line.rows[0].facts["scores"][name]["note"] if name != OVERALL else "",
     }
+
+
+def _value(row: StoredRow, name: str, measures: Mapping[str, tuple[float, float]]) -> float:
+    if name != OVERALL:
+        return float(row.facts["scores"][name]["value"])
+    return statistics.fmean(
+        ranking.normalised(row.facts["scores"][one]["value"], *points) for one, points in measures.items()
+    )
+
+
+def _spreads(line: Line, values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return the deviation between trainings, and the pooled one between samplings of one training."""
+    trainings: dict[str, list[float]] = {}
+    for row, value in zip(line.rows, values, strict=True):
+        trainings.setdefault(row.weights, []).append(value)
+    means = [statistics.fmean(group) for group in trainings.values()]
+    free = len(values) - len(trainings)
+    within = math.fsum((v - statistics.fmean(group)) ** 2 for group in trainings.values() for v in group)
+    return statistics.stdev(means) if len(means) > 1 else None, math.sqrt(within / free) if free else None
 
 
 def _shown(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import numbers, plots
+from .board import SEEDS
 from .html import Child, Html, h, page
-from .notes import has_overall
+from .notes import SAMPLE, has_overall
 from .ranking import normalised
+from .render import cell as find_cell
 from .render import columns, health_cells
 
-Picture = Callable[[str], str]  # keeps a molecule's drawing and returns its address; empty: nothing to draw
+Keep = Callable[[str], str]  # keeps a picture's SVG and returns its address from the pages' folder
 MAX_TEXT = 1500
+ALWAYS = ("value", "95 % interval", "rank")  # other columns are left out where no metric has them
+PICTURED = "the row beside the answer; the text next to it says the same"
 
 
 def card_page(
-    table: Mapping[str, Any], line: Mapping[str, Any], samples: Sequence[Mapping[str, Any]], picture: Picture
+    table: Mapping[str, Any],
+    line: Mapping[str, Any],
+    samples: Sequence[Mapping[str, Any]],
+    keep: Keep,
+    root: str,
 ) -> str:
-    """Return the page of one line of a table."""
+    """Return the page of one line of a table; `root` leads to the folder of tables, or is empty alone."""
     about = line["about"]
     parts: list[Child] = [
-        h("nav", h("a", f"← {table['task']}", href=f"../../{table['id']}.html"), aria_label="Back"),
+        h("nav", h("a", f"← {table['task']}", href=f"{root}{table['id']}.html"), aria_label="Back")
+        if root
+        else None,
         h("h1", line["name"]),
         _sample_banner(table),
         h("p", h("strong", line["trust"]), f": {line['trust_reason']}"),
@@ -50,52 +59,47 @@ def card_page(
         parts += [h("h3", "Prompt"), h("pre", prompt, tabindex=0)]
     parts += [_details("Generation", about.get("generation")), _details("Training", about.get("training"))]
     parts += [_details("Environment", about.get("environment")), _details("Scored with", line["toolkit"])]
-    parts += [h("h2", "What it said"), _samples(samples, picture)]
-    return page(f"{line['name']} – {table['task']}", h("main", parts, id="content"), root="../../")
+    parts += [h("h2", "What it said"), _samples(samples, lambda svg: root + keep(svg))]
+    return page(f"{line['name']} – {table['task']}", h("main", parts, id="content"), root=root)
 
 
 def _sample_banner(table: Mapping[str, Any]) -> Html | None:
     if not table["sample"]:
         return None
-    return h("p", "Synthetic sample: not comparable with any published number.", class_="sample")
+    return h("p", SAMPLE, class_="sample")
 
 
 def _scores(table: Mapping[str, Any], line: Mapping[str, Any]) -> Html:
-    head = [
-        "metric",
-        "value",
-        "95 % interval",
-        "rank",
-        "best in",
-        "p to next",
-        "seed sd",
-        "clean rows",
-        "note",
-    ]
-    clean = line["clean"].get("scores", {})
+    shown = columns(table)
+    if not shown:
+        return h("p", "No metric of this task can be computed here.")
+    facts = [_score_facts(line, metric) for metric in shown]
+    names = [name for name in facts[0] if name in ALWAYS or any(row[name] != numbers.DASH for row in facts)]
     rows = []
-    for metric in columns(table):
-        name = metric["name"]
-        cell = line["overall"] if name == "overall" else line["scores"][name]
-        bounds = cell.get("interval")
-        texts = [
-            numbers.number(cell["value"], metric),
-            f"{numbers.number(bounds[0], metric)} – {numbers.number(bounds[1], metric)}"
-            if bounds
-            else numbers.DASH,
-            numbers.rank_range(cell),
-            numbers.DASH if cell.get("best_share") is None else f"{cell['best_share']:.0%}",
-            numbers.p_value(cell.get("p_next")),
-            numbers.number(cell.get("seed_sd"), metric),
-            numbers.number(clean.get(name), metric),
-        ]
-        label = h("th", numbers.heading(metric), scope="row", title=metric["summary"])
-        rows.append(
-            h("tr", label, [h("td", text) for text in texts], h("td", cell.get("note", ""), class_="note"))
-        )
-    return _scrolled(
-        h("table", h("thead", h("tr", [h("th", t, scope="col") for t in head])), h("tbody", rows)), "Scores"
-    )
+    for metric, texts in zip(shown, facts, strict=True):
+        version = f", version {metric['version']}" if metric.get("version") else ""
+        label = h("th", numbers.heading(metric), scope="row", title=metric["summary"] + version)
+        cells = [h("td", texts[name], class_="note" if name == "note" else None) for name in names]
+        rows.append(h("tr", label, cells))
+    head = [h("th", text, scope="col") for text in ("metric", *names)]
+    return _scrolled(h("table", h("thead", h("tr", head)), h("tbody", rows)), "Scores")
+
+
+def _score_facts(line: Mapping[str, Any], metric: Mapping[str, Any]) -> dict[str, str]:
+    cell, clean = find_cell(line, metric), line["clean"].get("scores", {})
+    ends = [numbers.number(bound, metric) for bound in cell.get("interval") or ()]
+    best = cell.get("best_share")
+    return {
+        "value": numbers.number(cell["value"], metric),
+        "95 % interval": " – ".join(ends) or numbers.DASH,
+        "rank": numbers.rank_range(cell),
+        "best in": numbers.DASH if best is None else f"{best:.0%}",
+        "p to next": numbers.p_value(cell.get("p_next")),
+        "sd of trainings": numbers.number(cell.get("training_sd"), metric),
+        "sd of samplings": numbers.number(cell.get("sampling_sd"), metric),
+        "clean rows": numbers.number(clean.get(metric["name"]), metric),
+        "note": cell.get("note") or numbers.DASH,
+    }
 
 
 def _profile(table: Mapping[str, Any], line: Mapping[str, Any]) -> Html | None:
@@ -125,8 +129,8 @@ def _made(line: Mapping[str, Any], table: Mapping[str, Any]) -> list[tuple[str, 
         ("data", f"{about['data']['source']}, {table['digest']}"),
     ]
     for member in line["members"]:
-        seed = f", seed {member['seed']}" if member["seed"] is not None else ""
-        facts.append((f"answers{seed}", f"sha256 {member['sha256']}"))
+        seeds = [f", {key.replace('_', ' ')} {member[key]}" for key in SEEDS if member[key] is not None]
+        facts.append((f"answers{''.join(seeds)}", f"sha256 {member['sha256']}"))
     for group in ("model", "hardware", "origin"):
         facts += [(f"{group} {key}", str(value)) for key, value in about.get(group, {}).items()]
     for key in ("run_id", "series", "prompt_digest", "contact", "notes"):
@@ -158,14 +162,14 @@ def _flat(value: object, name: str) -> Sequence[tuple[str, str]]:
     return [fact for key, item in items for fact in _flat(item, key)]
 
 
-def _samples(samples: Sequence[Mapping[str, Any]], picture: Picture) -> Html:
+def _samples(samples: Sequence[Mapping[str, Any]], keep: Keep) -> Html:
     if not samples:
         return h("p", "The answers are not kept here; their hash and origin are above.")
     shown = [h("p", "The worst rows first, then a few of the best.")]
-    return h("div", shown, [_sample(sample, picture) for sample in samples])
+    return h("div", shown, [_sample(sample, keep) for sample in samples])
 
 
-def _sample(sample: Mapping[str, Any], picture: Picture) -> Html:
+def _sample(sample: Mapping[str, Any], keep: Keep) -> Html:
     references = sample["references"]
     parts: list[Child] = [h("h3", sample["id"])]
     parts += [_text(name, text) for name, text in sample["inputs"].items()]
@@ -173,20 +177,12 @@ def _sample(sample: Mapping[str, Any], picture: Picture) -> Html:
     parts.append(_text("answer", sample["answer"]))
     if sample["raw"].strip() != sample["answer"]:
         parts.append(_text("said", sample["raw"]))
-    texts = [("reference", references[0] if references else ""), ("answer", sample["answer"])]
-    drawn = [(label, text, picture(text)) for label, text in texts]
-    if any(address for _, _, address in drawn):
-        parts.append(h("div", [_drawing(*facts) for facts in drawn], class_="molecules"))
+    if sample["picture"]:
+        image = h("img", src=keep(sample["picture"]), alt=PICTURED, loading="lazy")
+        parts.append(h("figure", image, class_="picture"))
     scores = ", ".join(f"{n} {v:.3g}" for n, v in sample["scores"].items() if v is not None)
     parts.append(h("p", scores, class_="small"))
     return h("article", parts, class_="answer")
-
-
-def _drawing(label: str, text: str, address: str) -> Html:
-    if not address:
-        return h("figure", h("p", "no molecule", class_="nothing"), h("figcaption", label))
-    image = h("img", src=address, alt=text[:200], loading="lazy", width=320, height=240)
-    return h("figure", image, h("figcaption", label))
 
 
 def _text(label: str, text: str) -> Html:
@@ -196,8 +192,3 @@ def _text(label: str, text: str) -> Html:
 
 def _scrolled(table: Html, label: str) -> Html:
     return h("div", table, class_="scroll", role="region", aria_label=label, tabindex=0)
-
-
-def picture_name(smiles: str) -> str:
-    """Return the file name of a molecule's drawing."""
-    return hashlib.sha256(smiles.encode(errors="surrogatepass")).hexdigest()[:20] + ".svg"

@@ -8,19 +8,22 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from harness import Example, UsageError, nearest
+from harness import Example, HarnessError, UsageError, nearest
 
+from .card import PICTURED
 from .compare import read_any
 from .from_run import trained_folders
 from .html import Child, Html, h, page
+from .notes import SAMPLE
 from .numbers import number
-from .plain import mapping, read_json, read_lines, write
+from .plain import mapping, read_json, read_lines, visible, write
 from .scored import compute, read_answers
 from .submission import Submission
 from .task_view import OpenTask, TaskView
 from .terms import terms
 
 MAX_PIECES = 200
+RECORD = "record.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +36,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A row's way, and its molecules where it has any."""
+    """A row's way, and its picture where its task draws one."""
 
     name: str
     task: str
     id: str
     sample: bool
     steps: Sequence[Step]
-    drawings: Sequence[tuple[str, str]] = ()  # label, SVG
+    picture: str = ""  # SVG of the row beside the answer
 
 
 def explain(path: Path, row: str, open_task: OpenTask) -> Explained:
@@ -73,8 +76,8 @@ def explain(path: Path, row: str, open_task: OpenTask) -> Explained:
         facts += terms(metric, pairs, score)
         facts += [("note", score.note)] if score.note else []
         steps.append(Step(f"{name}: {entry.summary}", facts))
-    drawings = _drawings(prediction.text, example.references) if view.molecules else []
-    return Explained(submission.name, view.task, row, view.sample, steps, drawings)
+    picture = view.picture(example, prediction.text) if view.picture is not None else ""
+    return Explained(submission.name, view.task, row, view.sample, steps, picture)
 
 
 def _inputs(inputs: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -86,13 +89,23 @@ def _prompt(path: Path, submission: Submission, view: TaskView, example: Example
     if view.prompt is None:
         return [("asked", "(not known)")]
     text = view.prompt(example, str(mapping(submission.about.get("model")).get("plugin", "")))
-    facts = [("asked", text)]
     completion = _completion(path, example.id)
-    if completion.get("prompt_tokens"):
-        facts.append(("tokens", str(completion["prompt_tokens"])))
-    if pieces := _pieces(path, text):
-        facts.append(("pieces", pieces))
-    return facts
+    fed = completion.get("prompt_tokens")
+    return [("asked", text), *([("tokens", str(fed))] if fed else []), *_read(path, view, example)]
+
+
+def _read(path: Path, view: TaskView, example: Example) -> list[tuple[str, str]]:
+    """Return the prompt's pieces as the run's own model reads them, or why they are not known."""
+    if view.tokens is None or not (path / RECORD).is_file():
+        return []
+    record = read_json(path / RECORD)
+    folder = next(iter(trained_folders(record["training"], path)), None)
+    try:
+        tokens = view.tokens(example, record["spec"], folder)
+    except HarnessError as error:
+        return [("pieces", f"(not known: {error.message})")]
+    begin = [] if tokens.bos is None else [("begin-of-sequence tokens", str(tokens.bos))]
+    return [*begin, ("pieces", _listed(tokens.pieces))]
 
 
 def _output(path: Path, submission: Submission, row: str) -> list[tuple[str, str]]:
@@ -123,10 +136,9 @@ def _completion(path: Path, row: str) -> Mapping[str, Any]:
 
 def _pieces(path: Path, text: str) -> str:
     """Return a text as the run's own tokenizer cuts it, where the checkpoint holds one that can be read."""
-    record = path / "record.json"
-    if not record.is_file():
+    if not (path / RECORD).is_file():
         return ""
-    for folder in trained_folders(read_json(record)["training"], path):
+    for folder in trained_folders(read_json(path / RECORD)["training"], path):
         file = folder / "checkpoint" / "tokenizer.json"
         if file.is_file():
             try:
@@ -134,17 +146,13 @@ def _pieces(path: Path, text: str) -> str:
                 from tokenizers import Tokenizer
             except ModuleNotFoundError:
                 return ""
-            found = Tokenizer.from_file(str(file)).encode(text).tokens
-            more = f" … {len(found) - MAX_PIECES} more" if len(found) > MAX_PIECES else ""
-            return " ".join(found[:MAX_PIECES]) + more
+            return _listed(Tokenizer.from_file(str(file)).encode(text).tokens)
     return ""
 
 
-def _drawings(answer: str, references: Sequence[str]) -> list[tuple[str, str]]:
-    # Here, because rows of text need no chemistry.
-    from harness.molecules.pictures import comparison
-
-    return [("what both share is green", comparison(reference, answer)) for reference in references[:1]]
+def _listed(pieces: Sequence[str]) -> str:
+    more = f" … {len(pieces) - MAX_PIECES} more" if len(pieces) > MAX_PIECES else ""
+    return " ".join(pieces[:MAX_PIECES]) + more
 
 
 def as_text(found: Explained) -> str:
@@ -158,18 +166,17 @@ def as_text(found: Explained) -> str:
             first, *rest = text.split("\n")
             lines.append(f"  {name}: {first}")
             lines += [f"    {line}" for line in rest]
-    return "\n".join(lines) + "\n"
+    return visible("\n".join(lines) + "\n")
 
 
 def write_page(found: Explained, folder: Path) -> Path:
     """Write the way of a row as a page with what it needs beside it."""
     parts: list[Child] = [h("h1", f"{found.name}: row {found.id}"), h("p", found.task)]
     if found.sample:
-        parts.append(h("p", "Synthetic sample: not comparable with any published number.", class_="sample"))
-    for place, (label, svg) in enumerate(found.drawings):
-        write(folder / f"molecules-{place}.svg", svg)
-        image = h("img", src=f"molecules-{place}.svg", alt=f"reference and answer; {label}")
-        parts.append(h("div", h("figure", image, h("figcaption", label)), class_="molecules"))
+        parts.append(h("p", SAMPLE, class_="sample"))
+    if found.picture:
+        write(folder / "picture.svg", found.picture)
+        parts.append(h("figure", h("img", src="picture.svg", alt=PICTURED), class_="picture"))
     parts += [[h("h2", step.title), _facts(step.facts)] for step in found.steps]
     asset = resources.files(__package__).joinpath("assets", "board.css")
     write(folder / "assets" / "board.css", asset.read_bytes())

@@ -59,6 +59,7 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "training": [_stage(stage) for stage in record["training"]],
         "series": _series(spec, record),
         "seed": spec["seed"],
+        "sampling_seed": spec["generate"].get("seed"),
         "prompt_digest": record["prompt_digest"],
         "prompt": str(environment.get("prompts", ""))[:20_000],
         "generation": {key: value for key, value in spec["generate"].items() if value not in ("", None)},

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import DataError
+from harness import DataError, UsageError
 
-from .plain import canonical, digest, write
+from .plain import canonical, digest, read_json, write
 
 GENESIS = "0" * 64
 
@@ -64,6 +64,22 @@ def append(path: Path, tables: Sequence[Mapping[str, Any]], date: str) -> dict[s
     return entry
 
 
+def tables_of(path: Path, number: int) -> list[dict[str, Any]]:
+    """Bring back the tables of an entry as they were, from what is kept beside the chain."""
+    found = [entry for entry in entries(path) if entry.get("number") == number]
+    if not found:
+        raise UsageError(f"{path} has no entry {number}", hint="run-bench leaderboard history lists them")
+    states = sorted(found[0]["tables"].items())
+    for name, state in states:
+        for fault in _kept(_place(path, state), name, f"entry {number}"):
+            raise DataError(fault)
+    return [read_json(_place(path, state)) for _, state in states]
+
+
+def _place(path: Path, state: Mapping[str, Any]) -> Path:
+    return path.parent / "history" / f"{state['table']}.json"
+
+
 def faults(path: Path) -> Iterator[str]:
     """Say where the chain is broken: an entry changed, missing or out of place, a table not kept."""
     previous = GENESIS
@@ -77,7 +93,7 @@ def faults(path: Path) -> Iterator[str]:
             if entry["hash"] != _hash({key: value for key, value in entry.items() if key != "hash"}):
                 yield f"{where} was changed after it was written"
             for name, state in entry["tables"].items():
-                yield from _kept(path.parent / "history" / f"{state['table']}.json", name, where)
+                yield from _kept(_place(path, state), name, where)
             previous = entry["hash"]
         except (KeyError, TypeError, AttributeError):
             yield f"{where} is not an entry of a history"

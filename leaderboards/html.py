@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from .plain import visible
+
 # No inline script or style, nothing from elsewhere: a name that slips through could still do nothing.
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -36,7 +38,7 @@ def _attribute(key: str, value: object) -> str:
     name = key.rstrip("_").replace("_", "-")
     if name == "viewBox".lower():
         name = "viewBox"
-    return f" {name}" if value is True else f' {name}="{escape(_visible(str(value)), quote=True)}"'
+    return f" {name}" if value is True else f' {name}="{escape(visible(str(value)), quote=True)}"'
 
 
 def _text(child: Child) -> str:
@@ -45,13 +47,8 @@ def _text(child: Child) -> str:
     if isinstance(child, Html):
         return str(child)
     if isinstance(child, str):
-        return escape(_visible(child), quote=False)
+        return escape(visible(child), quote=False)
     return "".join(map(_text, child))
-
-
-def _visible(text: str) -> str:
-    """Show characters that would reorder or hide text, or that no page can carry."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 
 
 def page(title: str, *body: Child, root: str = "", script: bool = True) -> str:

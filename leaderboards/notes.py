@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .numbers import DASH
+from .numbers import DASH, OVERALL_METRIC, number
 
 SAMPLE = "Built-in synthetic sample: not comparable with any published number."
 MAX_CHANGES = 5
@@ -30,8 +30,7 @@ def notes(table: Mapping[str, Any]) -> Iterator[str]:
     yield from _overall(table)
     if silent := [metric["name"] for metric in table["metrics"] if metric["silence_wins"]]:
         yield f"An empty answer can beat a wrong one under {', '.join(silent)}."
-    if any(len(line["members"]) > 1 for line in table["lines"]):
-        yield "A line of several seeds shows their mean; the standard deviation over seeds is given apart."
+    yield from _seeds(table)
     yield from _unavailable(table)
     yield from _changes(table)
     yield from _toolkits(table)
@@ -73,6 +72,28 @@ def _overall(table: Mapping[str, Any]) -> Iterator[str]:
     undefined = [m["name"] for m in table["metrics"] if m["ranked"] and m["reference"] is None]
     if undefined:
         yield f"{', '.join(undefined)} cannot enter it: an empty answer has no value there."
+
+
+def _seeds(table: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the seeds of a line differ by, apart from the interval over test rows."""
+    several = [line for line in table["lines"] if len(line["members"]) > 1]
+    if several:
+        yield "A line of several seeds shows their mean; ± is over test rows and holds none of their spread."
+    leading = leading_metric(table)
+    for line in several:
+        cell = line["overall"] if leading["name"] == "overall" else line["scores"][leading["name"]]
+        spreads = [
+            f"{number(cell[key], leading)} between {what}"
+            for key, what in (("training_sd", "trainings"), ("sampling_sd", "samplings of one training"))
+            if cell.get(key) is not None
+        ]
+        if spreads:
+            yield f"{line['name']}: standard deviation of {leading['name']} {', '.join(spreads)}."
+
+
+def leading_metric(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the measure that orders a table."""
+    return OVERALL_METRIC if has_overall(table) or not table["metrics"] else table["metrics"][0]
 
 
 def _unavailable(table: Mapping[str, Any]) -> Iterator[str]:

@@ -75,6 +75,8 @@ def seconds(value: float | None) -> str:
     """Write a time span."""
     if value is None:
         return DASH
+    if value < 0.5:
+        return "<1 s"
     if value < 120:
         return f"{value:.0f} s"
     return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"

@@ -18,12 +18,20 @@ from harness import DataError, MissingDependency, UsageError
 
 from . import history
 from .build import build
+from .notes import SAMPLE
 from .plain import digest, write
 from .render import FORMATS, all_forms, markdown
 from .site import write_site
 from .store import Store
 
 KEPT = ("rows", "tasks", "reported")
+README = """# Leaderboards
+
+Every ranked number was computed from a model's answers: those in `rows/`, or those in files that
+`originals.json` names where only scores and hashes are kept.
+`run-bench leaderboard verify --board . --originals DIR` computes them again.
+Open `site/index.html` for the pages.
+"""
 PLACES = "a folder, git:REPOSITORY[:FOLDER], hub:dataset:OWNER/NAME or hub:space:OWNER/NAME"
 
 
@@ -90,10 +98,10 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _readme(tables: Sequence[Mapping[str, Any]]) -> str:
-    start = "# Leaderboards\n\nEvery ranked number was computed from the answers in `rows/`; "
-    start += "`run-bench leaderboard verify --board .` computes them again. "
-    start += "Open `site/index.html` for the pages.\n"
-    return "\n".join([start, *map(markdown, tables)])
+    real = [markdown(table) for table in tables if not table["sample"]]
+    samples = [markdown(table) for table in tables if table["sample"]]
+    kept = f"# Built-in samples\n\n{SAMPLE} They show what a board looks like.\n"
+    return "\n".join([README, *real, *([kept, *samples] if samples else [])])
 
 
 def _to_git(store: Store, place: str, date: str, dry_run: bool) -> Published:

@@ -14,6 +14,7 @@ from .numbers import OVERALL_METRIC, heading, number, rank_range, with_spread
 from .plain import canonical
 
 Table = Mapping[str, Any]
+CSV_FACTS = ("low", "high", "rank best", "rank worst", "sd of trainings", "sd of samplings")
 MEDAL_SIGNS = {"gold": "🥇", "silver": "🥈", "bronze": "🥉", "": ""}
 
 
@@ -126,7 +127,7 @@ def as_csv(table: Table) -> str:
     head = ["name", "id", "trust", "seeds", "sample", "data", "task_version"]
     for metric in shown:
         name = metric["name"]
-        head += [name, f"{name} low", f"{name} high", f"{name} rank best", f"{name} rank worst"]
+        head += [name, *(f"{name} {what}" for what in CSV_FACTS)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*head, "mean win rate", "borda", "source"])
@@ -140,7 +141,7 @@ def as_csv(table: Table) -> str:
     for row in table["reported"]:
         values = []
         for metric in shown:
-            values += [row["scores"].get(metric["name"]), None, None, None, None]
+            values += [row["scores"].get(metric["name"]), *([None] * len(CSV_FACTS))]
         start = [_inert(row["name"]), "", "reported", None, table["sample"], row["data"], ""]
         writer.writerow([*start, *values, None, None, _inert(row["source"])])
     return text.getvalue()
@@ -149,7 +150,7 @@ def as_csv(table: Table) -> str:
 def _csv_cells(found: Mapping[str, Any]) -> list[object]:
     bounds = found.get("interval") or [None, None]
     ranks = found.get("rank_range") or [found["rank"]] * 2
-    return [found["value"], *bounds, *ranks]
+    return [found["value"], *bounds, *ranks, found.get("training_sd"), found.get("sampling_sd")]
 
 
 def _inert(text: str) -> str:

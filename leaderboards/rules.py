@@ -47,16 +47,16 @@ def stale(facts: Mapping[str, Any], metrics: Mapping[str, str]) -> dict[str, str
 
 
 def superseded(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return the rows that a later run of the same series and seed replaces, and which one does."""
-    latest: dict[tuple[Any, Any], str] = {}
+    """Return the rows that a later run of the same series and seeds replaces, and which one does."""
+    latest: dict[tuple[Any, ...], str] = {}
     replaced: dict[str, str] = {}
     for key in sorted(rows, key=lambda key: (str(rows[key].get("run_id", "")), key)):
         about = rows[key]
         if "series" not in about or "run_id" not in about:
             continue
-        place = (about["series"], about.get("seed"))
+        place = (about["series"], about.get("seed"), about.get("sampling_seed"))
         if place in latest:
-            replaced[latest[place]] = f"a later run of the same series and seed replaces it: {key}"
+            replaced[latest[place]] = f"a later run of the same series and seeds replaces it: {key}"
         latest[place] = key
     return replaced
 

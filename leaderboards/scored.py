@@ -21,9 +21,9 @@ from .plain import digest
 from .submission import Output, Submission, check_ids
 from .task_view import TaskView
 
-VERSION = 1  # of what is computed here; a change makes stored rows be computed anew
+VERSION = 2  # of what is computed here; a change makes stored rows be computed anew
 RESAMPLES, KEPT_RESAMPLES, SEED, LEVEL = 10_000, 2_000, 0, 0.95
-WORST, BEST = 16, 4  # samples on a row's card
+WORST, BEST = 10, 2  # samples on a row's card
 TOOLKIT = ("numpy", "rdkit", "rapidfuzz")
 
 
@@ -157,7 +157,7 @@ def _samples(pairs: Pairs, scores: Mapping[str, Score], view: TaskView) -> list[
     marks = [math.fsum(_at(ruler, row) or 0.0 for ruler in rulers) for row in range(len(pairs))]
     order = sorted(range(len(pairs)), key=lambda row: (marks[row], pairs[row][0].id))
     chosen = order if len(order) <= WORST + BEST else order[:WORST] + order[-BEST:]
-    return [_sample(row, *pairs[row], scores) for row in chosen]
+    return [_sample(row, *pairs[row], scores, view) for row in chosen]
 
 
 def _at(score: Score, row: int) -> float | None:
@@ -165,7 +165,7 @@ def _at(score: Score, row: int) -> float | None:
 
 
 def _sample(
-    row: int, example: Example, prediction: Prediction, scores: Mapping[str, Score]
+    row: int, example: Example, prediction: Prediction, scores: Mapping[str, Score], view: TaskView
 ) -> dict[str, Any]:
     return {
         "id": example.id,
@@ -173,5 +173,6 @@ def _sample(
         "references": list(example.references),
         "raw": prediction.raw,
         "answer": prediction.text,
+        "picture": view.picture(example, prediction.text) if view.picture is not None else "",
         "scores": {n: _at(s, row) for n, s in scores.items() if s.per_example is not None},
     }

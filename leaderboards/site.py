@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from . import history, numbers, plots
-from .card import Picture, card_page, picture_name
+from .card import card_page
 from .html import Child, Html, h, page
-from .notes import notes, title
+from .notes import SAMPLE, notes, title
 from .numbers import rank_range
-from .plain import read_json, write
+from .plain import digest, write
 from .render import FORMATS, cell, columns, health_cells, is_best, lead
-from .store import SAMPLES, Store
+from .store import Store
 
 Table = Mapping[str, Any]
 MAX_CURVES = 8
@@ -25,64 +26,43 @@ ASSETS = ("board.css", "board.js")
 def write_site(store: Store, tables: Sequence[Table]) -> Path:
     """Write all pages anew and return the first one's path."""
     shutil.rmtree(store.site, ignore_errors=True)
-    for name in ASSETS:
-        asset = resources.files(__package__).joinpath("assets", name)
-        write(store.site / "assets" / name, asset.read_bytes())
+    write_assets(store.site)
     for table in tables:
         write(store.site / f"{table['id']}.html", table_page(table))
         for ending, render in FORMATS.values():
             write(store.site / "files" / f"{table['id']}{ending}", render(table))
         for line in table["lines"]:
-            samples = _samples(store, table, line)
-            picture = _pictures(store.site, table)
-            text = card_page(table, line, samples, picture)
+            samples = store.samples(table["task"], line["id"])
+            text = card_page(table, line, samples, partial(keep_picture, store.site), root="../../")
             write(store.site / "rows" / table["id"] / f"{line['id']}.html", text)
     write(store.site / "history.html", history_page(history.entries(store.history)))
     write(store.site / "index.html", index_page(tables))
     return store.site / "index.html"
 
 
-def _samples(store: Store, table: Table, line: Mapping[str, Any]) -> list[dict[str, Any]]:
-    path = store.folder(table["task"], line["id"]) / SAMPLES
-    found: list[dict[str, Any]] = read_json(path) if path.exists() else []
-    return found
+def write_assets(folder: Path) -> None:
+    """Write what pages look like and sort with."""
+    for name in ASSETS:
+        asset = resources.files(__package__).joinpath("assets", name)
+        write(folder / "assets" / name, asset.read_bytes())
 
 
-def _pictures(site: Path, table: Table) -> Picture:
-    """Return what draws a molecule once and names its file; for tables of text, what draws nothing."""
-    if not any(metric["kind"] == "molecule" for metric in table["metrics"]):
-        return lambda _: ""
-
-    def draw(smiles: str) -> str:
-        # Here, because a table of text needs no chemistry.
-        from harness.molecules.chemistry import molecule
-        from harness.molecules.pictures import picture
-
-        mol = molecule(smiles.strip())
-        if mol is None or not mol.GetNumAtoms():
-            return ""
-        path = site / "molecules" / picture_name(smiles.strip())
-        if not path.exists():
-            write(path, picture(smiles.strip()))
-        return f"../../molecules/{path.name}"
-
-    return draw
+def keep_picture(folder: Path, svg: str) -> str:
+    """Keep a picture once, however many rows show it, and return its address from the folder."""
+    path = folder / "pictures" / f"{digest(svg)[:20]}.svg"
+    if not path.exists():
+        write(path, svg)
+    return f"pictures/{path.name}"
 
 
 def index_page(tables: Sequence[Table]) -> str:
     """Return the first page: every table with its leaders."""
-    rows = []
-    for table in tables:
-        first = [(line["name"], lead(line, columns(table))) for line in table["lines"]]
-        leaders = [name for name, found in first if _leads(found)]
-        kind = "synthetic sample" if table["sample"] else "real data"
-        link = h("a", table["task"], href=f"{table['id']}.html")
-        counts = f"{len(table['lines'])} scored, {len(table['reported'])} reported"
-        leader = ", ".join(leaders[:3]) + (f" and {len(leaders) - 3} more" if len(leaders) > 3 else "")
-        cells = [h("td", text) for text in (kind, f"{table['rows']:,}", counts, leader or numbers.DASH)]
-        rows.append(h("tr", h("th", link, scope="row"), cells))
-    head = h("tr", [h("th", text, scope="col") for text in ("task", "data", "rows", "entries", "best group")])
-    body = h("table", h("caption", "All tables"), h("thead", head), h("tbody", rows))
+    real = [table for table in tables if not table["sample"]]
+    samples = [table for table in tables if table["sample"]]
+    parts: list[Child] = [_overview("Real data", real)] if real else []
+    if samples:
+        parts += [h("h2", "Built-in samples"), h("p", SAMPLE, class_="sample")]
+        parts.append(_overview("Built-in samples", samples))
     text = (
         "Every ranked number here was computed from the answers themselves. Grey rows were reported "
         "elsewhere and are not ranked."
@@ -93,11 +73,28 @@ def index_page(tables: Sequence[Table]) -> str:
             "main",
             h("h1", "Leaderboards"),
             h("p", text),
-            h("div", body, class_="scroll", role="region", aria_label="All tables", tabindex=0),
+            parts,
             h("p", h("a", "History of these tables", href="history.html")),
             id="content",
         ),
     )
+
+
+def _overview(caption: str, tables: Sequence[Table]) -> Html:
+    rows = []
+    for table in tables:
+        first = [(line["name"], lead(line, columns(table))) for line in table["lines"]]
+        leaders = [name for name, found in first if _leads(found)]
+        link = h("a", table["task"], href=f"{table['id']}.html")
+        counts = f"{len(table['lines'])} scored, {len(table['reported'])} reported"
+        leader = ", ".join(leaders[:3]) + (f" and {len(leaders) - 3} more" if len(leaders) > 3 else "")
+        cells = [h("td", f"{table['rows']:,} of {table['split']}"), h("td", counts)]
+        rows.append(
+            h("tr", h("th", link, scope="row"), cells, h("td", leader or numbers.DASH, class_="words"))
+        )
+    heads = [h("th", text, scope="col") for text in ("task", "rows", "entries")]
+    head = h("tr", heads, h("th", "best group", scope="col", class_="words"))
+    return _scrolled(h("table", h("caption", caption), h("thead", head), h("tbody", rows)), caption)
 
 
 def _leads(found: Mapping[str, Any]) -> bool:
@@ -114,9 +111,7 @@ def table_page(table: Table) -> str:
         nav,
         h("h1", table["task"]),
         h("p", table["summary"]),
-        h("p", "Synthetic sample: not comparable with any published number.", class_="sample")
-        if table["sample"]
-        else None,
+        h("p", SAMPLE, class_="sample") if table["sample"] else None,
         _filters(table),
         _scrolled(_scores(table, shown), "Scores"),
         h("p", "This table as ", [[link, " "] for link in files], class_="small"),

@@ -1,7 +1,7 @@
 """The folder of a board: rows as they were handed in and scored, and what is built from them.
 
 rows/<task>/<id>/submission.json  predictions.jsonl.gz     as handed in (or only its hash)
-                 scored.json  draws.npy  samples.json      as scored here
+                 scored.json  draws.npy  samples.json.gz   as scored here
                  evidence.json                             what the keepers add: how far it is trusted
 tasks/<table>.json                                         each table's task, versions and fixed points
 reported/*.json                                            numbers as printed elsewhere
@@ -11,6 +11,7 @@ tables/<table>.{json,md,csv,tex}  site/  history.jsonl     what is built and pub
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,13 @@ from harness import DataError, UsageError
 
 from .archive import open_files
 from .board import StoredRow, board_id
-from .plain import canonical, read_json, slug, write
+from .plain import canonical, packed, read_json, slug, write
 from .scored import Scored
 from .submission import ABOUT, PREDICTIONS, Submission, checked_about, outputs_as_bytes, read_outputs
 
-SCORED, DRAWS, SAMPLES, EVIDENCE = "scored.json", "draws.npy", "samples.json", "evidence.json"
+SCORED, DRAWS, SAMPLES, EVIDENCE = "scored.json", "draws.npy", "samples.json.gz", "evidence.json"
+
+ORIGINALS = "originals.json"  # rows whose answers are kept elsewhere: their files, data and sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +77,26 @@ class Store:
     def put_scored(self, folder: Path, scored: Scored, *, keep_samples: bool = True) -> None:
         """Write what scoring gave."""
         write(folder / SCORED, canonical(dict(scored.facts)))
-        packed = io.BytesIO()
-        np.save(packed, scored.draws, allow_pickle=False)
-        write(folder / DRAWS, packed.getvalue())
+        array = io.BytesIO()
+        np.save(array, scored.draws, allow_pickle=False)
+        write(folder / DRAWS, array.getvalue())
         if keep_samples:
-            write(folder / SAMPLES, canonical(list(scored.samples)))
+            write(folder / SAMPLES, packed(canonical(list(scored.samples)).encode()))
+
+    def samples(self, task: str, row: str) -> list[dict[str, Any]]:
+        """Return the answers that a row's card shows; none where answers are kept elsewhere."""
+        path = self.folder(task, row) / SAMPLES
+        found: list[dict[str, Any]] = json.loads(open_files(path)["samples.json"]) if path.exists() else []
+        return found
 
     def submission(self, folder: Path) -> Submission | None:
         """Read a row's submission; None where only the hash of its answers is kept."""
-        packed = folder / f"{PREDICTIONS}.gz"
-        if not packed.exists():
+        path = folder / f"{PREDICTIONS}.gz"
+        if not path.exists():
             return None
         about, _ = checked_about((folder / ABOUT).read_bytes(), str(folder / ABOUT))
-        answers = open_files(packed)[PREDICTIONS]
-        return Submission(about, read_outputs(answers, str(packed)), (), self.evidence(folder))
+        answers = open_files(path)[PREDICTIONS]
+        return Submission(about, read_outputs(answers, str(path)), (), self.evidence(folder))
 
     def row(self, folder: Path) -> StoredRow:
         """Read a scored row."""
@@ -126,12 +135,16 @@ class Store:
             found += [row | {"columns": kept.get("metrics", {})} for row in kept["rows"]]
         return found
 
+    @property
+    def has_originals(self) -> bool:
+        """Whether the board has rows whose answers are kept elsewhere."""
+        return (self.root / ORIGINALS).is_file()
+
     def originals(self) -> list[dict[str, Any]]:
         """Return what is known of rows whose answers are kept elsewhere."""
-        path = self.root / "originals.json"
-        if not path.exists():
-            raise UsageError(f"{self.root} has no originals.json", hint="leaderboard add PATH")
-        rows: list[dict[str, Any]] = read_json(path)["rows"]
+        if not self.has_originals:
+            raise UsageError(f"{self.root} has no {ORIGINALS}", hint="leaderboard add PATH")
+        rows: list[dict[str, Any]] = read_json(self.root / ORIGINALS)["rows"]
         return rows
 
     def check(self) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from harness import Example, Metric, MetricEntry, Pairs, Prediction
+from harness import Example, Metric, MetricEntry, Pairs, Prediction, PromptTokens
+
+# How the model of a run reads the prompt of a row, given the run's spec and the directory of its training.
+ReadPrompt = Callable[[Example, Mapping[str, Any], Path | None], PromptTokens]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class TaskView:
     training_targets: Callable[[], Iterable[str]] | None = None
     overlap: Callable[[], Mapping[str, frozenset[str]]] = dict
     prompt: Callable[[Example, str], str] | None = None  # of a row, as a model plugin wants it
+    tokens: ReadPrompt | None = None
+    picture: Callable[[Example, str], str] | None = None  # SVG of a row beside an answer
     summary: str = ""
     vocab: Path | None = None  # where metrics find vocabularies that are not ours to ship
     cache: dict[object, object] = field(default_factory=dict, compare=False, repr=False)

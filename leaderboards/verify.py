@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness import DataError, HarnessError
 
+from .board import StoredRow
 from .build import build
 from .foreign import import_foreign
-from .history import faults
+from .history import entries, faults
 from .plain import canonical, mapping
-from .scored import score, toolkit
+from .scored import Scored, score, toolkit
 from .store import SCORED, Store
 from .submission import Submission
 from .task_view import OpenTask, TaskView
@@ -35,8 +38,10 @@ def verify(store: Store, open_task: OpenTask, originals: Path | None = None) -> 
     store.check()
     for folder in store.row_folders():
         yield from _row(store, folder, open_task, originals)
-    yield from _tables(store)
-    yield from (Finding("history.jsonl", "differs", reason) for reason in faults(store.history))
+    tables = build(store)
+    yield from _tables(store, tables)
+    broken = [*faults(store.history), *([] if _torn(store) else _gone(store, tables))]
+    yield from (Finding("history.jsonl", "differs", reason) for reason in broken)
 
 
 def _row(store: Store, folder: Path, open_task: OpenTask, originals: Path | None) -> Iterator[Finding]:
@@ -44,10 +49,11 @@ def _row(store: Store, folder: Path, open_task: OpenTask, originals: Path | None
     if not (folder / SCORED).exists():
         yield Finding(name, "differs", "it has no scores: leaderboard build, with its data, makes them")
         return
-    stored = store.row(folder).facts
-    about = store.about(folder)
+    stored = store.row(folder)
+    about = stored.about
     try:
-        view = open_task(about["task"], about["split"], str(mapping(about["data"]).get("digest", "")))
+        digest = str(mapping(about["data"]).get("digest", ""))
+        view = open_task(about["task"], about["split"], digest, _source(store, about, originals))
     except HarnessError as error:
         yield Finding(name, "unchecked", error.message)
         return
@@ -62,22 +68,31 @@ def _row(store: Store, folder: Path, open_task: OpenTask, originals: Path | None
     yield from _scored_again(name, submission, view, stored)
 
 
-def _scored_again(
-    name: str, submission: Submission, view: TaskView, stored: Mapping[str, Any]
-) -> Iterator[Finding]:
+def _source(store: Store, about: Mapping[str, Any], originals: Path | None) -> str:
+    """Return the data that a row kept elsewhere answers, or nothing where it is not said."""
+    file = mapping(about.get("origin")).get("file")
+    if originals is None or file is None or not store.has_originals:
+        return ""
+    data = [str(row["data"]) for row in store.originals() if row["file"] == file]
+    return str(originals / data[0]) if data and not data[0].startswith("blind-") else ""
+
+
+def _scored_again(name: str, submission: Submission, view: TaskView, row: StoredRow) -> Iterator[Finding]:
+    stored = row.facts
     if submission.digest != stored["answers"]["sha256"]:
         reason = f"its answers have the hash {submission.digest}, {stored['answers']['sha256']} was scored"
         yield Finding(name, "differs", reason)
         return
     try:
-        now = score(submission, view).facts
+        scored = score(submission, view)
     except HarnessError as error:
         yield Finding(name, "differs", error.message)
         return
-    found = [Finding(name, "differs", text) for text in differences(stored, now)]
+    now = scored.facts
+    found = [Finding(name, "differs", text) for text in (*differences(stored, now), *_others(row, scored))]
     new = len(now["scores"].keys() - stored["scores"].keys())
     gained = f"; {new} more since it was scored" if new else ""
-    yield from found or [Finding(name, "same", f"{len(stored['scores'])} metrics{gained}")]
+    yield from found or [Finding(name, "same", f"{len(stored['scores'])} metrics and health{gained}")]
 
 
 class NotKept(DataError):
@@ -121,6 +136,26 @@ def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
                 break
 
 
+def _others(row: StoredRow, now: Scored) -> Iterator[str]:
+    """Say what else a table shows of a row and scoring does not give: health, clean rows, resamples."""
+    for part in ("health", "clean", "signature"):
+        if _comparable(row.facts[part]) != _comparable(now.facts[part]):
+            yield f"{part}: stored {row.facts[part]!r:.200}, computed {now.facts[part]!r:.200}"
+    common = [name for name in row.facts["drawn"] if name in now.facts["drawn"]]
+    places = [now.facts["drawn"].index(name) for name in common]
+    for name, mine in zip(common, now.draws[places], strict=True):
+        kept = row.drawn(name)
+        if kept is None or not np.allclose(kept, mine, rtol=1e-5, atol=1e-6, equal_nan=True):
+            yield f"{name}: its resamples, which ranks are made of, are not those of its answers"
+
+
+def _comparable(part: Any) -> Any:
+    """Return facts without a text that a row whose answers are kept elsewhere leaves out, and rounded."""
+    if isinstance(part, Mapping):
+        return {key: _comparable(value) for key, value in part.items() if key != "answer"}
+    return round(part, 9) if isinstance(part, float) else part
+
+
 def _close(one: float | None, other: float | None) -> bool:
     if one is None or other is None:
         return one is other
@@ -131,9 +166,25 @@ def _versions(kit: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in kit.items())
 
 
-def _tables(store: Store) -> Iterator[Finding]:
-    """Build the tables again from the stored rows and compare them with what is published."""
-    built = {f"{table['id']}.json": canonical(table) for table in build(store)}
+def _torn(store: Store) -> bool:
+    return next(faults(store.history), None) is not None
+
+
+def _gone(store: Store, tables: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Name the rows of the last entry that no table holds any more, nor says why it leaves them out."""
+    here: dict[str, set[str]] = {}
+    for table in tables:
+        members = {member["id"] for line in table["lines"] for member in line["members"]}
+        here[table["id"]] = members | {row["id"] for row in table["refused"]}
+    for entry in entries(store.history)[-1:]:
+        for name, state in entry["tables"].items():
+            if gone := sorted(set(state["rows"]) - here.get(name, set())):
+                yield f"entry {entry['number']} has rows of {name} that are gone: {', '.join(gone)}"
+
+
+def _tables(store: Store, tables: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """Compare the tables that the stored rows give with what is published."""
+    built = {f"{table['id']}.json": canonical(table) for table in tables}
     for path in sorted(store.tables.glob("*.json")):
         expected = built.get(path.name)
         if expected is None:

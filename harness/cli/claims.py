@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     known = registry.metrics.names()
     metrics = [name for name in hosted("claims:metrics_of")(claims) if name in known]
-    views = TaskViews(registry, args.data, metrics, args.vocab)
+    views = TaskViews(registry, args.data, metrics, args.vocab or args.originals)
     cells = list(hosted("claims:check")(claims, args.originals, views))
     if args.json:
         sys.stdout.write(json.dumps([asdict(cell) for cell in cells], indent=1, ensure_ascii=False) + "\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .run_arguments import add_plugin_arguments, open_registry
+from .show_run import PICTURES, say_page
 from .task_views import TaskViews, add_data_arguments, hosted
 
 
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         sys.stdout.write(hosted("explain:as_text")(found))
     if args.page:
-        place = hosted("explain:write_page")(found, args.page)
-        sys.stderr.write(f"written: {place}\n")
+        say_page(hosted("explain:write_page")(found, args.page))
+    elif found.picture and not args.json:
+        sys.stderr.write(PICTURES)
     return 0

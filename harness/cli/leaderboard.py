@@ -21,7 +21,7 @@ ACTIONS = {
     "add": "score a submission (folder, zip, run, or bare answers) and keep it",
     "pack": "make a submission of a run, to hand in elsewhere",
     "verify": "score every row anew; a difference above 1e-9 is an error",
-    "history": "print the chain of what was built, and check it",
+    "history": "print the chain of what was built, and check it; with a number, write that entry's tables",
     "schema": "print the JSON Schema of submission.json",
     "workflow": "print a GitHub Action that verifies submissions on pull requests",
 }
@@ -38,7 +38,9 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("action", nargs="?", choices=ACTIONS, default="build", help="what to do")
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="what is added or packed")
+    parser.add_argument(
+        "paths", nargs="*", type=Path, metavar="PATH", help="what is added or packed; a number of history"
+    )
     group = parser.add_argument_group("board")
     group.add_argument(
         "--board",
@@ -79,7 +81,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="DIR",
         help="where originals.json finds the answers that a board does not keep",
     )
-    group.add_argument("--output", type=Path, metavar="DIR", help="where pack writes")
+    group.add_argument("--output", type=Path, metavar="DIR", help="where pack, or history NUMBER, writes")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_plugin_arguments(parser)
 
@@ -183,7 +185,7 @@ def _write(
 
 def _add(args: argparse.Namespace) -> int:
     registry = open_registry(args)
-    views, store = TaskViews(registry, args.data, vocab=args.vocab), _store(args)
+    views, store = TaskViews(registry, args.data, vocab=args.vocab or args.originals), _store(args)
     if not args.paths:
         return _add_originals(args, store, views)
     source = args.data[0] if args.data else "sample"
@@ -227,7 +229,7 @@ def _pack(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     _no_paths(args)
     store = _store(args)
-    views = TaskViews(open_registry(args), args.data, vocab=args.vocab)
+    views = TaskViews(open_registry(args), args.data, vocab=args.vocab or args.originals)
     findings = []
     for finding in hosted("verify:verify")(store, views, args.originals):
         findings.append(finding)
@@ -248,8 +250,9 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _history(args: argparse.Namespace) -> int:
-    _no_paths(args)
     store = _store(args)
+    if args.paths:
+        return _rebuild(args, store)
     for entry in hosted("history:entries")(store.history):
         rows = sum(len(state["rows"]) for state in entry["tables"].values())
         gone = (
@@ -260,6 +263,22 @@ def _history(args: argparse.Namespace) -> int:
         sys.stdout.write(f"{entry['number']}  {entry['date']}  {entry['hash'][:12]}  {rows} rows{gone}\n")
     if broken := list(hosted("history:faults")(store.history)):
         raise DataError(f"the history is broken: {broken[0]}")
+    return 0
+
+
+def _rebuild(args: argparse.Namespace, store: Any) -> int:
+    """Write the tables of an old entry again."""
+    number = str(args.paths[0])
+    if len(args.paths) > 1 or not number.isdecimal() or args.output is None:
+        raise UsageError(
+            "history takes the number of one entry, and where to write its tables",
+            hint="run-bench leaderboard history 1 --output DIR",
+        )
+    tables = hosted("history:tables_of")(store.history, int(number))
+    for table in tables:
+        for name, text in hosted("render:all_forms")(table, list(hosted("render:FORMATS"))):
+            hosted("plain:write")(args.output / name, text)
+            sys.stdout.write(f"written: {args.output / name}\n")
     return 0
 
 

@@ -30,7 +30,7 @@ VERBS = {
     "leaderboard": "build, verify and publish tables from runs and submissions",
     "claims": "check a paper's numbers against the files they came from",
     "list": "list models, tasks or metrics",
-    "show": "show the card of a model, task or metric",
+    "show": "show the card of a model, task, metric or finished run",
     "data": "say what data a task needs, check it, find overlaps",
     "show-prompt": "print exactly what a model is asked",
     "show-config": "print the resolved configuration and where each value comes from",

@@ -1,4 +1,4 @@
-"""`show NAME`: the card of a model, task or metric."""
+"""`show NAME`: the card of a model, task, metric or run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.api.errors import UsageError, nearest
@@ -15,14 +16,23 @@ from harness.engine.config import read_file
 from harness.engine.registry import Registered, Registry
 
 from .run_arguments import add_plugin_arguments, open_registry
+from .show_run import show_run
+from .task_views import add_data_arguments
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
-        "show", description="Show what is known of a model, task or metric.", allow_abbrev=False
+        "show",
+        description="Show what is known of a model, task or metric, or of a finished run: scores, health, "
+        "command, and its worst rows, with --page also drawn beside their references.",
+        allow_abbrev=False,
     )
-    parser.add_argument("name", help="a name from run-bench list")
+    parser.add_argument("name", metavar="NAME", help="a name from run-bench list, or the directory of a run")
+    parser.add_argument(
+        "--page", type=Path, metavar="DIR", help="of a run: also write its card as a page into this folder"
+    )
+    add_data_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_plugin_arguments(parser)
 
@@ -30,6 +40,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every card of that name: a model and a task may share one."""
     registry = open_registry(args)
+    if (Path(args.name) / "record.json").is_file():
+        return show_run(args, registry)
     cards = [card(found, registry) for found in find(registry, args.name)]
     if args.json:
         sys.stdout.write(json.dumps(cards, indent=1, ensure_ascii=False, default=str) + "\n")

@@ -8,9 +8,13 @@ from typing import Any
 
 from harness.api.errors import DataError, HarnessError
 from harness.api.example import Example
+from harness.api.model import PromptTokens
+from harness.api.run import Checkpoint
 from harness.api.spec import DataSpec
 from harness.engine.data import TaskData, open_task
+from harness.engine.plugin_manager import blamed
 from harness.engine.registry import Registry, load_target
+from harness.engine.stage import make_model, read_checkpoint
 
 REFERENCE_FREE = ("validity", "uniqueness", "validity@molt5", "uniqueness@lpm24")
 
@@ -86,6 +90,8 @@ class TaskViews:
                 training_targets=_targets(data),
                 overlap=lambda: _overlap(data, examples),
                 prompt=lambda example, model: self._prompt(data, example, model),
+                tokens=lambda example, spec, trained: self._tokens(data, example, spec, trained),
+                picture=lambda example, answer: _picture(data, example, answer),
                 summary=registered.entry.summary,
                 vocab=self._vocab,
             )
@@ -94,6 +100,17 @@ class TaskViews:
     def _prompt(self, data: TaskData, example: Example, model: str) -> str:
         wanted = self._registry.plugins.hook.harness_prompt(model=model, task=data.name)
         return str(wanted.render(example.inputs)) if wanted is not None else data.render(example)
+
+    def _tokens(
+        self, data: TaskData, example: Example, spec: Mapping[str, Any], trained: Path | None
+    ) -> PromptTokens:
+        """Let the model of a run read a prompt, with what the run trained or was given."""
+        name = str(spec["model"])
+        request = data.task.request(example, self._prompt(data, example, name))
+        given = Checkpoint(Path(str(spec["checkpoint"]))) if spec.get("checkpoint") else None
+        model = make_model(self._registry.models.get(name), spec.get("model_options", {}))
+        with blamed(f"model '{name}'"):
+            return model.prompt_tokens(request, read_checkpoint(trained) if trained else given)
 
     def _blind(self, task: str, rows: int) -> Any:
         registered = self._registry.tasks.get(task)
@@ -109,6 +126,13 @@ class TaskViews:
     def _loaded(self, names: Iterable[str]) -> Mapping[str, Any]:
         found = {name: self._registry.metrics.get(name) for name in names}
         return {name: (registered.entry, registered.load()) for name, registered in found.items()}
+
+
+def _picture(data: TaskData, example: Example, answer: str) -> str:
+    try:
+        return data.task.picture(example, answer)
+    except Exception:  # noqa: BLE001  the text beside a picture says the same; scores must not fall with it
+        return ""
 
 
 def _targets(data: TaskData) -> Any:

@@ -14,6 +14,9 @@ from .chemistry import molecule
 
 SIZE = (320, 240)  # pixels of one molecule
 MAX_ATOMS = 250  # larger ones are unreadable at this size and slow to compare
+IN_BOTH = "output (green: in both)"
+BOND = 36  # pixels of a bond, less in a molecule that would not fit
+LEGEND = 24  # pixels below a molecule
 SECONDS = 2  # for the search of the largest shared substructure
 MAX_STRETCH = 1.5  # longest bond of a drawing to its shortest
 SHARED = (0.72, 0.90, 0.76)
@@ -42,9 +45,7 @@ def comparison(reference: str, output: str, *, size: tuple[int, int] = SIZE) -> 
         _written(reference, "reference", size)
         if wanted is None
         else _panel(wanted, in_wanted, "reference", reference, size),
-        _written(output, "output", size)
-        if found is None
-        else _panel(found, in_found, "output", output, size),
+        _written(output, "output", size) if found is None else _panel(found, in_found, IN_BOTH, output, size),
     ]
     placed = "".join(
         part.replace("<svg ", f'<svg x="{index * size[0]}" ', 1) for index, part in enumerate(parts)
@@ -97,42 +98,51 @@ def _align(mol: Any, wanted: Any, atoms: list[tuple[int, int]]) -> None:
 
 
 def _panel(mol: Any, highlighted: Part, legend: str, title: str, size: tuple[int, int]) -> str:
-    drawing = rdMolDraw2D.MolDraw2DSVG(*size, -1, -1, True)  # letters as text, not as outlines
+    width, height = size
+    room = LEGEND if legend else 0
+    # Letters stay text: as outlines they are half of the bytes.
+    drawing = rdMolDraw2D.MolDraw2DSVG(width, height - room, -1, -1, True)
     options: Any = drawing.drawOptions()
     options.setHighlightColour(SHARED)
-    options.legendFontSize = 14
+    options.fixedBondLength = BOND
     atoms, bonds = highlighted
-    rdMolDraw2D.PrepareAndDrawMolecule(
-        drawing, mol, legend=legend, highlightAtoms=atoms, highlightBonds=bonds
-    )
+    rdMolDraw2D.PrepareAndDrawMolecule(drawing, mol, highlightAtoms=atoms, highlightBonds=bonds)
     drawing.FinishDrawing()
     svg: str = drawing.GetDrawingText()
     svg = MARKS.sub("", svg[svg.index("<svg") :])
-    styles = list(
-        dict.fromkeys(STYLE.findall(svg))
-    )  # said once instead of with each line: a third of the size
+    # A style is said once instead of with each line, which leaves a third of the size.
+    styles = list(dict.fromkeys(STYLE.findall(svg)))
     for number, style in enumerate(styles):
         svg = svg.replace(f"style='{style}'", f"class='{legend[:1]}s{number}'")
     rules = "".join(f".{legend[:1]}s{number}{{{style}}}" for number, style in enumerate(styles))
-    head = f"<title>{_xml(title)}</title><style>{rules}</style>"
-    return svg.replace("<!-- END OF HEADER -->", head, 1).strip()
+    drawn = svg.replace("<!-- END OF HEADER -->", f"<style>{rules}</style>", 1).strip()
+    return _sheet(f"<title>{_xml(title)}</title>{drawn}{_line(legend, width, height - 8)}", size)
+
+
+def _sheet(content: str, size: tuple[int, int]) -> str:
+    """Return an SVG with a white ground, which molecules are drawn for."""
+    width, height = size
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}"><rect width="{width}" height="{height}" fill="#FFFFFF"/>'
+        f"{content}</svg>"
+    )
+
+
+def _line(text: str, width: int, y: int, font: str = "sans-serif") -> str:
+    return (
+        f'<text x="{width // 2}" y="{y}" text-anchor="middle" font-family="{font}" font-size="13">'
+        f"{_xml(text)}</text>"
+    )
 
 
 def _written(text: str, legend: str, size: tuple[int, int]) -> str:
     """Return a panel that shows text which cannot be drawn."""
     width, height = size
     short = text if len(text) <= 36 else text[:33] + "…"
-    lines = [_xml(short) or "(nothing)", "not a molecule that can be drawn", _xml(legend)]
-    written = "".join(
-        f'<text x="{width // 2}" y="{y}" text-anchor="middle" font-family="monospace" font-size="12">'
-        f"{line}</text>"
-        for line, y in zip(lines, (height // 2, height // 2 + 20, height - 10), strict=True)
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}px" height="{height}px" '
-        f'viewBox="0 0 {width} {height}">'
-        f'<rect width="{width}" height="{height}" fill="#FFFFFF"/>{written}</svg>'
-    )
+    said = _line(short or "(nothing)", width, height // 2, "monospace")
+    reason = _line("not a molecule that can be drawn", width, height // 2 + 20)
+    return _sheet(said + reason + _line(legend, width, height - 8), size)
 
 
 def _xml(text: str) -> str:

@@ -36,6 +36,12 @@ def test_runs_become_a_table_that_verifies_and_publishes(run_bench, toy_runs, tm
     failed = run_bench("leaderboard", "verify", "--board", "published")
     assert failed.code == 4 and "letter-accuracy: value stored" in failed.out and "error:" in failed.err
     assert run_bench("leaderboard", "history", "--board", "published").out.startswith("1  ")
+    again = run_bench("leaderboard", "history", "1", "--board", "published", "--output", "old")
+    assert again.code == 0, again.err
+    tables = tmp_path / "published" / "tables"
+    assert all((tmp_path / "old" / path.name).read_bytes() == path.read_bytes() for path in tables.iterdir())
+    missing = run_bench("leaderboard", "history", "1", "--board", "published")
+    assert missing.code == 2 and "--output DIR" in missing.err
 
 
 def test_a_packed_run_is_handed_in_elsewhere_as_rescored(run_bench, toy_runs, tmp_path):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,3 +102,46 @@ def opened(view: TaskView) -> Callable[..., TaskView]:
 @pytest.fixture
 def store(tmp_path) -> Store:
     return Store(tmp_path / "board")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Return the directory of a finished run of a trained model, as the engine leaves it."""
+    trained = tmp_path / "runs/trained/m/20260101-aaaa"
+    (trained / "checkpoint").mkdir(parents=True)
+    done = {"path": "checkpoint", "format": "full"}
+    (trained / "checkpoint.json").write_text(json.dumps(done))
+    header = {"__metadata__": {}, "a": {"shape": [10, 20]}, "b": {"shape": [5]}, "c": {"shape": []}}
+    packed = json.dumps(header).encode()
+    weights = trained / "checkpoint/model.safetensors"
+    weights.write_bytes(len(packed).to_bytes(8, "little") + packed + b"\0" * 824)
+    rows: list[dict[str, object]] = [{"step": i, "loss": 1.0 / i} for i in range(1, 1001)]
+    rows.insert(3, {"step": 3, "validation": {"loss": 1.0}})
+    (trained / "train_log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    directory = tmp_path / "runs/words/m/20260102-bbbb"
+    directory.mkdir(parents=True)
+    record: dict[str, Any] = {
+        "spec": {
+            "model": "m",
+            "preset": "tiny",
+            "task": "words",
+            "data": {"split": "test", "limit": None},
+            "generate": {"num_beams": 1, "seed": 0},
+            "train": [{"base": "/home/me/weights/base", "seed": 3}],
+            "seed": 3,
+        },
+        "task_version": "1",
+        "data_source": "/home/me/data/words",
+        "data_digest": "d",
+        "checkpoint_digest": "c",
+        "prompt_digest": "p",
+        "training": [{"key": "k", "directory": "/gone/20260101-aaaa", "stage": "sft", "digest": "c"}],
+        "environment": {"assay": "1", "device": "cpu", "packages": {"torch": "2", "secret-tool": "1"}},
+        "command": ["run-bench", "--data", "/home/me/data/words"],
+        "run_id": "20260102-bbbb",
+        "seconds": {"train": 10.0, "generate": 2.0},
+    }
+    (directory / "record.json").write_text(json.dumps(record))
+    predictions = [{"id": "a", "raw": " said ", "text": "said", "finish": "stop"}]
+    (directory / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in predictions))
+    return directory

@@ -1,13 +1,15 @@
 """A row is followed to each metric's terms, and the terms make the value."""
 
 import dataclasses
+import json
 import re
 
 import pytest
 
-from harness import Example, UsageError
+from harness import Example, PromptTokens, UsageError
 from harness.leaderboards.explain import as_text, explain, write_page
 from harness.leaderboards.submission import Output, Submission, write_submission
+from harness.molecules.pictures import comparison
 
 from .conftest import make_submission, make_view
 
@@ -21,7 +23,12 @@ def explained(load, tmp_path):
         shelf = load().metrics
         loaded = {name: (shelf.get(name).entry, shelf.get(name).load()) for name in metrics}
         row = Example("r1", {"word": "w"}, (reference,))
-        view = make_view(examples=[row], metrics=loaded, prompt=lambda e, model: f"Say {e.inputs['word']}")
+        view = make_view(
+            examples=[row],
+            metrics=loaded,
+            prompt=lambda e, model: f"Say {e.inputs['word']}",
+            picture=lambda e, answer: comparison(e.references[0], answer),
+        )
         made = make_submission(view, 1.0)
         made = Submission(made.about, {"r1": Output(answer, "stop")})
         if not (tmp_path / "s").exists():
@@ -76,11 +83,11 @@ def test_the_terms_of_molecule_metrics_make_their_values_and_both_are_drawn(expl
             100 * shared / (shared + ours + theirs), abs=1e-3
         )
     assert facts_of(found, "molecule-exact")["inchi of the answer"].startswith("InChI=")
-    assert len(found.drawings) == 1
     page = write_page(found, tmp_path / "page")
     text = page.read_text(encoding="utf-8")
-    assert "<script" not in text and 'src="molecules-0.svg"' in text
-    assert (tmp_path / "page" / "molecules-0.svg").read_text().startswith("<svg")
+    assert "<script" not in text and 'src="picture.svg"' in text
+    drawn = (tmp_path / "page" / "picture.svg").read_text()
+    assert drawn.startswith("<svg") and "reference" in drawn and "green: in both" in drawn
 
 
 def test_hostile_answers_are_text_on_the_page_and_terminal_safe_json(explained, tmp_path):
@@ -96,3 +103,27 @@ def test_an_unknown_row_is_said_with_the_nearest(tmp_path, view):
     with pytest.raises(UsageError, match="no answer to a row 'row-1999'") as caught:
         explain(tmp_path / "s", "row-1999", lambda *_, **__: view)
     assert "row-199" in caught.value.hint
+
+
+def test_control_characters_of_an_answer_do_not_reach_the_terminal(explained):
+    text = as_text(explained(["exact-match"], "x", "\x1b[2J\u202eevil"))
+    assert "\x1b" not in text and "\u202e" not in text and "\ufffd[2J" in text
+
+
+def test_a_prompt_is_shown_as_the_model_plugin_itself_reads_it(run):
+    def reads(example, spec, trained):
+        return PromptTokens((1, 2), ("<s>", f"{spec['model']}:{trained.name}"), 1)
+
+    def refuses(*_):
+        raise UsageError("m does not support showing the tokens of a prompt")
+
+    view = make_view(1, prompt=lambda e, model: "abc", tokens=reads)
+    (run / "predictions.jsonl").write_text(json.dumps({"id": "row-0", "raw": "x"}) + "\n")
+
+    def prompt(view):
+        steps = explain(run, "row-0", lambda *_, **__: view).steps
+        return next(dict(step.facts) for step in steps if step.title == "prompt")
+
+    assert prompt(view)["pieces"] == "<s> m:20260101-aaaa"
+    assert prompt(view)["begin-of-sequence tokens"] == "1"
+    assert "does not support" in prompt(dataclasses.replace(view, tokens=refuses))["pieces"]

@@ -6,6 +6,7 @@ import pytest
 
 from harness import DataError, UsageError
 from harness.leaderboards import history
+from harness.leaderboards.plain import canonical
 from harness.leaderboards.publish import as_text, publish
 from harness.leaderboards.store import Store
 from harness.leaderboards.verify import verify
@@ -47,6 +48,23 @@ def test_a_row_that_was_taken_out_is_named_at_the_next_publishing(filled, opened
     done = publish(filled, str(tmp_path / "pub"), "2026-01-02")
     assert [name[:2] for name in done.entry["removed"]["words-words-200-0"]] == ["b-"]
     assert "no longer in words-words-200-0: b-" in as_text(done)
+
+
+def test_the_tables_of_an_old_entry_are_brought_back_as_they_were(filled, view, opened, tmp_path):
+    publish(filled, str(tmp_path / "pub"), "2026-01-01")
+    target = Store(tmp_path / "pub")
+    old = next(target.tables.glob("*.json")).read_bytes()
+    put(target, opened, make_submission(view, 0.5, "c"))
+    publish(target, str(tmp_path / "pub"), "2026-01-02")
+    assert next(target.tables.glob("*.json")).read_bytes() != old
+    (table,) = history.tables_of(target.history, 1)
+    assert canonical(table).encode() == old
+    with pytest.raises(UsageError, match="no entry 3"):
+        history.tables_of(target.history, 3)
+    for kept in (target.root / "history").iterdir():
+        kept.write_text("{}")
+    with pytest.raises(DataError, match="was changed"):
+        history.tables_of(target.history, 1)
 
 
 def test_verify_notices_a_history_that_was_rewritten(filled, opened, tmp_path):

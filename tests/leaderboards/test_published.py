@@ -10,7 +10,10 @@ import pytest
 import harness.leaderboards.store as store_module
 from harness.leaderboards import history
 from harness.leaderboards.build import build
+from harness.leaderboards.foreign import import_foreign
+from harness.leaderboards.health import duplicates, health, signature
 from harness.leaderboards.render import FORMATS
+from harness.leaderboards.scored import read_answers
 from harness.leaderboards.store import Store
 from harness.leaderboards.verify import verify
 
@@ -34,11 +37,49 @@ def test_every_shipped_table_is_byte_for_byte_what_its_rows_give(tables):
     assert not list(history.faults(PUBLISHED.history))
 
 
-def test_no_answer_and_no_input_is_shipped():
-    names = {path.name for path in (PUBLISHED.root / "rows").rglob("*") if path.is_file()}
-    assert names <= {"submission.json", "scored.json", "draws.npy", "evidence.json"}
-    for path in (PUBLISHED.root / "rows").rglob("scored.json"):
-        assert json.loads(path.read_text())["health"]["commonest"]["answer"] == ""
+def test_of_real_data_no_answer_and_no_input_is_shipped():
+    for folder in PUBLISHED.row_folders():
+        about = PUBLISHED.about(folder)
+        if about["data"]["source"] == "sample":
+            continue  # made by our own code
+        names = {path.name for path in folder.iterdir()}
+        assert names <= {"submission.json", "scored.json", "draws.npy", "evidence.json"}
+        assert json.loads((folder / "scored.json").read_text())["health"]["commonest"]["answer"] == ""
+
+
+def test_sample_boards_are_labelled_hold_only_sample_rows_and_the_baselines(tables):
+    samples = {name: table for name, table in tables.items() if table["sample"]}
+    assert {"lpm24-text2smiles-sample", "lpm24-smiles2text-sample"} <= set(samples)
+    assert {"chebi20-text2smiles-sample", "chebi20-smiles2text-sample"} <= set(samples)
+    for name, table in tables.items():
+        assert name.endswith("-sample") == table["sample"]
+        sources = {line["about"]["data"]["source"] for line in table["lines"]}
+        assert (sources == {"sample"}) if table["sample"] else ("sample" not in sources)
+    for name, table in samples.items():
+        assert not table["reported"] and {line["trust"] for line in table["lines"]} == {"trained"}
+        names = {line["name"].split(" #")[0] for line in table["lines"]}
+        assert {"baseline/frequent", "baseline/nearest", "baseline/random"} <= names
+        for path in (PUBLISHED.tables / f"{name}.md", PUBLISHED.site / f"{name}.html"):
+            assert "not comparable with any published number" in path.read_text(encoding="utf-8")
+
+
+def test_shipped_sample_rows_are_scored_again_from_their_shipped_answers(load, tmp_path):
+    from harness.cli.task_views import TaskViews
+
+    for task in ("moa", "toy"):
+        shutil.copytree(PUBLISHED.root / "rows" / task, tmp_path / "rows" / task)
+    found = list(verify(Store(tmp_path), TaskViews(load())))
+    assert len(found) >= 6 and {finding.verdict for finding in found} == {"same"}
+
+
+@pytest.mark.slow  # the two small tasks above cover the same in the default run
+def test_every_shipped_sample_row_is_scored_again(load, tmp_path):
+    from harness.cli.task_views import TaskViews
+
+    for folder in PUBLISHED.row_folders():
+        if PUBLISHED.about(folder)["data"]["source"] == "sample":
+            shutil.copytree(folder, tmp_path / "rows" / folder.parent.name / folder.name)
+    assert {finding.verdict for finding in verify(Store(tmp_path), TaskViews(load()))} == {"same"}
 
 
 def test_the_lpm24_duplicate_and_the_collapsed_entry_are_found(tables):
@@ -56,12 +97,12 @@ def test_the_lpm24_duplicate_and_the_collapsed_entry_are_found(tables):
 
 
 def test_rescored_chebi20_rows_are_the_golden_values(tables):
-    (table,) = [t for name, t in tables.items() if name.startswith("chebi20-text2smiles")]
+    (table,) = [t for t in tables.values() if t["task"] == "chebi20/text2smiles" and not t["sample"]]
     cells = by_name(table)["MolT5-small"]["scores"]
     golden = {"smiles-bleu": 0.749019, "molecule-exact@molt5": 0.081515, "levenshtein": 28.816061}
     for name, value in golden.items():  # the authors' scripts on the released file, metrics.md section 2
         assert cells[name]["value"] == pytest.approx(value, abs=5e-7)
-    (table,) = [t for name, t in tables.items() if name.startswith("chebi20-smiles2text")]
+    (table,) = [t for t in tables.values() if t["task"] == "chebi20/smiles2text" and not t["sample"]]
     cells = by_name(table)["MolT5-small"]["scores"]
     for name, value in {"bleu-2@scibert": 0.531502, "rouge-l": 0.563884, "meteor@scibert": 0.557469}.items():
         assert cells[name]["value"] == pytest.approx(value, abs=5e-7)
@@ -93,7 +134,22 @@ def test_a_shipped_row_is_scored_again_from_its_original(load, test_data, tmp_pa
 
     (row,) = (PUBLISHED.root / "rows" / "lpm24-smiles2text").glob("example-*")
     shutil.copytree(row, tmp_path / "rows" / row.parent.name / row.name)
-    example = test_data / "lpm24" / "evaluation" / "smiles2caption_example.txt"
-    views = TaskViews(load(), [str(example)], vocab=test_data)
+    shutil.copy(PUBLISHED.root / "originals.json", tmp_path)
+    views = TaskViews(load(), vocab=test_data)
     assert [f.verdict for f in verify(Store(tmp_path), views, test_data)] == ["same"]
     assert [f.verdict for f in verify(Store(tmp_path), views)] == ["unchecked"]
+
+
+def test_the_duplicate_and_the_collapse_are_found_in_the_released_files(load, test_data):
+    """The finding does not rest on stored rows: the zips themselves give it."""
+    from harness.cli.task_views import TaskViews
+
+    view = TaskViews(load())("lpm24/text2smiles", "blind", "blind-21805")
+    folder = test_data / "lpm24" / "final_evaluation" / "molgen" / "submissions"
+    names = ("erikxiong", "langmolecules_MolT5-Base", "langmolecules_MolT5-Small")
+    made = [import_foreign(folder / f"{name}.zip", view, name, "lines") for name in names]
+    read = [read_answers(submission, view) for submission in made]
+    signed = [(name, s.digest, signature(p)) for name, s, p in zip(names, made, read, strict=True)]
+    assert duplicates(signed) == [(0, 2, "the same answers, byte for byte")]
+    facts = health(read[1], made[1].outputs, view)
+    assert (facts["rows"], facts["distinct"], facts["distinct_molecules"]) == (21805, 266, 253)

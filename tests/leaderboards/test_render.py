@@ -11,6 +11,7 @@ from harness.leaderboards import history
 from harness.leaderboards.board import StoredRow, build_board
 from harness.leaderboards.build import build
 from harness.leaderboards.html import POLICY, h
+from harness.leaderboards.notes import SAMPLE
 from harness.leaderboards.plots import nice_ticks
 from harness.leaderboards.render import FORMATS
 from harness.leaderboards.scored import score
@@ -73,10 +74,20 @@ def test_the_first_page_names_the_best_group_and_nobody_where_nothing_is_ranked(
     write_site(store, [table])
     best = [line["name"] for line in table["lines"] if line["overall"]["group"] == 0]
     text = (store.site / "index.html").read_text(encoding="utf-8")
-    assert str(h("td", ", ".join(best[:3]) + (f" and {len(best) - 3} more" if len(best) > 3 else ""))) in text
+    said = ", ".join(best[:3]) + (f" and {len(best) - 3} more" if len(best) > 3 else "")
+    assert str(h("td", said, class_="words")) in text
     unranked = dict(table) | {"metrics": []}
     write_site(store, [unranked])
-    assert "<td>–</td>" in (store.site / "index.html").read_text(encoding="utf-8")
+    assert str(h("td", "–", class_="words")) in (store.site / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_first_page_keeps_samples_apart_from_real_data(store, table):
+    sample = dict(table) | {"sample": True, "id": "words-sample"}
+    write_site(store, [sample, table])
+    text = (store.site / "index.html").read_text(encoding="utf-8")
+    real, _, samples = text.partition("<h2>Built-in samples</h2>")
+    assert f"{table['id']}.html" in real and "words-sample.html" not in real
+    assert "words-sample.html" in samples and SAMPLE in samples
 
 
 def test_markdown_names_stay_in_their_cell(table):
