@@ -84,11 +84,14 @@ def context(
     directory: Path, spec: RunSpec, registry: Registry, progress: Progress, tasks: list[TaskData]
 ) -> RunContext:
     """Build what a plugin gets to know about its run; ranks come from the launcher's environment."""
+    told: set[str] = set()
 
     def event(kind: str, /, **facts: Any) -> None:
         append_row(directory / EVENTS, {"time": round(time.time(), 3), "event": kind, **facts})
         for failure in registry.plugins.notify("harness_event", kind=kind, facts=facts, directory=directory):
-            logger.warning(failure)
+            if failure not in told:  # a tracker that cannot be imported fails at every step
+                logger.warning(failure)
+            told.add(failure)
 
     rank, world, local = (
         int(os.environ.get(n, d)) for n, d in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
