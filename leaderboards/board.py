@@ -118,8 +118,9 @@ def board_id(card: Mapping[str, Any]) -> str:
 
 
 def _leading(metrics: Mapping[str, Any], measures: Mapping[str, Any]) -> str:
-    """Name the measure that orders the table: overall where it averages anything, else the first metric."""
-    return OVERALL if len(measures) > 1 else next(iter(metrics), OVERALL)
+    """Name the measure that orders the table: overall where it averages anything, else the first ranked."""
+    ranked = [name for name, metric in metrics.items() if metric["ranked"]]
+    return OVERALL if len(measures) > 1 or not ranked else ranked[0]
 
 
 def _order(leading: str, row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _claim(table: Mapping[str, Any], row: Any, columns: Mapping[str, Sequence[st
     cells = {str(column): str(value) for column, value in _mapping(merged, "cells", where).items()}
     if missing := [key for key in ("paper", "table") if key not in table]:
         raise DataError(f"{where}: its table has no '{missing[0]}'")
-    if missing := [key for key in ("row", "task", "file") if key not in merged]:
+    if missing := [key for key in ("row", "task") if key not in merged]:
         raise DataError(f"{where} has no '{missing[0]}'")
     if unknown := [column for column in cells if column not in columns]:
         raise DataError(f"{where}: column '{unknown[0]}' is not among the table's columns")
@@ -86,7 +87,7 @@ def _claim(table: Mapping[str, Any], row: Any, columns: Mapping[str, Sequence[st
         row=str(merged["row"]),
         task=str(merged["task"]),
         data=str(merged.get("data", "")),
-        file=str(merged["file"]),
+        file=str(merged.get("file", "")),
         cells=cells,
         columns=columns,
         split=str(merged.get("split", "test")),
@@ -115,8 +116,10 @@ def check(claims: Sequence[Claim], files: Path, open_task: OpenTask) -> Iterator
 
 def _values(claim: Claim, files: Path, open_task: OpenTask) -> tuple[dict[str, float], dict[str, str]]:
     path = files / claim.file
+    if not claim.file:
+        raise DataError("no file of its answers is named")
     if not path.is_file():
-        raise DataError(f"there is no {path}")
+        raise DataError(f"its file is not below {files}")
     blind = claim.data.startswith("blind-")
     view: TaskView = open_task(
         claim.task,
@@ -139,15 +142,20 @@ def _judged(claim: Claim, column: str, values: Mapping[str, float], notes: Mappi
     printed = claim.cells[column]
     tried = {name: values[name] for name in claim.columns[column] if name in values}
     if not tried:
-        reasons = dict.fromkeys(f"{name}: {notes[name]}" for name in claim.columns[column])
-        return _cell(claim, column, verdict=UNCHECKED, reason="; ".join(reasons))
+        reasons = {name: notes[name] for name in claim.columns[column]}
+        each = [f"{name}: {reason}" for name, reason in reasons.items()]
+        said = each if len(set(reasons.values())) > 1 else list(reasons.values())[:1]
+        return _cell(claim, column, verdict=UNCHECKED, reason="; ".join(said))
     places = _places(printed, column)
     for name, value in tried.items():
         if _rounded(value, places) == Decimal(printed):
             return _cell(claim, column, AGREES, metric=name, value=value, difference=0.0, tried=tried)
     name = min(tried, key=lambda key: abs(tried[key] - float(printed)))
     gap = float(printed) - tried[name]
-    return _cell(claim, column, OFF, metric=name, value=tried[name], difference=gap, tried=tried)
+    cut = [name for name, value in tried.items() if _rounded(value, places, ROUND_DOWN) == Decimal(printed)]
+    reason = f"agrees with {cut[0]} if digits are cut, not rounded" if cut else ""
+    facts = {"metric": name, "value": tried[name], "difference": gap, "reason": reason}
+    return _cell(claim, column, OFF, **facts, tried=tried)
 
 
 def _cell(claim: Claim, column: str, verdict: str, **facts: Any) -> Cell:
@@ -165,8 +173,34 @@ def _places(printed: str, where: str) -> int:
     return max(0, -exponent)
 
 
-def _rounded(value: float, places: int) -> Decimal:
-    return Decimal(repr(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+def _rounded(value: float, places: int, how: str = ROUND_HALF_UP) -> Decimal:
+    return Decimal(repr(value)).quantize(Decimal(1).scaleb(-places), how)
+
+
+def definitions(cells: Sequence[Cell]) -> list[str]:
+    """Say of each column of a table which definition reproduces it, best first."""
+    found = []
+    for column in dict.fromkeys(cell.column for cell in cells):
+        checked = [cell for cell in cells if cell.column == column and cell.tried]
+        names = dict.fromkeys(name for cell in checked for name in cell.tried)
+        ranked = sorted(_fit(checked, name) for name in names)
+        said = [
+            f"{name} in {-agreeing} of {len(checked)}" + (f", off by up to {worst:.2g}" if worst else "")
+            for agreeing, worst, name in ranked
+        ]
+        if said:
+            found.append(f"{column} is {'; '.join(said)}")
+    return found
+
+
+def _fit(cells: Sequence[Cell], metric: str) -> tuple[int, float, str]:
+    """Return minus the cells that a definition reproduces, and how far it is off in the others."""
+    gaps = []
+    for cell in cells:
+        value = cell.tried.get(metric)
+        same = value is not None and _rounded(value, _places(cell.printed, "")) == Decimal(cell.printed)
+        gaps.append(0.0 if same else math.inf if value is None else abs(value - float(cell.printed)))
+    return -gaps.count(0.0), max(gaps), metric
 
 
 def _list(holder: Any, key: str, where: object) -> list[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .numbers import DASH, OVERALL_METRIC, number
+from .task_view import BLIND
 
 SAMPLE = "Built-in synthetic sample: not comparable with any published number."
 MAX_CHANGES = 5
@@ -21,6 +22,11 @@ def notes(table: Mapping[str, Any]) -> Iterator[str]:
     """Yield the notes of a table."""
     if table["sample"]:
         yield SAMPLE
+    if table["source"] == BLIND:
+        yield (
+            "Not ranked: the references of these rows are not public, and what can be computed without them "
+            "does not tell good answers from bad."
+        )
     if table["lines"]:
         yield (
             "± is half the width of the 95 % bootstrap interval over test rows. A rank is the range that a "
@@ -93,7 +99,8 @@ def _seeds(table: Mapping[str, Any]) -> Iterator[str]:
 
 def leading_metric(table: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the measure that orders a table."""
-    return OVERALL_METRIC if has_overall(table) or not table["metrics"] else table["metrics"][0]
+    ranked = [metric for metric in table["metrics"] if metric["ranked"]]
+    return OVERALL_METRIC if has_overall(table) or not ranked else ranked[0]
 
 
 def _unavailable(table: Mapping[str, Any]) -> Iterator[str]:

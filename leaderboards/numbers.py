@@ -11,6 +11,7 @@ OVERALL_METRIC: Mapping[str, Any] = {
     "digits": 1,
     "higher_is_better": True,
     "silence_wins": False,
+    "ranked": True,
     "summary": "mean of the ranked metrics, each placed between an empty answer (0) and the references (100)",
 }
 DASH = "–"

@@ -24,8 +24,9 @@ def columns(table: Table) -> list[Mapping[str, Any]]:
 
 
 def lead(line: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the cell whose rank is the row's rank."""
-    return cell(line, shown[0]) if shown else {"rank": None, "medal": "", "value": None}
+    """Return the cell whose rank is the row's rank; where no measure ranks, one without a rank."""
+    ranking = [metric for metric in shown if metric["ranked"]]
+    return cell(line, ranking[0]) if ranking else {"rank": None, "medal": "", "value": None}
 
 
 def cell(line: Mapping[str, Any], metric: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from harness import Example, Prediction, Score
 
 from .scored import compute
-from .task_view import TaskView
+from .task_view import BLIND, TaskView
 
 
 def task_card(view: TaskView) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def task_card(view: TaskView) -> dict[str, Any]:
                 "higher_is_better": entry.higher_is_better,
                 "silence_wins": entry.silence_wins,
                 "kind": entry.kind,
-                "ranked": not _is_variant(name, view),
+                "ranked": view.source != BLIND and not _is_variant(name, view),
                 "reference": _points(zeros[name], ones[name]),
             }
             for name, (entry, _) in view.metrics.items()

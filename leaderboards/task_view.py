@@ -13,6 +13,9 @@ from harness import Example, Metric, MetricEntry, Pairs, Prediction, PromptToken
 ReadPrompt = Callable[[Example, Mapping[str, Any], Path | None], PromptTokens]
 
 
+BLIND = "blind"  # the source of rows whose references are not public
+
+
 @dataclass(frozen=True, slots=True)
 class TaskView:
     """A task opened on one data source and split."""
@@ -67,7 +70,7 @@ def blind(task: str, rows: int, metrics: Mapping[str, tuple[MetricEntry, Metric]
     return TaskView(
         task=task,
         split="blind",
-        source="blind",
+        source=BLIND,
         sample=False,
         version=version,
         digest=f"blind-{rows}",

@@ -15,6 +15,9 @@ from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 from .task_views import TaskViews, add_data_arguments, hosted
 
+UNCHECKED = "cannot be checked"
+SHOWN = 3
+
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
@@ -64,19 +67,42 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _unchecked(cells: list[Any]) -> list[str]:
+    """Say what cannot be checked, and why, once for all cells of the same reason."""
+    found: dict[str, list[Any]] = {}
+    for cell in cells:
+        if cell.verdict == UNCHECKED:
+            found.setdefault(cell.reason, []).append(cell)
+    lines = []
+    for reason, mine in found.items():
+        rows = list(dict.fromkeys(cell.row for cell in mine))
+        columns = dict.fromkeys(cell.column for cell in mine)
+        more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
+        named = f"{', '.join(columns)} of {', '.join(rows[:SHOWN])}{more}"
+        lines.append(f"{UNCHECKED}: {reason} ({len(mine)} cells: {named})")
+    return lines
+
+
 def _print(cells: list[Any]) -> None:
     for key in dict.fromkeys((cell.paper, cell.table) for cell in cells):
         mine = [cell for cell in cells if (cell.paper, cell.table) == key]
-        table = Table(
-            f"{key[0]}: {key[1]}", ["row", "column", "printed", "computed", "verdict", "definition"]
-        )
-        for cell in mine:
-            value = "–" if cell.value is None else f"{cell.value:.6f}"
-            verdict = f"off by {cell.difference:+.4g}" if cell.verdict == "off by" else cell.verdict
-            table.rows.append([cell.row, cell.column, cell.printed, value, verdict, cell.metric])
-        reasons = dict.fromkeys(f"{cell.column}: {cell.reason}" for cell in mine if cell.reason)
-        table.notes += list(reasons)
-        counts = [sum(c.verdict == v for c in mine) for v in ("agrees", "off by", "cannot be checked")]
-        table.notes.append("{} agree, {} are off, {} cannot be checked".format(*counts))
-        print_table(table, left=True)
+        title = f"{key[0]}: {key[1]}"
+        table = Table(title, ["row", "column", "printed", "computed", "verdict", "definition"])
+        table.rows += [_row(cell) for cell in mine if cell.verdict != UNCHECKED]
+        counts = [sum(c.verdict == v for c in mine) for v in ("agrees", "off by", UNCHECKED)]
+        notes = [*hosted("claims:definitions")(mine), *_unchecked(mine)]
+        notes.append("{} agree, {} are off, {} cannot be checked".format(*counts))
+        if table.rows:
+            table.notes += notes
+            print_table(table, left=True)
+        else:
+            sys.stdout.write("\n".join([title, *notes]) + "\n")
         sys.stdout.write("\n")
+    kit = [f"{name} {version}" for name, version in hosted("scored:toolkit")().items()]
+    sys.stdout.write(f"computed with {', '.join(kit)}\n")
+
+
+def _row(cell: Any) -> list[str]:
+    off = f"off by {cell.difference:+.4g}" + (f" ({cell.reason})" if cell.reason else "")
+    verdict = off if cell.verdict == "off by" else cell.verdict
+    return [cell.row, cell.column, cell.printed, f"{cell.value:.6f}", verdict, cell.metric]

@@ -1,11 +1,13 @@
 """A paper's cells agree, are off, or cannot be checked, and each says why."""
 
+import dataclasses
+
 import pytest
 
 from harness import DataError
-from harness.leaderboards.claims import check, metrics_of, read_claims
+from harness.leaderboards.claims import check, definitions, metrics_of, read_claims
 
-from .conftest import make_submission
+from .conftest import METRICS, exact, make_submission
 
 HEAD = """
 tables:
@@ -47,9 +49,34 @@ def test_trailing_zeros_of_a_printed_number_count(tmp_path, answers, opened):
 def test_what_cannot_be_checked_says_why(tmp_path, answers, opened):
     rows = '      - {row: M, file: m.txt, cells: {Other: "0.5"}}\n'
     rows += '      - {row: N, file: absent.txt, cells: {Exact: "0.5"}}\n'
-    other, absent = cells_of(tmp_path, rows, opened)
-    assert other.verdict == absent.verdict == "cannot be checked"
-    assert "no such metric" in other.reason and "there is no" in absent.reason
+    rows += '      - {row: O, cells: {Exact: "0.5"}}\n'
+    other, absent, unnamed = cells_of(tmp_path, rows, opened)
+    assert {cell.verdict for cell in (other, absent, unnamed)} == {"cannot be checked"}
+    assert "no such metric" in other.reason and "its file is not below" in absent.reason
+    assert "no file of its answers" in unnamed.reason
+
+
+def test_digits_that_were_cut_instead_of_rounded_are_told_from_a_wrong_number(tmp_path, view, opened):
+    outputs = [e.references[0] if i < 137 else "x" for i, e in enumerate(view.examples)]  # 137 / 200 = 0.685
+    (tmp_path / "m.txt").write_text("\n".join(outputs) + "\n")
+    rows = '      - {row: M, file: m.txt, cells: {Exact: "0.68"}}\n'
+    (cell,) = cells_of(tmp_path, rows, opened)
+    assert cell.verdict == "off by" and "if digits are cut" in cell.reason
+
+
+def test_the_definition_that_reproduces_a_column_is_named_first(tmp_path, view):
+    def halved(pairs):
+        return dataclasses.replace(exact(pairs), value=(exact(pairs).value or 0.0) / 2)
+
+    view = dataclasses.replace(view, metrics={**METRICS, "strict": (METRICS["exact"][0], halved)})
+    rows = ""
+    for name, share in (("m", 0.5), ("n", 0.7)):
+        made = make_submission(view, share, name)
+        (tmp_path / f"{name}.txt").write_text("".join(o.text + "\n" for o in made.outputs.values()))
+        right = sum(made.outputs[e.id].text in e.references for e in view.examples) / len(view.examples)
+        rows += f'      - {{row: {name}, file: {name}.txt, cells: {{Exact: "{right:.3f}"}}}}\n'
+    (said,) = definitions(cells_of(tmp_path, rows, lambda *_, **__: view))
+    assert said.startswith("Exact is exact in 2 of 2; strict in 0 of 2, off by up to")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +87,7 @@ def test_what_cannot_be_checked_says_why(tmp_path, answers, opened):
         ("tables:\n  - {paper: P, table: T, rows: []}", "no 'columns'"),
         (HEAD + '      - {row: M, file: f, cells: {Exact: "high"}}', "'high' is not a number"),
         (HEAD + '      - {row: M, file: f, cells: {BLEU: "1"}}', "'BLEU' is not among"),
-        (HEAD + '      - {row: M, cells: {Exact: "1"}}', "no 'file'"),
+        (HEAD + '      - {file: f, cells: {Exact: "1"}}', "no 'row'"),
         ("a: !!python/object/apply:os.system ['true']", "cannot be read"),
     ],
 )
@@ -77,6 +104,6 @@ def test_the_shipped_claims_read_and_name_known_definitions(load):
 
     folder = Path(module.__file__).parent / "published" / "claims"
     claims = [claim for path in sorted(folder.glob("*.yaml")) for claim in read_claims(path)]
-    assert len(claims) == 14
+    assert len(claims) == 47
     known = set(load().metrics.names())
     assert {"bleu-2@scibert", "validity@molt5", "rouge-l"} <= set(metrics_of(claims)) & known

@@ -118,7 +118,7 @@ def test_reported_numbers_are_those_of_the_compiled_tables(tables, test_data):
         assert ("fcd" in reported[name]["scores"]) == (row["FCD"] != "nan")
 
 
-def test_rescored_validity_is_the_published_one_where_the_toolkit_agrees(tables):
+def test_rescored_validity_is_the_published_one_of_all_released_files_but_one(tables):
     table = tables["lpm24-text2smiles-blind-21805"]
     reported = {row["name"]: row["scores"]["validity@molt5"] for row in table["reported"]}
     rescored = {line["name"]: line["scores"]["validity@molt5"]["value"] for line in table["lines"]}
@@ -126,7 +126,7 @@ def test_rescored_validity_is_the_published_one_where_the_toolkit_agrees(tables)
     same |= {"SciMind (protonunfold)": "protonunfold", "PUF (erikxiong)": "erikxiong"}
     for name, submission in same.items():
         assert rescored[name] == pytest.approx(reported[submission], abs=5e-7)
-    assert rescored["avaliev"] != pytest.approx(reported["avaliev"], abs=5e-7)  # RDKit reads one thing less
+    assert rescored["avaliev"] != pytest.approx(reported["avaliev"], abs=5e-7)  # by one molecule; why is not known
 
 
 def test_a_shipped_row_is_scored_again_from_its_original(load, test_data, tmp_path):
