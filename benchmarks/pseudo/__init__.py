@@ -1,0 +1,1 @@
+"""What pseudo-data costs."""
