@@ -27,6 +27,7 @@ class Rows:
 
     def __init__(self, lm: LanguageModel, count: int, *, keep_hidden: bool = False) -> None:
         self.lm = lm
+        self.prompts: list[Prompt] = []  # of each row, the very object: rows of one request share it
         self.cache: Any = None
         self.mask = torch.zeros(count, 0, dtype=torch.bool, device=lm.device)
         self.padded = False
@@ -46,6 +47,7 @@ class Rows:
     ) -> Rows:
         """Read prompts, each followed by the tokens that were already generated for it."""
         rows = cls(lm, len(prompts), keep_hidden=keep_hidden)
+        rows.prompts = list(prompts)
         rows.cache = lm.new_cache()
         if lm.encoder_decoder:
             rows._encode(prompts)
@@ -97,14 +99,34 @@ class Rows:
         return logits
 
     def kept(self, indices: Sequence[int]) -> Rows:
-        """Return the rows at these indices; an index may come again."""
+        """Return the rows at these indices, an index may come again; what is returned replaces this."""
         if can_join(_own(self.cache)):
+            if self._only_trade_places(indices):
+                return self._traded(indices)
             return _collected([(self, indices)])
         index = torch.tensor(indices, device=self.lm.device)
         self.cache.reorder_cache(index)
         for name in ("mask", "position", "logits", "encoded", "encoder_mask", "hidden"):
             tensor = getattr(self, name)
             setattr(self, name, None if tensor is None else tensor[index])
+        return self
+
+    def _only_trade_places(self, indices: Sequence[int]) -> bool:
+        """Tell whether each place stays with its request, as it does from step to step of a beam search."""
+        return len(indices) == len(self) and all(
+            self.prompts[index] is prompt for index, prompt in zip(indices, self.prompts, strict=True)
+        )
+
+    def _traded(self, indices: Sequence[int]) -> Rows:
+        """Overwrite rows by others of their request: what differs is cache, logits and hidden states."""
+        moved = [place for place, index in enumerate(indices) if place != index]
+        if not moved:
+            return self
+        places = torch.tensor(moved, device=self.lm.device)
+        sources = torch.tensor([indices[place] for place in moved], device=self.lm.device)
+        held = [tensor for layer in _own(self.cache).layers for tensor in (layer.keys, layer.values)]
+        for tensor in [self.logits, *held, *([] if self.hidden is None else [self.hidden])]:
+            tensor[places] = tensor[sources]
         return self
 
     def joined(self, indices: Sequence[int], others: Sequence[Rows]) -> Rows:
@@ -170,6 +192,7 @@ def _collected(parts: Sequence[tuple[Rows, Sequence[int]]]) -> Rows:
     device = first.lm.device
     chosen = [(rows, torch.tensor(indices, device=device)) for rows, indices in parts]
     result = Rows(first.lm, 0, keep_hidden=first.keep_hidden)
+    result.prompts = [rows.prompts[index] for rows, indices in parts for index in indices]
     length = max(_used_columns(rows.mask[index]) for rows, index in chosen)
     result.mask = gathered([(rows.mask, index) for rows, index in chosen], length, dim=1)
     result.padded = any(rows.padded or rows.columns != length for rows, _ in chosen) and not bool(
