@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.api.errors import UsageError, nearest
@@ -53,6 +54,7 @@ def generate(
         Budget(spec, search.width, lm.device),
         prepare(lm, tokenizer, requests, spec.max_new_tokens, encode),
     )
+    recheck = Recheck(spec, requests)
     run.progress.start("generating", total=len(requests), unit="requests")
     told = time.perf_counter()
     try:
@@ -64,7 +66,10 @@ def generate(
                         len(ended), **{"tokens/s": schedule.rate, "queue": len(schedule.queue)}
                     )
                 for job in ended:
-                    yield ending.completion(job, spec.n_best)
+                    completion = ending.completion(job, spec.n_best)
+                    recheck.remember(completion)
+                    yield completion
+        recheck.ask(model, tokenizer, run, encode, decode)
     finally:
         run.progress.finish()
         run.event(
@@ -75,7 +80,39 @@ def generate(
             device=str(lm.device),
             **schedule.facts(),
             **search.facts(),
+            **recheck.facts,
         )
+
+
+class Recheck:
+    """Decodes some requests again, each alone, and tells how many answers their batches had changed."""
+
+    def __init__(self, spec: GenerateSpec, requests: Sequence[Request]) -> None:
+        count = spec.options.get("recheck", 0)
+        if not isinstance(count, int) or count < 0:
+            raise UsageError(f"generate.options.recheck is {count!r}; it must be a number of answers")
+        step = max(1, len(requests) // count) if count else 1
+        self.requests = requests[::step][:count]  # spread over the file
+        self.texts: dict[str, str | None] = {request.id: None for request in self.requests}
+        self.spec = replace(spec, deterministic=True, options={**spec.options, "recheck": 0})
+        self.facts: dict[str, Any] = {}
+
+    def remember(self, completion: Completion) -> None:
+        """Keep a text that will be compared."""
+        if completion.request_id in self.texts:
+            self.texts[completion.request_id] = completion.text
+
+    def ask(
+        self, model: Any, tokenizer: Any, run: RunContext, encode: Encode | None, decode: Decode | None
+    ) -> None:
+        """Decode what was chosen again, and count what differs."""
+        if not self.requests:
+            return
+        silent = RunContext(run.directory, run.spec)
+        again = generate(model, tokenizer, self.requests, self.spec, silent, encode=encode, decode=decode)
+        changed = sum(completion.text != self.texts[completion.request_id] for completion in again)
+        self.facts = {"rechecked": len(self.requests), "changed_by_batch": changed}
+        run.event("note", text=f"{changed} of {len(self.requests)} answers differ when each is decoded alone")
 
 
 def check(spec: GenerateSpec) -> str:
