@@ -263,6 +263,7 @@ def _as_row(
         "win_rate": aggregates.win_rate.get(line.id),
         "borda": aggregates.borda.get(line.id),
         "unrankable": "; ".join(unique(missing)) if measures else "no metric of this table has fixed points",
+        "details": _parts(line),
         "health": first.facts["health"],
         "clean": first.facts["clean"],
         "cost": first.facts["cost"],
@@ -273,6 +274,19 @@ def _as_row(
         ],
         "about": _shown(first.about),
         "toolkit": first.facts["toolkit"],
+    }
+
+
+def _parts(line: Line) -> dict[str, dict[str, float]]:
+    """Return the means over a line's rows of each metric's parts, where all rows have them."""
+    every = [row.facts["details"] for row in line.rows]
+    return {
+        name: {
+            part: statistics.fmean(details[name][part] for details in every)
+            for part in parts
+            if all(part in details.get(name, {}) for details in every)
+        }
+        for name, parts in every[0].items()
     }
 
 

@@ -43,6 +43,7 @@ def card_page(
         h("h2", "Scores"),
         _scores(table, line),
         _profile(table, line),
+        [_parts(metric, line) for metric in table["metrics"] if metric["name"] in line["details"]],
         h("h2", "Health"),
         _facts([(name, text) for name, text in health_cells(line)] + _health_more(line)),
     ]
@@ -110,6 +111,18 @@ def _profile(table: Mapping[str, Any], line: Mapping[str, Any]) -> Html | None:
             shown = numbers.number(value, metric)
             rows.append((numbers.heading(metric), normalised(value, *metric["reference"]), shown))
     return plots.bars(rows, "From an empty answer (0) to the references (100)") if len(rows) > 1 else None
+
+
+def _parts(metric: Mapping[str, Any], line: Mapping[str, Any]) -> Html:
+    """Return the parts of a metric's value, such as one for each category, as bars where they are shares."""
+    parts = line["details"][metric["name"]]
+    texts = {name: numbers.number(value, metric) for name, value in parts.items()}
+    if all(0.0 <= value <= 1.0 for value in parts.values()):
+        rows = [(name, 100 * value, texts[name]) for name, value in parts.items()]
+        shown: Html = plots.bars(rows, f"Parts of {metric['name']}")
+    else:
+        shown = _facts(list(texts.items()))
+    return h("details", h("summary", f"Parts of {metric['name']}"), shown)
 
 
 def _health_more(line: Mapping[str, Any]) -> list[tuple[str, str]]:

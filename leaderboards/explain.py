@@ -91,10 +91,10 @@ def _prompt(path: Path, submission: Submission, view: TaskView, example: Example
     text = view.prompt(example, str(mapping(submission.about.get("model")).get("plugin", "")))
     completion = _completion(path, example.id)
     fed = completion.get("prompt_tokens")
-    return [("asked", text), *([("tokens", str(fed))] if fed else []), *_read(path, view, example)]
+    return [("asked", text), *([("tokens", str(fed))] if fed else []), *_read(path, view, example, text)]
 
 
-def _read(path: Path, view: TaskView, example: Example) -> list[tuple[str, str]]:
+def _read(path: Path, view: TaskView, example: Example, prompt: str) -> list[tuple[str, str]]:
     """Return the prompt's pieces as the run's own model reads them, or why they are not known."""
     if view.tokens is None or not (path / RECORD).is_file():
         return []
@@ -103,7 +103,7 @@ def _read(path: Path, view: TaskView, example: Example) -> list[tuple[str, str]]
     try:
         tokens = view.tokens(example, record["spec"], folder)
     except HarnessError as error:
-        return [("pieces", f"(not known: {error.message})")]
+        return [("pieces", _pieces(path, prompt) or f"(not known: {error.message})")]
     begin = [] if tokens.bos is None else [("begin-of-sequence tokens", str(tokens.bos))]
     return [*begin, ("pieces", _listed(tokens.pieces))]
 
@@ -135,7 +135,11 @@ def _completion(path: Path, row: str) -> Mapping[str, Any]:
 
 
 def _pieces(path: Path, text: str) -> str:
-    """Return a text as the run's own tokenizer cuts it, where the checkpoint holds one that can be read."""
+    """Return a text as the tokenizer file of the run's checkpoint cuts it.
+
+    Nothing where there is none, or where it does not give the text back: a model plugin may have added
+    to what the file knows, and pieces that the model never sees must not be shown as its own.
+    """
     if not (path / RECORD).is_file():
         return ""
     for folder in trained_folders(read_json(path / RECORD)["training"], path):
@@ -146,7 +150,10 @@ def _pieces(path: Path, text: str) -> str:
                 from tokenizers import Tokenizer
             except ModuleNotFoundError:
                 return ""
-            return _listed(Tokenizer.from_file(str(file)).encode(text).tokens)
+            tokenizer = Tokenizer.from_file(str(file))
+            found = tokenizer.encode(text, add_special_tokens=False)
+            same = tokenizer.decode(found.ids).split() == text.split()
+            return _listed(found.tokens) if same else ""
     return ""
 
 

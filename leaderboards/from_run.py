@@ -110,8 +110,9 @@ def trained_folders(training: Sequence[Mapping[str, Any]], run: Path) -> list[Pa
     found = []
     for stage in reversed(training):
         recorded = Path(str(stage.get("directory", "")))
-        beside = run.parents[2] / "trained" / run.parent.name / recorded.name  # the runs may have moved
-        found += [path for path in (recorded, beside) if (path / "checkpoint.json").is_file()][:1]
+        # The runs may have moved, or be read from another folder; a task of a group lies one folder deeper.
+        moved = [folder / "trained" / run.parent.name / recorded.name for folder in run.absolute().parents]
+        found += [path for path in (recorded, *moved) if (path / "checkpoint.json").is_file()][:1]
     return found
 
 

@@ -131,7 +131,7 @@ def cost(about: Mapping[str, Any]) -> dict[str, Any]:
     """Return seconds, parameters, and energy where the device's power is known."""
     seconds = about.get("seconds", {})
     hardware = about.get("hardware", {})
-    spent = sum(seconds.get(stage, 0.0) for stage in ("train", "generate"))
+    spent = sum(span for stage, span in seconds.items() if stage == "generate" or stage.startswith("train"))
     device = str(hardware.get("device", ""))
     watts, basis = hardware.get("watts"), "stated by the submitter"
     if watts is None:

@@ -21,7 +21,7 @@ from .plain import digest
 from .submission import Output, Submission, check_ids
 from .task_view import TaskView
 
-VERSION = 2  # of what is computed here; a change makes stored rows be computed anew
+VERSION = 3  # of what is computed here; a change makes stored rows be computed anew
 RESAMPLES, KEPT_RESAMPLES, SEED, LEVEL = 10_000, 2_000, 0, 0.95
 WORST, BEST = 10, 2  # samples on a row's card
 TOOLKIT = ("numpy", "rdkit", "rapidfuzz")
@@ -99,6 +99,7 @@ def score(submission: Submission, view: TaskView) -> Scored:
         "key": key_of(submission, view),
         "answers": {"sha256": submission.digest, "rows": len(pairs)},
         "scores": {name: _as_json(score, draws.get(name)) for name, score in scores.items()},
+        "details": {name: found for name, score in scores.items() if (found := _details(score))},
         "drawn": list(draws),
         "health": health(pairs, submission.outputs, view),
         "clean": _clean(pairs, view),
@@ -119,6 +120,12 @@ def _as_json(score: Score, draws: NDArray[np.float64] | None) -> dict[str, Any]:
         "version": score.version,
         "note": score.note,
     }
+
+
+def _details(score: Score) -> dict[str, float]:
+    """Return a score's parts, such as its value in each category, where there are at least two numbers."""
+    parts = {str(k): float(v) for k, v in score.details.items() if isinstance(v, int | float)}
+    return {k: v for k, v in parts.items() if math.isfinite(v)} if len(parts) > 1 else {}
 
 
 def interval(draws: NDArray[Any] | None) -> list[float] | None:

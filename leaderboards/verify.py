@@ -137,8 +137,8 @@ def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
 
 
 def _others(row: StoredRow, now: Scored) -> Iterator[str]:
-    """Say what else a table shows of a row and scoring does not give: health, clean rows, resamples."""
-    for part in ("health", "clean", "signature"):
+    """Say what else a table shows of a row and scoring does not give: parts, health, resamples."""
+    for part in ("details", "health", "clean", "signature"):
         if _comparable(row.facts[part]) != _comparable(now.facts[part]):
             yield f"{part}: stored {row.facts[part]!r:.200}, computed {now.facts[part]!r:.200}"
     common = [name for name in row.facts["drawn"] if name in now.facts["drawn"]]

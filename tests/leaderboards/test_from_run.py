@@ -52,3 +52,10 @@ def test_what_is_no_run_is_said(run, tmp_path):
     (run / "record.json").write_text("{}")
     with pytest.raises(DataError, match="not the record of a run"):
         from_run(run)
+
+
+def test_the_training_of_a_group_member_is_found_beside_runs_that_moved(run, tmp_path):
+    deeper = tmp_path / "runs" / "words" / "backwards" / "m" / run.name
+    deeper.parent.mkdir(parents=True)
+    run.rename(deeper)
+    assert from_run(deeper).about["model"]["parameters"] == 206

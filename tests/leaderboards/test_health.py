@@ -90,6 +90,12 @@ def test_energy_is_estimated_only_where_the_power_is_known():
     assert cost({})["seconds"] is None
 
 
+def test_every_stage_of_training_and_the_generation_are_what_a_row_cost():
+    spans = {"load": 9.0, "train (pretrain)": 100.0, "train (sft)": 20.0, "generate": 3.0, "score": 5.0}
+    assert cost({"seconds": spans})["seconds"] == 123.0
+    assert cost({"seconds": {"train": 7.0}})["seconds"] == 7.0
+
+
 def test_rows_that_training_gives_away_are_left_out_of_the_clean_score():
     rng = random.Random(0)
     examples = [Example(f"r{i}", {"word": "x"}, (rng.choice(WORDS),)) for i in range(40)]

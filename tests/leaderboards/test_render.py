@@ -1,6 +1,7 @@
 """Every form of a table escapes what strangers wrote, and says the same."""
 
 import csv
+import dataclasses
 import io
 import re
 from html.parser import HTMLParser
@@ -16,9 +17,10 @@ from harness.leaderboards.plots import nice_ticks
 from harness.leaderboards.render import FORMATS
 from harness.leaderboards.scored import score
 from harness.leaderboards.site import table_page, write_site
+from harness.leaderboards.submission import Output, Submission
 from harness.leaderboards.task_card import task_card
 
-from .conftest import make_submission, make_view
+from .conftest import METRICS, exact, make_submission, make_view
 from .test_build import put
 
 HOSTILE = (
@@ -60,6 +62,38 @@ def test_no_hostile_name_becomes_markup_on_any_page(store, table):
         links = [value for name, value in found.attributes if name in ("href", "src")]
         assert not [link for link in links if ":" in link]
         assert POLICY in dict(found.attributes).values() or POLICY in [v for _, v in found.attributes]
+
+
+def test_no_hostile_answer_or_field_becomes_markup_on_a_card(store, view, opened):
+    evil = "</p><script>alert(1)</script><img src=x onerror=alert(1)>\u202e\x1b[2J"
+    made = make_submission(view, 0.5, "m")
+    about = dict(made.about) | {
+        "contact": evil, "notes": evil, "prompt": evil, "command": [evil], "run_id": evil,
+        "model": {"plugin": evil, "base": evil}, "environment": {evil: {evil: evil}},
+        "generation": {evil: evil}, "origin": {"source": evil}, "hardware": {"device": evil},
+        "training": [{evil: evil}],
+    }  # fmt: skip
+    put(store, opened, Submission(about, {key: Output(evil) for key in made.outputs}))
+    write_site(store, build(store, opened))
+    (card,) = (store.site / "rows").rglob("*.html")
+    text = card.read_text(encoding="utf-8")
+    found = Tags(text)
+    assert found.tags.count("script") == 1 and "img" not in found.tags and text.count("&lt;script&gt;") > 15
+    assert "\u202e" not in text and "\x1b" not in text
+
+
+def test_the_parts_of_a_score_are_drawn_on_the_card_of_its_row(store, view, opened):
+    def in_parts(pairs):
+        return dataclasses.replace(exact(pairs), details={"oxides": 0.25, "nitrides": 0.75})
+
+    view = dataclasses.replace(view, metrics={"exact": (METRICS["exact"][0], in_parts)})
+    put(store, lambda *_, **__: view, make_submission(view, 0.5, "m"))
+    tables = build(store)
+    assert tables[0]["lines"][0]["details"] == {"exact": {"nitrides": 0.75, "oxides": 0.25}}
+    write_site(store, tables)
+    (card,) = (store.site / "rows").rglob("*.html")
+    text = card.read_text(encoding="utf-8")
+    assert "Parts of exact" in text and "oxides: 25.0" in text
 
 
 def test_every_link_of_the_site_leads_to_a_file(store, table):

@@ -92,12 +92,13 @@ def test_resamples_that_would_give_another_rank_are_found(store, view, opened):
     assert "resamples" in found[0].reason
 
 
-@pytest.mark.parametrize("part", ["health", "signature"])
+@pytest.mark.parametrize("part", ["details", "health", "signature"])
 def test_what_stands_beside_the_scores_is_verified_too(store, view, opened, part):
     put(store, opened, make_submission(view, 0.9, "a"))
     path = next(store.root.rglob("scored.json"))
     facts = json.loads(path.read_text())
-    facts[part] = facts[part] | {"empty": 7} if part == "health" else ["0" * 8, *facts[part][1:]]
+    other = {"details": {"exact": {"a": 0.5, "b": 1.0}}, "health": facts["health"] | {"empty": 7}}
+    facts[part] = other.get(part, ["0" * 8, *facts["signature"][1:]])
     path.write_text(json.dumps(facts))
     assert [f.reason.split(":")[0] for f in differing(store, opened)] == [part]
 
