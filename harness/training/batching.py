@@ -71,7 +71,14 @@ class EncodedRows:
                 f"row {source} encodes to {', '.join(row)}, earlier rows to {', '.join(self.keys)}"
             )
         for key, values in row.items():
-            self._flat[key].extend(values)
+            try:
+                self._flat[key].extend(values)
+            except TypeError as fault:
+                wrong = next(value for value in values if not isinstance(value, int))
+                raise UsageError(
+                    f"encode() returned {wrong!r} among the {key} of row {source}, which is no token",
+                    hint="None is the id of a token that the tokenizer lacks, such as its end of text",
+                ) from fault
             self._ends[key].append(len(self._flat[key]))
         tokens = len(row["input_ids"])
         self._lengths.append(tokens if self.causal else tokens + len(row["labels"]))

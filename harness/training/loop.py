@@ -59,6 +59,7 @@ def fit(
     training from its last state, and returns at once when it is finished.
     """
     options = settings.check(spec)
+    _require_padding(pad or {})
     threads.use_cores(max(1, run.world_size // spec.launch.nodes))
     with session(run, group_of_one=strategies.asked_strategy(spec.launch) != "ddp") as group:
         causal = not getattr(getattr(model, "config", None), "is_encoder_decoder", False)
@@ -92,6 +93,14 @@ def _require_packable(model: nn.Module, spec: TrainSpec, *, causal: bool) -> Non
         raise UsageError(
             f"{type(model).__name__} has an encoder and cannot keep packed rows apart",
             hint="--set train.packing=buckets",
+        )
+
+
+def _require_padding(pad: Mapping[str, int | None]) -> None:
+    if lacking := [key for key, value in pad.items() if value is None]:
+        raise UsageError(
+            f"{lacking[0]} cannot be padded: the tokenizer has no padding token",
+            hint="give it one before training, such as its end of text",
         )
 
 

@@ -138,7 +138,7 @@ def choose(model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group)
     """Return the strategy that was asked for, never another one."""
     launch = spec.launch
     asked = launch.processes * launch.nodes
-    if launch.kind != "inline" and group.world_size != asked:
+    if (launch.kind != "inline" or asked > 1) and group.world_size != asked:
         raise StageError(
             f"{asked} processes were asked for, {group.world_size} are running",
             hint="the launcher must start as many processes as train.launch says",

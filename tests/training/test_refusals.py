@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,17 @@ from typing import Any
 import pytest
 import torch
 
-from harness import DataError, LaunchSpec, RunContext, StageError, TrainData, TrainPair, UsageError, training
+from harness import (
+    DataError,
+    LaunchSpec,
+    MissingDependency,
+    RunContext,
+    StageError,
+    TrainData,
+    TrainPair,
+    UsageError,
+    training,
+)
 from harness.training.zero import engine_config
 
 from .conftest import Events, encode_causal, llama, pairs, t5
@@ -68,6 +79,58 @@ def test_labels_that_are_all_masked_are_refused(make_run: MakeRun) -> None:
 
     with pytest.raises(DataError, match="all labels are masked"):
         training.fit(llama(), TrainData(pairs(8)), masked, SPEC, make_run())
+
+
+def test_a_tokenizer_without_padding_is_refused(make_run: MakeRun) -> None:
+    with pytest.raises(UsageError, match="input_ids cannot be padded: the tokenizer has no padding token"):
+        training.fit(
+            llama(),
+            TrainData(pairs(8)),
+            encode_causal,
+            SPEC,
+            make_run(),
+            pad={"input_ids": None, "labels": -100},
+        )
+
+
+def test_a_tokenizer_without_an_end_is_refused(make_run: MakeRun) -> None:
+    def endless(row: TrainPair) -> Mapping[str, list[int | None]]:
+        ids = [*encode_causal(row)["input_ids"], None]
+        return {"input_ids": ids, "labels": ids}
+
+    with pytest.raises(
+        UsageError, match="encode\\(\\) returned None among the input_ids of row 0"
+    ) as refused:
+        training.fit(llama(), TrainData(pairs(8)), endless, SPEC, make_run())
+    assert "end of text" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("library", "changes"),
+    [
+        ("deepspeed", {"launch": LaunchSpec(strategy="zero2")}),
+        ("bitsandbytes", {"optimizer": "adamw8bit"}),
+        ("tensorboard", {"options": {"tensorboard": True}}),
+    ],
+)
+def test_a_library_that_is_absent_is_named_with_what_installs_it(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, library: str, changes: dict[str, Any]
+) -> None:
+    for name in [
+        library,
+        *(name for name in sys.modules if name.startswith((f"{library}.", f"torch.utils.{library}"))),
+    ]:
+        monkeypatch.setitem(sys.modules, name, None)  # as Python does for a module that cannot be imported
+    monkeypatch.delitem(sys.modules, f"torch.utils.{library}", raising=False)
+    with pytest.raises(MissingDependency, match=f"needs {library}, which is not installed") as refused:
+        training.fit(llama(), TrainData(pairs(8)), encode_causal, replace(SPEC, **changes), make_run())
+    assert refused.value.hint.startswith("pip install ") and library in refused.value.hint
+
+
+def test_four_bit_weights_without_their_library_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(MissingDependency, match="method 'qlora' needs bitsandbytes"):
+        training.quantization(replace(SPEC, method="qlora"))
 
 
 def test_a_streamed_corpus_needs_a_number_of_steps(make_run: MakeRun) -> None:
@@ -182,8 +245,9 @@ def test_a_damaged_state_is_passed_over(make_run: MakeRun, events: Events) -> No
     assert events.last("training_resumed")["step"] == 6
 
 
-def test_fewer_processes_than_asked_for_are_refused(make_run: MakeRun) -> None:
-    spec = replace(SPEC, launch=LaunchSpec("torchrun", processes=2))
+@pytest.mark.parametrize("kind", ["inline", "torchrun", "deepspeed"])
+def test_fewer_processes_than_asked_for_are_refused(make_run: MakeRun, kind: str) -> None:
+    spec = replace(SPEC, launch=LaunchSpec(kind, processes=2))
     with pytest.raises(StageError, match="2 processes were asked for, 1 are running"):
         training.fit(llama(), TrainData(pairs(8)), encode_causal, spec, make_run())
 
