@@ -6,16 +6,18 @@ import argparse
 import csv
 import gc
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.api.errors import DataError, UsageError
+from harness.api.errors import DataError, MissingDependency, UsageError
 from harness.api.example import Pairs, Prediction, Score
 from harness.api.metric import Metric, MetricEntry
 from harness.engine.measure import score_as_json, score_pairs
-from harness.engine.registry import Registry
+from harness.engine.registry import Registered, Registry
 
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
@@ -59,11 +61,20 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score the files and print one table."""
+    _use_wide_registers()
     gc.disable()  # nothing here leaves cycles, and looking for them among so many rows costs a tenth
     try:
         return _run(args)
     finally:
         gc.enable()
+
+
+def _use_wide_registers() -> None:
+    """Tell numpy's OpenBLAS of AVX-512, which it leaves unused in processors that it does not know."""
+    # It reads this once, when numpy is imported. FCD's network, all matrix products, is half again as fast.
+    with suppress(OSError):
+        if " avx512dq " in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
+            os.environ.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -114,16 +125,28 @@ def _of_task(view: Any, path: Path, vocab: Path | None, shared: dict[str, Any]) 
 
 
 def _metrics(registry: Registry, names: Sequence[str], args: argparse.Namespace) -> Metrics:
+    asked = list(names)
     if args.all_variants:
         bases = {name.partition("@")[0] for name in names}
-        names = [name for name in registry.metrics.names() if name.partition("@")[0] in bases]
+        variants = [name for name in registry.metrics.names() if name.partition("@")[0] in bases]
+        names = list(dict.fromkeys([*names, *variants]))
     if args.reference:
         # Here, because only this flag needs it.
         from harness.metrics.reference import metric
 
         return {name: (registry.metrics.get(name).entry, metric(name)) for name in names}
-    found = {name: registry.metrics.get(name) for name in names}
-    return {name: (registered.entry, registered.load()) for name, registered in found.items()}
+    return {name: _loaded(registry.metrics.get(name), optional=name not in asked) for name in names}
+
+
+def _loaded(found: Registered[MetricEntry], *, optional: bool) -> tuple[MetricEntry, Metric]:
+    """Load a metric; of a variant that nobody asked for by name only a note says what it would need."""
+    try:
+        return found.entry, found.load()
+    except MissingDependency as error:
+        if not optional:
+            raise
+        note = f"{error.message}; {error.hint}"
+        return found.entry, lambda pairs: Score(found.entry.name, None, len(pairs), note=note)
 
 
 def _table(args: argparse.Namespace, metrics: Metrics, found: Sequence[Mapping[str, Score]]) -> Table:

@@ -26,6 +26,9 @@ INSTALL = {
 }
 
 
+EVALUATE = "evaluate:"  # before the path of a module of Hugging Face evaluate, which is then a metric
+
+
 @dataclass(slots=True)
 class Registered(Generic[E]):
     """An entry and the plugin that brought it.
@@ -54,7 +57,8 @@ class Registered(Generic[E]):
                 f"{'is' if len(missing) == 1 else 'are'} not installed",
                 hint=line,
             )
-        return load_target(entry.target, f"'{entry.name}' of plugin '{self.plugin.name}'")
+        found = load_target(entry.target, f"'{entry.name}' of plugin '{self.plugin.name}'")
+        return found(entry.name.removeprefix(EVALUATE)) if entry.name.startswith(EVALUATE) else found
 
 
 class Shelf(Generic[E]):
@@ -103,6 +107,27 @@ class Shelf(Generic[E]):
         return found[0]
 
 
+class Metrics(Shelf[MetricEntry]):
+    """All metrics, and any module of Hugging Face evaluate by its path."""
+
+    def get(self, name: str, *, near: LoadedPlugin | None = None) -> Registered[MetricEntry]:
+        """Find a metric by its name, or by `evaluate:PATH`."""
+        bridge = [item.plugin for item in self.items if item.plugin.source == "harness.metrics"][:1]
+        if not name.startswith(EVALUATE) or not bridge:
+            return super().get(name, near=near)
+        entry = MetricEntry(
+            name,
+            "a module of Hugging Face evaluate",
+            "harness.metrics.evaluate_bridge:metric",
+            requires=("evaluate",),
+            range=(None, None),
+            definition="What the module returns; of several numbers the first.",
+            edge_cases="The module's own. Taken to be better when higher.",
+            source=name.removeprefix(EVALUATE),
+        )
+        return Registered(entry, bridge[0])
+
+
 class Registry:
     """Models, tasks and metrics by name."""
 
@@ -110,7 +135,7 @@ class Registry:
         self.plugins = plugins
         self.models: Shelf[ModelEntry] = Shelf("model", _of(plugins, ModelEntry))
         self.tasks: Shelf[TaskEntry] = Shelf("task", _of(plugins, TaskEntry))
-        self.metrics: Shelf[MetricEntry] = Shelf("metric", _of(plugins, MetricEntry))
+        self.metrics = Metrics("metric", _of(plugins, MetricEntry))
 
     def expand(self, name: str) -> list[Registered[TaskEntry]]:
         """Return a task, or the members of a group."""

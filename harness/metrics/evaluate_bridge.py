@@ -58,7 +58,14 @@ def metric(path: str) -> Callable[[Pairs], Score]:
     Its value is the one number that it returns; of several the first one is the value and all are
     details. Modules get plain texts and the first reference of each row.
     """
-    loaded = _evaluate().load(path)
+    library = _evaluate()
+    try:
+        loaded = library.load(path)
+    except Exception as error:  # noqa: BLE001  whatever a stranger's script raises
+        first = str(error).partition("\n")[0]
+        raise UsageError(
+            f"evaluate cannot load '{path}': {first}", hint="name a folder that holds a script of its name"
+        ) from None
 
     def compute(pairs: Pairs) -> Score:
         found = loaded.compute(predictions=list(outputs(pairs)), references=list(first_references(pairs)))

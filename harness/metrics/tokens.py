@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -315,9 +316,11 @@ def _sentence_pieces(path: Path) -> Callable[[str], list[str]]:
 
 def _jieba() -> Callable[[str], list[str]]:
     try:
-        import jieba  # optional: a dictionary of 350,000 Chinese words
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is older than Python's present rules for strings
+            import jieba  # optional: a dictionary of 350,000 Chinese words
     except ImportError:
-        raise MissingDependency("jieba is not installed", hint="pip install jieba") from None
+        raise MissingDependency("jieba is not installed", hint="pip install 'assay-bench[chinese]'") from None
     jieba.setLogLevel(60)
 
     def split(text: str) -> list[str]:
