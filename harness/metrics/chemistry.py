@@ -103,32 +103,44 @@ class SameMolecule:
     def __call__(self, pairs: Pairs) -> Score:
         """Return the mean over all rows of same (1) or not (0)."""
         molecules = store(pairs)
-        rows = zip(answers(pairs), targets(pairs), validity(pairs, strict=not self.published), strict=True)
-        same = [float(valid and self._same(molecules, out, ref)) for out, ref, valid in rows]
+        valid = validity(pairs, strict=not self.published)
+        rows = zip(answers(pairs), targets(pairs), valid, _elements_fit(pairs), strict=True)
+        same = [float(v and fit and self._same(molecules, out, ref)) for out, ref, v, fit in rows]
         return mean_score(self.name, same, note=molecules.note())
 
     def _same(self, molecules: Molecules, out: str, ref: str) -> bool:
-        if not molecules[ref].valid:
-            return False
         if out == ref:
             return True
-        if _differ_in_elements(molecules, out, ref):
-            return False
         ours, theirs = molecules.ask(out, self.question), molecules.ask(ref, self.question)
         if not self.published and self.question == "inchi" and not ours and not theirs:
             ours, theirs = molecules.ask(out, "canonical"), molecules.ask(ref, "canonical")
         return ours is not None and bool(ours == theirs)
 
 
-def _differ_in_elements(molecules: Molecules, out: str, ref: str) -> bool:
-    """Return whether the heavy atoms differ, so that InChI and canonical SMILES must differ too.
+def _elements_fit(pairs: Pairs) -> list[bool]:
+    """Return for each row whether both are molecules, and not of different heavy atoms.
 
-    Where InChI gives no answer (dummy atoms, no atoms, very large molecules) nothing is concluded.
+    Those that do not fit differ in InChI, canonical SMILES and graph without asking for them.
     """
-    ours, theirs = _heavy_atoms(molecules, out), _heavy_atoms(molecules, ref)
-    if not ours or not theirs or "*" in theirs:
+
+    def compare() -> list[bool]:
+        molecules = store(pairs)
+        rows = zip(answers(pairs), targets(pairs), strict=True)
+        return [_fit(molecules, out, ref) for out, ref in rows]
+
+    return cached(pairs.cache, "elements-fit", compare)
+
+
+def _fit(molecules: Molecules, out: str, ref: str) -> bool:
+    if not molecules[out].valid or not molecules[ref].valid:
         return False
-    return ours != theirs and int(molecules.ask(ref, "atoms") or 0) < 1000
+    if out == ref:
+        return True
+    ours, theirs = _heavy_atoms(molecules, out), _heavy_atoms(molecules, ref)
+    # Where InChI gives no answer (dummy atoms, no atoms, very large molecules) nothing is concluded.
+    if not ours or not theirs or "*" in theirs:
+        return True
+    return ours == theirs or int(molecules.ask(ref, "atoms") or 0) >= 1000
 
 
 def _heavy_atoms(molecules: Molecules, text: str) -> str:
@@ -173,17 +185,16 @@ def similarities(pairs: Pairs, kind: str, published: bool) -> list[float]:
 
     def compare() -> list[float]:
         molecules = store(pairs)
-        rows = zip(answers(pairs), targets(pairs), strict=True)
-        return [_similarity(molecules, out, ref, kind, published) for out, ref in rows]
+        rows = zip(answers(pairs), targets(pairs), _same_graphs(pairs), strict=True)
+        return [_similarity(molecules, out, ref, same, kind, published) for out, ref, same in rows]
 
     return cached(pairs.cache, ("similarity", kind, published), compare)
 
 
-def _similarity(molecules: Molecules, out: str, ref: str, kind: str, published: bool) -> float:
+def _similarity(molecules: Molecules, out: str, ref: str, same: bool, kind: str, published: bool) -> float:
     ours, theirs = molecules[out], molecules[ref]
     if not ours.valid or not theirs.valid:
         return 0.0
-    same = out == ref or _same_graph(molecules, out, ref)
     if same and not (ours.empty and kind == "morgan"):
         return 1.0
     left, right = molecules.ask(out, kind), molecules.ask(ref, kind)
@@ -194,9 +205,19 @@ def _similarity(molecules: Molecules, out: str, ref: str, kind: str, published: 
     return float(DataStructs.TanimotoSimilarity(left, right))
 
 
+def _same_graphs(pairs: Pairs) -> list[bool]:
+    """Return for each row whether the molecules are equal but for stereo, which no fingerprint here sees."""
+
+    def compare() -> list[bool]:
+        molecules = store(pairs)
+        rows = zip(answers(pairs), targets(pairs), _elements_fit(pairs), strict=True)
+        return [fit and (out == ref or _same_graph(molecules, out, ref)) for out, ref, fit in rows]
+
+    return cached(pairs.cache, "same-graphs", compare)
+
+
 def _same_graph(molecules: Molecules, out: str, ref: str) -> bool:
-    """Return whether the molecules are equal but for stereo, which no fingerprint here sees."""
-    if _differ_in_elements(molecules, out, ref) or _has_isotopes(out) or _has_isotopes(ref):
+    if _has_isotopes(out) or _has_isotopes(ref):
         return False
     ours = molecules.ask(out, "flat")
     return ours is not None and bool(ours == molecules.ask(ref, "flat"))

@@ -68,20 +68,20 @@ class ChemNet:
         for weight in self._convolutions:
             x_BTC = _selu(_convolve(x_BTC, weight))
         used = min(max(map(len, symbols)) // 4 + 2, x_BTC.shape[1])
-        return self._writer.last(self._read(x_BTC, used), x_BTC.shape[1])
+        return self._writer.last(self._read(x_BTC, used), x_BTC.shape[1], len(symbols)).T
 
     def _read(self, x_BSC: Floats32, used: int) -> tuple[Floats32, Floats32]:
         """Run the first LSTM backwards; return its states over the used steps and over the padding."""
         steps = x_BSC.shape[1]
-        padding = self._padding(steps)
-        h_BH = np.repeat(padding[0][used][None], len(x_BSC), axis=0)
-        c_BH = np.repeat(padding[1][used][None], len(x_BSC), axis=0)
-        states = np.empty((used, len(x_BSC), self._reader.hidden), dtype=np.float32)
-        inputs = x_BSC.transpose(1, 0, 2)[:used] @ self._reader.input + self._reader.bias
+        h_SH, c_SH = self._padding(steps)
+        h_HB = np.repeat(h_SH[used][:, None], len(x_BSC), axis=1)
+        c_HB = np.repeat(c_SH[used][:, None], len(x_BSC), axis=1)
+        states = np.empty((used, self._reader.hidden, len(x_BSC)), dtype=np.float32)
         for step in range(used - 1, -1, -1):
-            h_BH, c_BH = self._reader.step(inputs[step], h_BH, c_BH)
-            states[step] = h_BH
-        return states, padding[0][used:steps]
+            gates = self._reader.take_in(x_BSC[:, step].T)
+            h_HB, c_HB = self._reader.step(gates, h_HB, c_HB)
+            states[step] = h_HB
+        return states, h_SH[used:steps]
 
     @cache  # noqa: B019 - one network lives as long as the process
     def _padding(self, steps: int) -> tuple[Floats32, Floats32]:
@@ -89,51 +89,56 @@ class ChemNet:
         h_SH = np.zeros((steps + 1, self._reader.hidden), dtype=np.float32)
         c_SH = np.zeros_like(h_SH)
         for step in range(steps - 1, -1, -1):
-            h, c = self._reader.step(
-                self._reader.bias[None].copy(), h_SH[step + 1][None], c_SH[step + 1][None]
-            )
-            h_SH[step], c_SH[step] = h[0], c[0]
+            h, c = self._reader.step(self._reader.bias, h_SH[step + 1][:, None], c_SH[step + 1][:, None])
+            h_SH[step], c_SH[step] = h[:, 0], c[:, 0]
         return h_SH, c_SH
 
 
 class _Lstm:
-    """One LSTM layer; gates are in torch's order: input, forget, cell, output."""
+    """One LSTM layer; gates are in torch's order (input, forget, cell, output), one column a molecule."""
 
     def __init__(self, weights: dict[str, Floats32]) -> None:
-        self.input = np.ascontiguousarray(weights["weight_ih_l0"].T)
-        self.recurrent = np.ascontiguousarray(weights["weight_hh_l0"].T)
-        self.bias = weights["bias_ih_l0"] + weights["bias_hh_l0"]
-        self.hidden = self.recurrent.shape[0]
+        self.hidden = n = weights["weight_hh_l0"].shape[1]
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2, so that one call covers all gates; the half is in the weights.
+        half = np.full((4 * n, 1), 0.5, dtype=np.float32)
+        half[2 * n : 3 * n] = 1
+        self.input = np.ascontiguousarray(weights["weight_ih_l0"] * half)
+        self.recurrent = np.ascontiguousarray(weights["weight_hh_l0"] * half)
+        self.bias = (weights["bias_ih_l0"] + weights["bias_hh_l0"])[:, None] * half
 
-    def step(self, gates_BG: Floats32, h_BH: Floats32, c_BH: Floats32) -> tuple[Floats32, Floats32]:
-        """Return the next state; `gates_BG` holds the input's share of the gates and is overwritten."""
-        gates_BG += h_BH @ self.recurrent
-        n = self.hidden
-        # sigmoid(x) = (1 + tanh(x / 2)) / 2, so that one call covers all four gates.
-        gates_BG[:, : 2 * n] *= 0.5
-        gates_BG[:, 3 * n :] *= 0.5
-        np.tanh(gates_BG, out=gates_BG)
-        take, keep, cell, out = (gates_BG[:, i * n : (i + 1) * n] for i in range(4))
-        c_BH = (keep * np.float32(0.5) + np.float32(0.5)) * c_BH + (
-            take * np.float32(0.5) + np.float32(0.5)
-        ) * cell
-        return (out * np.float32(0.5) + np.float32(0.5)) * np.tanh(c_BH), c_BH
+    def take_in(self, x_CB: Floats32) -> Floats32:
+        """Return the input's share of the gates."""
+        gates_GB = self.input @ x_CB
+        gates_GB += self.bias
+        return gates_GB
 
-    def last(self, read: tuple[Floats32, Floats32], steps: int) -> Floats32:
+    def step(self, input_GB: Floats32, h_HB: Floats32, c_HB: Floats32) -> tuple[Floats32, Floats32]:
+        """Return the next state; `input_GB` is the input's share of the gates, of each or of all at once."""
+        gates_GB = self.recurrent @ h_HB
+        gates_GB += input_GB
+        np.tanh(gates_GB, out=gates_GB)
+        take, keep, cell, out = (gates_GB[i * self.hidden : (i + 1) * self.hidden] for i in range(4))
+        keep += 1
+        keep *= c_HB
+        take += 1
+        take *= cell
+        c_HB = keep + take
+        c_HB *= 0.5
+        h_HB = np.tanh(c_HB)
+        out += 1
+        h_HB *= out
+        h_HB *= 0.5
+        return h_HB, c_HB
+
+    def last(self, read: tuple[Floats32, Floats32], steps: int, batch: int) -> Floats32:
         """Run forwards over both parts of what was read and return the last state."""
-        used_SBH, padding_SH = read
-        batch = used_SBH.shape[1]
-        h_BH = np.zeros((batch, self.hidden), dtype=np.float32)
-        c_BH = np.zeros_like(h_BH)
-        padded = padding_SH @ self.input + self.bias
+        used_SHB, padding_SH = read
+        h_HB = np.zeros((self.hidden, batch), dtype=np.float32)
+        c_HB = np.zeros_like(h_HB)
         for step in range(steps):
-            if step < len(used_SBH):
-                gates = used_SBH[step] @ self.input
-                gates += self.bias
-            else:
-                gates = np.repeat(padded[step - len(used_SBH)][None], batch, axis=0)
-            h_BH, c_BH = self.step(gates, h_BH, c_BH)
-        return h_BH
+            column = used_SHB[step] if step < len(used_SHB) else padding_SH[step - len(used_SHB)][:, None]
+            h_HB, c_HB = self.step(self.take_in(column), h_HB, c_HB)
+        return h_HB
 
 
 def _convolve(x_BTC: Floats32, weight: Floats32) -> Floats32:

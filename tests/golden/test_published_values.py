@@ -4,6 +4,7 @@ The JSON files here hold numbers only, each with its source; the scored files ar
 real excerpts and never copied.
 """
 
+import csv
 import gzip
 import json
 import math
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from harness import Example, Pairs, Prediction
-from harness.metrics import chemistry, choice, fcd, files, properties, qa, text
+from harness.metrics import chemistry, choice, fcd, files, overall, properties, qa, statistics, text
 from harness.metrics.rows import make_pairs
 
 HERE = Path(__file__).parent
@@ -170,6 +171,71 @@ def test_lpm24_published_property_counts(data):
     hits = scores["Combo Precision"] * combos
     assert hits == pytest.approx(round(hits), abs=1e-6)
     assert hits / scores["Combo Recall"] == pytest.approx(36184, abs=1e-6)
+
+
+# LPM-24's final tables, as its repository's own script prints them from the score files.
+CAPTION_GAINS = {
+    "avaliev": 27.08,
+    "peiqz": 14.66,
+    "protonunfold": 12.39,
+    "langmolecules_Meditron": 10.34,
+    "langmolecules_MolT5-Large": 4.22,
+    "langmolecules_MolT5-Base": 1.06,
+    "langmolecules_MolT5-Small": 0.0,
+}
+MOLECULE_GAINS = {
+    "qizhipei": 12.97,
+    "protonunfold": 12.68,
+    "langmolecules_Meditron": 11.81,
+    "langmolecules_MolT5-Base": 10.07,
+    "langmolecules_MolT5-Large": 3.65,
+}
+
+
+def published_scores(data, file, columns):
+    with (data / "published" / file).open(encoding="utf-8", newline="") as lines:
+        rows = {row["submission"]: row for row in csv.DictReader(lines)}
+    return {
+        team: {
+            name: float(row[column]) if row[column] not in ("", "nan") else None
+            for name, column in columns.items()
+        }
+        for team, row in rows.items()
+    }
+
+
+def test_lpm24_overall_of_captions_is_the_published_column(data):
+    texts = ("BLEU-2", "BLEU-4", "Rouge-1", "Rouge-2", "Rouge-L", "Meteor")
+    columns = dict(zip(overall.CAPTIONS, texts, strict=False))
+    columns |= {name: name.replace("F-1 ", "F1 ") for name in overall.CAPTIONS if name.startswith("F-1 ")}
+    columns["lpm24-combos"] = "Combo F-1"
+    scores = published_scores(data, "lpm24_captioning_leaderboard.csv", columns)
+    assert len(columns) == 24
+    for team, wanted in CAPTION_GAINS.items():
+        found = overall.gains(overall.CAPTIONS, scores[team])
+        assert statistics.mean(found.values()) == pytest.approx(wanted, abs=0.005), team
+
+
+def test_lpm24_overall_of_molecules_is_the_published_column(data):
+    names = ("BLEU", "exact_match", "levenshtein", "validity", "maccs_sim", "rdk_sim", "morgan_sim", "FCD")
+    columns = dict(zip(overall.MOLECULES, [*names, *(f"Combo {name}" for name in names)], strict=True))
+    scores = published_scores(data, "lpm24_molgen_leaderboard.csv", columns)
+    for team, wanted in MOLECULE_GAINS.items():
+        found = overall.gains(overall.MOLECULES, scores[team])
+        assert statistics.mean(found.values()) == pytest.approx(wanted, abs=0.005), team
+        # MolT5's published FCD is undefined over all rows (Base) or over the held-out ones (Large).
+        assert (None in found.values()) == ("MolT5" in team)
+
+
+def test_lpm24_overall_takes_the_scores_of_the_rows(data):
+    pairs = files.pair(files.read(data / "lpm24/evaluation/smiles2caption_example.txt"), None, "example")
+    score = overall.lpm24_overall_captions(pairs)
+    wanted = CAPTIONS["rouge1"](pairs).value - overall.CAPTIONS["rouge-1"]
+    assert score.details["rouge-1"] == pytest.approx(100 * wanted)
+    assert len(score.details) == 24
+    assert score.value == pytest.approx(statistics.mean(score.details.values()))
+    silent = overall.lpm24_overall_captions(make_pairs(["a lipid"], ["a lipid"]))
+    assert silent.value is None and "lpm24-combos has no value" in silent.note
 
 
 def qasper_rows(data):
