@@ -25,17 +25,16 @@ def molecules(pairs):
     from rdkit.Chem import MACCSkeys, rdFingerprintGenerator
 
     RDLogger.DisableLog("rdApp.*")
-    rows = [(example.references[0], prediction.text) for example, prediction in pairs]
+    rows = texts_of(pairs)
     morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2).GetSparseCountFingerprint
 
     def same(ref, out):
         mols = Chem.MolFromSmiles(ref), Chem.MolFromSmiles(out)
         return None not in mols and Chem.MolToInchi(mols[0]) == Chem.MolToInchi(mols[1])
 
-    parsed = [(Chem.MolFromSmiles(ref), Chem.MolFromSmiles(out)) for ref, out in rows]
-    valid = [(ref, out) for ref, out in parsed if ref is not None and out is not None]
-
     def similarity(fingerprint):
+        parsed = [(Chem.MolFromSmiles(ref), Chem.MolFromSmiles(out)) for ref, out in rows]
+        valid = [(ref, out) for ref, out in parsed if ref is not None and out is not None]
         values = [DataStructs.TanimotoSimilarity(fingerprint(a), fingerprint(b)) for a, b in valid]
         return sum(values) / len(values)
 
@@ -79,7 +78,58 @@ def fcd(pairs):
     return {"fcd": calculate_frechet_distance(mu1=mu, sigma1=sigma, mu2=other_mu, sigma2=other_sigma)}
 
 
+def properties(pairs):
+    """Look for every property, and for both properties of every held-out pair, in every caption."""
+    import ast
+
+    from harness.metrics import properties as ours
+    from harness.metrics import vocab
+    from harness.metrics.reference import tokeniser
+
+    split = tokeniser("scibert", pairs)
+    sides = [[split(text.lower()) for text in texts] for texts in zip(*texts_of(pairs), strict=True)]
+    tree = ours._read_tree(vocab.find(ours.TREE, pairs.vocab))
+    pieces = {name: split(name.rsplit("__", 1)[-1].lower()) for name in ours._names(tree)}
+
+    def has(tokens, pattern):
+        return any(tokens[i : i + len(pattern)] == pattern for i in range(len(tokens) - len(pattern) + 1))
+
+    f1 = {}
+    for name, pattern in pieces.items():
+        gold, said = ([has(tokens, pattern) for tokens in side] for side in sides)
+        right = sum(g and s for g, s in zip(gold, said, strict=True))
+        f1[name] = 2 * right / (sum(gold) + sum(said)) if sum(gold) + sum(said) else None
+    tops = []
+    for top, group in tree.items():
+        members = []
+        for sub, names in group.items():
+            values = [
+                f1[f"{top}__{sub}__{name}" if sub else f"{top}__{name}"] for name in dict.fromkeys(names)
+            ]
+            members += [mean(values)] if sub else values
+        tops.append(mean(members))
+    right = there = chosen = 0
+    for line in vocab.find(ours.COMBOS, pairs.vocab).read_text("utf-8").splitlines():
+        a, b = (split(name.lower()) for name in ast.literal_eval(line.split("\t")[0]))
+        gold, said = ([has(tokens, a) and has(tokens, b) for tokens in side] for side in sides)
+        right += sum(g and s for g, s in zip(gold, said, strict=True))
+        there, chosen = there + sum(gold), chosen + sum(said)
+    return {"lpm24-properties": mean(tops), "lpm24-combos": 2 * right / (there + chosen)}
+
+
+def texts_of(pairs):
+    return [(example.references[0], prediction.text) for example, prediction in pairs]
+
+
+def mean(values):
+    """Return LPM-24's mean: of defined values, and 1 where there are none."""
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else 1.0
+
+
+KINDS = {"captions": captions, "molecules": molecules, "fcd": fcd, "properties": properties}
+
 if __name__ == "__main__":
     kind, path = sys.argv[1], Path(sys.argv[2])
     rows = files.pair(files.read(path), None, str(path))
-    print(json.dumps({"captions": captions, "molecules": molecules, "fcd": fcd}[kind](rows)))
+    print(json.dumps(KINDS[kind](rows)))
