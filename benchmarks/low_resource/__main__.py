@@ -44,7 +44,7 @@ def main() -> None:
         "--task", default="lpm24/smiles2text", choices=SHOWN, help="the direction that is tested"
     )
     parser.add_argument(
-        "--steps", type=int, default=1000, help="updates of each way to learn (default: 1000)"
+        "--steps", type=int, default=600, help="updates of each way to learn (default: 600)"
     )
     parser.add_argument("--output", type=Path, default=Path("runs/low_resource"), help="where runs are kept")
     args = parser.parse_args()

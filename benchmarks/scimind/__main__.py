@@ -35,20 +35,27 @@ PROBE_STEPS = 60
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=("seeds", "optimizers"))
-    {"seeds": seeds, "optimizers": optimizers}[parser.parse_args().part]()
+    parser.add_argument("--output", type=Path, help="keep the runs of seeds here")
+    args = parser.parse_args()
+    if args.part == "optimizers":
+        optimizers()
+    elif args.output is not None:
+        seeds(args.output)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            seeds(Path(folder))
 
 
-def seeds() -> None:
+def seeds(folder: Path) -> None:
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for seed in SEEDS:
-            output = Path(folder) / str(seed)
-            before, start = cpu_of_children(), time.perf_counter()
-            run_bench("--task", "lpm24", "--seed", str(seed), "--output", str(output))
-            row: dict[str, Any] = {"seed": seed}
-            row |= {name: 100 * value for name, value in scores(output) if name in SHOWN}
-            row |= {"wall s": time.perf_counter() - start, "CPU s": cpu_of_children() - before}
-            rows.append(row)
+    for seed in SEEDS:
+        output = folder / f"seed-{seed}"
+        before, start = cpu_of_children(), time.perf_counter()
+        run_bench("--task", "lpm24", "--seed", str(seed), "--output", str(output))
+        row: dict[str, Any] = {"seed": seed}
+        row |= {name: 100 * value for name, value in scores(output) if name in SHOWN}
+        row |= {"wall s": time.perf_counter() - start, "CPU s": cpu_of_children() - before}
+        rows.append(row)
     columns = [name for name in rows[0] if name != "seed"]
     for label, reduce in (("mean", mean), ("spread", pstdev)):
         rows.append(
