@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from harness.api import RunContext, StageError, UsageError
 
-log = logging.getLogger(__name__)
+_SESSIONS = count()  # of this process; all processes of a launch go through the same ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,15 @@ def session(run: RunContext, *, group_of_one: bool = False) -> Iterator[Group]:
         dist.barrier()
     finally:
         # After an error the other processes may be waiting elsewhere: no barrier then.
+        _part()
+
+
+def _part() -> None:
+    """Take the group apart, also for DeepSpeed, which would use it in the next training of this process."""
+    deepspeed = sys.modules.get("deepspeed.comm")
+    if deepspeed is not None and deepspeed.is_initialized():
+        deepspeed.destroy_process_group()
+    else:
         dist.destroy_process_group()
 
 
@@ -99,7 +110,10 @@ def _initialise(run: RunContext, device: torch.device) -> None:
             f"{run.world_size} processes were started without {' and '.join(missing)}",
             hint="start them with torchrun, or set the address of the first process",
         )
-    dist.init_process_group(backend, rank=run.rank, world_size=run.world_size)
+    store, _, _ = next(rendezvous("env://", run.rank, run.world_size))
+    # In a place of its own: a second training of these processes would read where the first one's have been.
+    place = dist.PrefixStore(f"training-{next(_SESSIONS)}", store)  # type: ignore[attr-defined]
+    dist.init_process_group(backend, store=place, rank=run.rank, world_size=run.world_size)
     if dist.get_world_size() != run.world_size:
         raise StageError(f"{run.world_size} processes were asked for, {dist.get_world_size()} met")
 
