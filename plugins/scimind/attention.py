@@ -28,10 +28,10 @@ def sdpa_fp32(
 ) -> tuple[Tensor, None]:
     """Attend in fp32, whatever autocast is on."""
     with torch.autocast(query.device.type, enabled=False):
-        attended: tuple[Tensor, None] = sdpa_attention_forward(
+        attended, _ = sdpa_attention_forward(
             module, query.float(), key.float(), value.float(), attention_mask, **options
         )
-    return attended
+    return attended.to(query.dtype), None  # FSDP and ZeRO hold the next layer in bf16, without autocast
 
 
 def cpu_has_bf16() -> bool:
