@@ -7,6 +7,7 @@ pieces, and for METEOR WordNet 3.0 where NLTK looks for it (NLTK_DATA).
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -43,7 +44,9 @@ def bleu(metric: str, order: int, tokenisation: str, pairs: Pairs) -> Score:
     split = tokeniser(tokenisation, pairs)
     refs = [[split(text) for text in row] for row in references(pairs)]
     hyps = [split(text) for text in outputs(pairs)]
-    value = translate.corpus_bleu(refs, hyps, weights=(1 / order,) * order)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that an order without a match makes the whole score vanish
+        value = translate.corpus_bleu(refs, hyps, weights=(1 / order,) * order)
     return Score(metric, float(value), len(pairs))
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import os
 import random
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import Example, Pairs, Prediction
-from harness.metrics import harness_metrics
+from harness.metrics import harness_metrics, meteor, ngrams
 from harness.metrics.cards.__main__ import PAGE, page
 from harness.metrics.rows import make_pairs
 from tests.conftest import ROOT
@@ -194,3 +195,56 @@ def test_scoring_imports_no_heavy_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in TEXT + MOLECULE if n.startswith(("bleu", "rouge", "meteor", "chrf"))]
+)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_rows_counted_in_small_batches_give_the_same_bits(name, data):
+    rows = data.draw(st.lists(st.tuples(texts, texts), min_size=1, max_size=8))
+    found = metric(name)(make_pairs([o for o, _ in rows], [r for _, r in rows]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ngrams, "_TOKENS", 3)
+        patch.setattr(meteor, "_TOKENS", 3)
+        again = metric(name)(make_pairs([o for o, _ in rows], [r for _, r in rows]))
+    assert (found.value, found.per_example) == (again.value, again.per_example)
+
+
+@pytest.mark.parametrize(
+    "name", ["bleu-4", "meteor", "rouge-l", "morgan", "maccs", "molecule-exact", "rdk@molt5"]
+)
+def test_files_scored_together_give_the_bits_that_they_give_alone(name):
+    answers = (["CCO", "C1CC", "c1ccccc1O"], ["CCO is an alcohol", "OCC", "[Na+]"])
+    references = ["OCC", "CCC", "Oc1ccccc1"]
+    shared: dict = {}
+    together = [metric(name)(make_pairs(a, references, cache={"shared": shared})) for a in answers]
+    alone = [metric(name)(make_pairs(a, references)) for a in answers]
+    assert [(s.value, s.per_example) for s in together] == [(s.value, s.per_example) for s in alone]
+
+
+def test_threads_and_processes_do_not_change_a_bit(tmp_path):
+    rows = [("the acid is a poison", "an acid is the toxicant"), ("a lipid", "a lipid in a cell")] * 40
+    path = tmp_path / "a.tsv"
+    path.write_text("x\tground truth\toutput\n" + "".join(f"C\t{w}\t{s}\n" for w, s in rows))
+    command = [sys.executable, "-m", "harness", "score", str(path), "--intervals", "--json"]
+    command += ["--metrics", "bleu-4,meteor,rouge-l,chrf"]
+    printed = {
+        subprocess.run(
+            command, capture_output=True, text=True, check=True, cwd=ROOT, env=os.environ | setting
+        ).stdout
+        for setting in (
+            {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
+            {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "2"},
+        )
+    }
+    assert len(printed) == 1
+
+
+@pytest.mark.parametrize("name", ["validity", "molecule-exact", "canonical-exact", "maccs", "rdk", "morgan"])
+@pytest.mark.parametrize("answer", ["", " ", "C1CC", "CCO is ethanol", None])
+def test_our_own_molecule_metrics_never_reward_an_empty_or_invalid_answer(name, answer):
+    assert not CARDS[name].silence_wins
+    score = metric(name)(make_pairs([answer, "CCO"], ["CCO", "CCO"]))
+    assert score.per_example == (0.0, 1.0) and score.value == 0.5
