@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +19,8 @@ FIRST_ROWS = 32
 WORTH_IT = 1.08  # twice the rows must yield at least so much more tokens a second
 STEPS_A_TRY = 4
 MEMORY_SHARE = 0.5  # of what is free may go to the cache
-SMALL_CACHE = 32 * 2**20  # bytes; rows that fit in so little begin together, in place of a climb
+PASS_TOKENS = 16384  # a pass over so many keeps a processor busy; more of them only take memory
+SMALL_CACHE = 48 * 2**20  # bytes; rows that fit in so little begin together, in place of a climb
 
 
 class Budget:
@@ -29,23 +29,26 @@ class Budget:
     `auto` begins with a few rows, or with all that take little memory, and doubles them while it pays.
     Its trials are the run's own first rows, which are its longest, so nothing is computed for a trial
     alone. Running out of memory halves the tokens for the rest of the run. A deterministic run decodes
-    each request alone.
+    each request alone. Where a request takes one pass of the model, as to score choices, `auto` is a fixed
+    number of tokens.
     """
 
     def __init__(
-        self, spec: GenerateSpec, width: int, device: torch.device, *, steps_a_try: int = STEPS_A_TRY
+        self, spec: GenerateSpec, width: int, device: torch.device, *, one_pass: bool = False
     ) -> None:
         self.width = width
         self.device = device
         self.alone = spec.deterministic
         self.auto = spec.batch_tokens == "auto"
-        self.tokens: int | None = None if self.auto else asked_tokens(spec.batch_tokens)
+        self.grows = self.auto and not one_pass
+        self.tokens: int | None = (
+            asked_tokens(spec.batch_tokens) if not self.auto else PASS_TOKENS if one_pass else None
+        )
         self.rows = FIRST_ROWS
         self._weighed = False
         self.halvings = 0
         self.tried: list[dict[str, float]] = []
-        self._steps_a_try = steps_a_try
-        self._climbing = self.auto and not self.alone
+        self._climbing = self.grows and not self.alone
         self._rates: list[float] = []
 
     def room(self, length: int) -> int:
@@ -53,14 +56,14 @@ class Budget:
         if self.alone:
             return 1
         rows = self.tokens // length if self.tokens is not None else self.rows
-        return max(1, (min(rows, self.rows) if self.auto else rows) // self.width)
+        return max(1, (min(rows, self.rows) if self.grows else rows) // self.width)
 
     def weigh(self, bytes_a_token: float, length: int) -> None:
         """Learn what a token takes in the cache, where rows take up to `length` of them.
 
         `auto` plans for no more than a share of what is free.
         """
-        if not self.auto or self._weighed or not bytes_a_token:
+        if not self.grows or self._weighed or not bytes_a_token:
             return
         self._weighed = True
         self.rows = max(self.rows, int(SMALL_CACHE / (bytes_a_token * length)))
@@ -72,7 +75,7 @@ class Budget:
         if not self._climbing or rows < 0.75 * self.rows:
             return
         self._rates.append(tokens / seconds)
-        if len(self._rates) < self._steps_a_try:
+        if len(self._rates) < STEPS_A_TRY:
             return
         rate = max(self._rates)  # the machine's own noise only ever slows a step down
         self._rates.clear()
@@ -96,7 +99,7 @@ class Budget:
         return {
             "batching": "alone" if self.alone else "auto" if self.auto else "asked",
             "token_limit": self.tokens,  # asked for, what memory allows, or half of what ran out
-            "batch_rows": self.rows if self.auto and not self.alone else None,
+            "batch_rows": self.rows if self.grows and not self.alone else None,
             "tried": self.tried,
             "out_of_memory": self.halvings,
         }
@@ -112,7 +115,7 @@ def in_batches(
     start = 0
     while start < len(items):
         batch = items[start : start + budget.room(size(items[start]))]
-        if (results := _attempt(work, batch, size, budget)) is not None:
+        if (results := _attempt(work, batch)) is not None:
             start += len(batch)
             yield batch, results
         elif len(batch) == 1:
@@ -123,22 +126,14 @@ def in_batches(
             budget.ran_out(len(batch) * size(batch[0]))
 
 
-def _attempt(
-    work: Callable[[Sequence[Item]], Result],
-    batch: Sequence[Item],
-    size: Callable[[Item], int],
-    budget: Budget,
-) -> Result | None:
-    started = time.perf_counter()
+def _attempt(work: Callable[[Sequence[Item]], Result], batch: Sequence[Item]) -> Result | None:
     try:
         with torch.inference_mode():
-            results = work(batch)
+            return work(batch)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         return None
-    budget.stepped(time.perf_counter() - started, len(batch), sum(map(size, batch)))
-    return results
 
 
 def asked_tokens(text: str) -> int:

@@ -62,7 +62,7 @@ def choose(
     lm = LanguageModel(model, tokenizer)
     questions = _questions(lm, tokenizer, requests, encode)
     questions.sort(key=lambda question: -question.size)
-    budget = Budget(spec, 1, lm.device, steps_a_try=2)
+    budget = Budget(spec, 1, lm.device, one_pass=True)
     run.progress.start("scoring choices", total=len(requests), unit="requests")
     try:
         with lm.evaluating():

@@ -58,7 +58,7 @@ def perplexity(
         raise DataError("no text has two tokens, so there is nothing to predict")
     windows.sort(key=lambda part: -len(part[0]))
     total = 0.0
-    budget = Budget(GenerateSpec(batch_tokens=batch_tokens), 1, lm.device, steps_a_try=2)
+    budget = Budget(GenerateSpec(batch_tokens=batch_tokens), 1, lm.device, one_pass=True)
     with lm.evaluating():
         for _, sums in in_batches(windows, lambda part: len(part[0]), lambda batch: _logs(lm, batch), budget):
             total -= math.fsum(sums)

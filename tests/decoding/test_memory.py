@@ -12,7 +12,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from harness import GenerateSpec, RunContext, StageError, decoding
-from harness.decoding.budget import FIRST_ROWS, Budget
+from harness.decoding.budget import FIRST_ROWS, STEPS_A_TRY, Budget
 
 from .conftest import Answer, requests_of
 
@@ -148,14 +148,16 @@ def test_rows_that_take_much_memory_begin_as_a_few() -> None:
 
 
 def test_twice_the_rows_stay_where_they_pay_and_go_where_they_do_not() -> None:
-    budget = Budget(GenerateSpec(), 1, torch.device("cpu"), steps_a_try=1)
+    budget = Budget(GenerateSpec(), 1, torch.device("cpu"))
     for rows, tokens_per_second in ((32, 1000), (64, 1900), (128, 1950)):
-        budget.stepped(rows / tokens_per_second, rows, rows)
+        for _ in range(STEPS_A_TRY):
+            budget.stepped(rows / tokens_per_second, rows, rows)
     assert budget.room(1) == 128  # no slower than 64, and already in memory
     assert [tried["rows"] for tried in budget.facts()["tried"]] == [32, 64, 128]
-    slower = Budget(GenerateSpec(), 1, torch.device("cpu"), steps_a_try=1)
+    slower = Budget(GenerateSpec(), 1, torch.device("cpu"))
     for rows, tokens_per_second in ((32, 1000), (64, 900)):
-        slower.stepped(rows / tokens_per_second, rows, rows)
+        for _ in range(STEPS_A_TRY):
+            slower.stepped(rows / tokens_per_second, rows, rows)
     assert slower.room(1) == 32
 
 
