@@ -5,10 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from transformers import LlamaForCausalLM
 
 from harness import GenerateSpec, Request, RunContext, decoding
@@ -51,40 +48,6 @@ def test_equals_transformers_generate_one_by_one(model: Any, tokenizer: Any, ans
 def test_counts_prompt_tokens(llama: Any, tokenizer: Any, answer: Answer) -> None:
     found = answer(llama, [Request("a", "CCO")])
     assert found["a"].prompt_tokens == 3
-
-
-@pytest.fixture(scope="module")
-def expected(llama: Any, t5: Any, tokenizer: Any) -> dict[str, dict[str, Any]]:
-    """The answers to a pool of requests, each decoded alone."""
-    run = RunContext(None, None)  # type: ignore[arg-type]
-    spec = GenerateSpec(max_new_tokens=24, deterministic=True)
-    return {
-        name: {c.request_id: c for c in decoding.generate(model, tokenizer, requests_of(60), spec, run)}
-        for name, model in (("llama", llama), ("t5", t5))
-    }
-
-
-@pytest.mark.parametrize("name", ["llama", "t5"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    chosen=st.lists(st.integers(0, 59), min_size=1, max_size=40, unique=True),
-    batch_tokens=st.one_of(st.just("auto"), st.integers(1, 3000).map(str)),
-)
-def test_batch_order_and_resume_do_not_change_answers(
-    name: str,
-    chosen: list[int],
-    batch_tokens: str,
-    expected: dict[str, dict[str, Any]],
-    tokenizer: Any,
-    request: pytest.FixtureRequest,
-) -> None:
-    pool = requests_of(60)
-    spec = GenerateSpec(max_new_tokens=24, batch_tokens=batch_tokens)
-    run = RunContext(None, None)  # type: ignore[arg-type]
-    model = request.getfixturevalue(name)
-    # what is asked is what a resumed run would ask: any part of the pool, in any order
-    for completion in decoding.generate(model, tokenizer, [pool[number] for number in chosen], spec, run):
-        assert completion == expected[name][completion.request_id]
 
 
 def with_twin_tokens() -> LlamaForCausalLM:

@@ -39,6 +39,20 @@ def test_equals_a_plain_loop(llama: Any, tokenizer: Any) -> None:
     assert found.value == pytest.approx(math.exp(total / found.tokens), rel=1e-5)
 
 
+def test_texts_within_one_window_get_the_full_computation(llama: Any, tokenizer: Any) -> None:
+    texts = ["CCO", "benzene " * 9, "a longer text about molecules " * 5]
+    ids = [tokenizer(text)["input_ids"] for text in texts]
+    total = 0.0
+    for row in ids:
+        with torch.no_grad():
+            logs = llama(input_ids=torch.tensor([row])).logits[0, :-1].log_softmax(-1)
+        total -= float(logs.gather(1, torch.tensor(row[1:])[:, None]).sum())
+    found = decoding.perplexity(llama, tokenizer, texts)
+    assert found.windows == len(texts)
+    assert found.negative_log_likelihood == pytest.approx(total, rel=1e-5)
+    assert found.value == pytest.approx(math.exp(total / sum(len(row) - 1 for row in ids)), rel=1e-5)
+
+
 @given(st.integers(0, 60), st.integers(2, 20), st.data())
 def test_every_token_but_the_first_is_new_once(length: int, width: int, data: st.DataObject) -> None:
     stride = data.draw(st.integers(1, width - 1))
