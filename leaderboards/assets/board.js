@@ -1,4 +1,5 @@
 "use strict";
+const WINDOW = 100; // rows that board.css lays out at first
 // Sorting and filtering of tables that are complete without it.
 
 function key(row, column, kind) {
@@ -45,7 +46,21 @@ function filter() {
   document.getElementById("count").textContent = shown === all ? "" : `${shown} of ${all} rows`;
 }
 
+function offerAll(table) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "more";
+  button.textContent = `Show all ${table.tBodies[0].rows.length.toLocaleString("en")} rows`;
+  button.addEventListener("click", () => {
+    table.classList.add("all");
+    table.closest(".scroll").focus();
+    button.remove();
+  });
+  table.closest(".scroll").after(button);
+}
+
 for (const table of document.querySelectorAll("table[data-sortable]")) {
+  if (table.tBodies[0].rows.length > WINDOW) offerAll(table);
   table.tHead.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button) sort(table, button.closest("th"));

@@ -5,10 +5,11 @@ import dataclasses
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from harness.leaderboards import history
+from harness.leaderboards import history, site
 from harness.leaderboards.board import StoredRow, build_board
 from harness.leaderboards.build import build
 from harness.leaderboards.html import POLICY, h
@@ -179,6 +180,13 @@ def test_a_thousand_rows_stay_one_light_page():
     text = table_page(build_board(task_card(view), rows))
     assert text.count("<tr data-trust") == 2000  # scores and health
     assert len(text) < 3_000_000
+
+
+def test_script_and_style_agree_on_how_many_rows_are_laid_out_at_first():
+    assets = Path(site.__file__).parent / "assets"
+    (window,) = re.findall(r"const WINDOW = (\d+);", (assets / "board.js").read_text())
+    (first_hidden,) = re.findall(r"nth-child\(n \+ (\d+) of", (assets / "board.css").read_text())
+    assert int(first_hidden) == int(window) + 1
 
 
 def test_the_history_is_a_chain_that_notices_every_change(tmp_path, store, view, opened):
