@@ -1,6 +1,6 @@
 """One whole process: load the model, score 200 questions, generate 200 answers, say what came out.
 
-`python -m benchmarks.decoding.contestant floor|harness FOLDER` runs both tasks; the floor is what a
+`python -m benchmarks.decoding.contestant floor|harness.decoding FOLDER` runs both tasks; the floor is what a
 careful user writes with transformers alone, in batches of 16 in the order of the file.
 """
 

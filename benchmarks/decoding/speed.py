@@ -7,8 +7,9 @@ import dataclasses
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,33 +26,35 @@ BUDGETS = (4096, 16384, 65536)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A model, what it is asked, and the longest answer it may give."""
+    """A model, what it is asked, the longest answer it may give, and how it decodes."""
 
     name: str
     model: Any
     requests: Sequence[Request]
     most: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def works() -> Iterator[Work]:
     """Yield the workloads: answers of very mixed length, and short even ones."""
+    beams, contrastive = {"num_beams": 4}, {"decoder": "contrastive", "top_k": 4}
     yield Work("Llama, mixed answers", ending(llama(), 1.7), prompts(160, 5, 120), 256)
-    yield Work("T5, mixed answers", ending(t5(), 4.0), prompts(100, 5, 120), 256)
+    yield Work("T5, mixed answers", ending(t5(), 4.0), prompts(60, 5, 120), 256)
     yield Work("Llama, 32 tokens each", endless(llama()), prompts(200, 60, 60), 32)
+    yield Work("T5, 32 tokens each", endless(t5()), prompts(200, 60, 60), 32)
+    yield Work("Llama, 4 beams", ending(llama(), 1.7), prompts(60, 5, 120), 128, beams)
+    yield Work("T5, 4 beams", ending(t5(), 4.0), prompts(60, 5, 120), 128, beams)
+    yield Work("Llama, contrastive", ending(llama(), 1.7), prompts(60, 5, 120), 128, contrastive)
 
 
 def measure(work: Work, rounds: int) -> list[dict[str, Any]]:
     """Return one row a contestant: CPU seconds, requests a second, the share of equal answers."""
     words_of = tokenizer()
     contestants: dict[str, Callable[[], dict[str, str]]] = {
-        f"generate, batches of {size}": lambda size=size: fixed_batches(work, words_of, size)
-        for size in FIXED
+        f"generate, batches of {size}": partial(fixed_batches, work, words_of, size) for size in FIXED
     }
-    contestants |= {
-        f"harness, {budget} tokens": lambda budget=budget: harness(work, words_of, str(budget))
-        for budget in BUDGETS
-    }
-    contestants["harness, auto"] = lambda: harness(work, words_of, "auto")
+    for budget in (*map(str, BUDGETS), "auto"):
+        contestants[f"harness, {budget}"] = partial(harness, work, words_of, budget)
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     answers: dict[str, dict[str, str]] = {}
     for number in range(rounds + 1):  # in turns, so that a busy moment hits all alike; the first warms up
@@ -98,7 +101,9 @@ def differing(work: Work) -> list[dict[str, Any]]:
 
 def harness(work: Work, words_of: Any, batch_tokens: str, *, deterministic: bool = False) -> dict[str, str]:
     run = RunContext(Path(), RunSpec("", ""))
-    spec = GenerateSpec(max_new_tokens=work.most, batch_tokens=batch_tokens, deterministic=deterministic)
+    spec = GenerateSpec(
+        max_new_tokens=work.most, batch_tokens=batch_tokens, deterministic=deterministic, **work.settings
+    )
     return {c.request_id: c.text for c in decoding.generate(work.model, words_of, work.requests, spec, run)}
 
 
@@ -106,7 +111,7 @@ def harness(work: Work, words_of: Any, batch_tokens: str, *, deterministic: bool
 def fixed_batches(work: Work, words_of: Any, size: int) -> dict[str, str]:
     decoder_only = not work.model.config.is_encoder_decoder
     words_of.padding_side = "left" if decoder_only else "right"
-    texts = {}
+    texts: dict[str, str] = {}
     for start in range(0, len(work.requests), size):
         requests = work.requests[start : start + size]
         batch = words_of([request.prompt for request in requests], return_tensors="pt", padding=True)
@@ -115,6 +120,7 @@ def fixed_batches(work: Work, words_of: Any, size: int) -> dict[str, str]:
             attention_mask=batch["attention_mask"],
             max_new_tokens=work.most,
             do_sample=False,
+            num_beams=work.settings.get("num_beams", 1),
         )
         new = out[:, batch["input_ids"].shape[1] :] if decoder_only else out
         decoded = words_of.batch_decode(new, skip_special_tokens=True)

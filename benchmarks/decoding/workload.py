@@ -101,7 +101,7 @@ output_type: generate_until
 doc_to_text: "{{{{question}}}}"
 doc_to_target: answer
 generation_kwargs: {{until: ["###"], max_gen_toks: {NEW_TOKENS}, do_sample: false}}
-metric_list: [{{metric: bypass}}]
+metric_list: [{{metric: exact_match}}]
 """,
         encoding="utf-8",
     )
