@@ -119,8 +119,9 @@ def _of_task(view: Any, path: Path, vocab: Path | None, shared: dict[str, Any]) 
     for example in view.examples:
         if example.id not in outputs:
             raise DataError(f"{path} has no answer to row {example.id} of {view.task}")
-        text = outputs[example.id].text
-        rows.append((example, Prediction(example.id, view.answer(example, text), text)))
+        said = outputs[example.id]
+        answer = view.answer(example, said.text)
+        rows.append((example, Prediction(example.id, answer, said.text, said.choice_scores)))
     return Pairs(rows, view.training_targets, vocab, {"shared": shared})
 
 

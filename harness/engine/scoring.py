@@ -54,6 +54,7 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
             "text": prediction.text,
             "raw": prediction.raw,
             "finish": completion.finish,
+            **({"choice_scores": list(prediction.choice_scores)} if prediction.choice_scores else {}),
             "scores": {n: s.per_example[i] for n, s in scores.items() if s.per_example is not None},
         }
         for i, ((example, prediction), completion) in enumerate(zip(pairs, completions, strict=True))

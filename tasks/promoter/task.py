@@ -37,7 +37,7 @@ class Promoter(Task):
         """Yield the sequences of a split."""
         rows = sample()[split] if self.data.source == "sample" else self._read(split)
         for number, (dna, positive) in enumerate(rows):
-            yield Example(f"{split}-{number:05d}", {"dna": dna}, (CHOICES[positive],))
+            yield Example(f"{split}-{number:05d}", {"dna": dna}, (CHOICES[positive],), {"choices": CHOICES})
 
     def request(self, example: Example, prompt: str) -> Request:
         """Offer both answers."""

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness.cli.main import main
+from harness.cli.main import main as program
 
 ROWS = [
     ("the acid is a strong poison", "the acid is a poison"),
@@ -26,7 +26,7 @@ def saved(tmp_path):
 @pytest.fixture
 def score(capsys):
     def run(*args):
-        code = main(["score", *map(str, args)])
+        code = program(["score", *map(str, args)])
         printed = capsys.readouterr()
         assert code == 0, printed.err
         return printed.out
@@ -73,7 +73,7 @@ def test_the_reference_libraries_give_the_same_to_the_last_bit(score, saved, nam
 
 
 def test_a_metric_without_a_reference_library_is_refused_by_name(saved, capsys):
-    assert main(["score", str(saved), "--metrics", "validity", "--reference"]) == 2
+    assert program(["score", str(saved), "--metrics", "validity", "--reference"]) == 2
     assert "no reference implementation of 'validity'" in capsys.readouterr().err
 
 
@@ -97,7 +97,7 @@ def test_per_example_writes_each_rows_values_as_a_table(score, saved, tmp_path):
 
 
 def test_per_example_of_several_files_is_refused(saved, capsys, tmp_path):
-    assert main(["score", str(saved), str(saved), "--metrics", "rouge-1", "--per-example", "x"]) == 2
+    assert program(["score", str(saved), str(saved), "--metrics", "rouge-1", "--per-example", "x"]) == 2
     assert "one file" in capsys.readouterr().err
 
 
@@ -107,3 +107,17 @@ def test_references_come_from_their_own_file(score, tmp_path):
     references.write_text("an acid\na salt\n")
     found = scores(score(answers, "--references", references, "--metrics", "exact-match", "--json"))
     assert found["exact-match"]["value"] == 0.5
+
+
+def test_a_run_keeps_what_calibration_needs_to_be_scored_again(main, tmp_path):
+    command = ("--model", "baseline/frequent", "--task", "promoter", "--metrics", "accuracy,ece,brier")
+    first = main(*command, "--json")
+    assert first.code == 0, first.err
+    (predictions,) = tmp_path.glob("runs/promoter/*/*/predictions.jsonl")
+    recorded = json.loads((predictions.parent / "scores.json").read_text())
+    again = main("score", predictions.parent, "--task", "promoter", "--metrics", "ece,brier", "--json")
+    assert again.code == 0, again.err
+    found = scores(again.out)
+    assert found["ece"]["value"] is not None
+    for name in ("ece", "brier"):
+        assert found[name]["value"] == recorded[name]["value"]
