@@ -77,9 +77,9 @@ class ChemNet:
         h_HB = np.repeat(h_SH[used][:, None], len(x_BSC), axis=1)
         c_HB = np.repeat(c_SH[used][:, None], len(x_BSC), axis=1)
         states = np.empty((used, self._reader.hidden, len(x_BSC)), dtype=np.float32)
+        x_SCB = np.ascontiguousarray(x_BSC[:, :used].transpose(1, 2, 0))
         for step in range(used - 1, -1, -1):
-            gates = self._reader.take_in(x_BSC[:, step].T)
-            h_HB, c_HB = self._reader.step(gates, h_HB, c_HB)
+            h_HB, c_HB = self._reader.step(self._reader.take_in(x_SCB[step]), h_HB, c_HB)
             states[step] = h_HB
         return states, h_SH[used:steps]
 
