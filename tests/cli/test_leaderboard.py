@@ -78,6 +78,17 @@ def test_a_row_is_explained_on_the_terminal_and_as_a_page(run_bench, toy_runs, t
     assert wrong.code == 2 and "did you mean" in wrong.err
 
 
+def test_a_run_has_a_card_on_the_terminal_and_as_a_page(run_bench, toy_runs, tmp_path):
+    done = run_bench("show", toy_runs["good"], "--page", "card")
+    assert done.code == 0 and "toy (tiny) on toy (23 rows of test" in done.out, done.err
+    assert "letter-accuracy" in done.out and "worst rows:" in done.out
+    page = (tmp_path / "card" / "index.html").read_text(encoding="utf-8")
+    assert "What it said" in page and (tmp_path / "card" / "assets" / "board.css").is_file()
+    assert "to open it: a browser on file://" in done.err
+    facts = json.loads(run_bench("show", toy_runs["short"], "--json").out)  # a run that no board takes
+    assert facts["table"]["rows"] == 5 and len(facts["samples"]) == 5
+
+
 def test_claims_without_files_cannot_be_checked_and_that_is_an_error(run_bench, tmp_path):
     (tmp_path / "c.yaml").write_text(
         "tables:\n  - {paper: P, table: T, task: toy, columns: {A: [letter-accuracy]},"
