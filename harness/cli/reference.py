@@ -28,10 +28,20 @@ def page() -> str:
 
 
 def section(verb: str) -> str:
-    """Return what one verb does and takes; what it takes as `run` does is named, not repeated."""
-    parser = parser_of(verb)
+    """Return what one verb and the actions below it do and take."""
+    lines = described(f"## {verb}", VERBS[verb], verb, parser_of(verb))
+    for action in parser_of(verb)._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                told = next(str(each.help) for each in action._choices_actions if each.dest == name)
+                lines += described(f"### {verb} {name}", told, f"{verb} {name}", below)
+    return "\n".join(lines)
+
+
+def described(heading: str, text: str, verb: str, parser: argparse.ArgumentParser) -> list[str]:
+    """Return the lines about one parser; what it takes as `run` does is named, not repeated."""
     known = {} if verb == "run" else groups(parser_of("run"))
-    lines = [f"## {verb}", "", sentence(VERBS[verb]), "", f"`{usage(verb, parser)}`", ""]
+    lines = [heading, "", sentence(text), "", f"`{usage(verb, parser)}`", ""]
     same = []
     for title, rows in groups(parser).items():
         if known.get(title) == rows:
@@ -40,7 +50,7 @@ def section(verb: str) -> str:
             lines += [f"**{title}**", "", "| argument | meaning |", "|---|---|", *rows, ""]
     if same:
         lines += [f"It takes what [run](#run) takes under: {', '.join(same)}.", ""]
-    return "\n".join(lines)
+    return lines
 
 
 def groups(parser: argparse.ArgumentParser) -> dict[str, list[str]]:

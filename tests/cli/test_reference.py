@@ -21,3 +21,9 @@ def test_the_committed_page_is_what_the_parsers_say() -> None:
 def test_every_argument_says_what_it_means(verb: str) -> None:
     silent = [action.dest for action in parser_of(verb)._actions if action.help in (None, argparse.SUPPRESS)]
     assert not silent
+
+
+def test_actions_below_a_verb_have_their_own_arguments_on_the_page() -> None:
+    text = page()
+    for action in ("check", "overlap", "show", "pseudo"):
+        assert f"### data {action}" in text
