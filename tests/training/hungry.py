@@ -1,5 +1,7 @@
 """A plugin whose second training process runs out of memory, unless it has two rows at a time."""
 
+from dataclasses import dataclass
+
 from harness import Completion, ModelEntry, ModelPlugin, hookimpl
 
 
@@ -8,7 +10,14 @@ def harness_models():
     return [ModelEntry("hungry", "runs out of memory", f"{__name__}:Hungry")]
 
 
+@dataclass(frozen=True)
+class HungryOptions:
+    hungry: bool = True
+
+
 class Hungry(ModelPlugin):
+    Options = HungryOptions
+
     def finetune(self, data, spec, run):
         import torch
         from transformers import LlamaConfig, LlamaForCausalLM
@@ -23,7 +32,7 @@ class Hungry(ModelPlugin):
         def loss(model, batch):
             nonlocal calls
             calls += 1
-            if run.rank == 1 and len(batch["input_ids"]) > 2 and calls == 5:
+            if self.options.hungry and run.rank == 1 and len(batch["input_ids"]) > 2 and calls == 5:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
             return model(**batch).loss
 

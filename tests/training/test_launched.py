@@ -1,8 +1,10 @@
-"""Trainings that the program itself starts in several processes, as a user does."""
+"""Trainings in several processes as a user starts them: by the program itself, or by another launcher."""
 
 from __future__ import annotations
 
 import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +15,9 @@ from .test_distributed import curve
 
 pytestmark = pytest.mark.distributed
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = [sys.executable, str(ROOT / "run_bench.py")]
 HUNGRY = Path(__file__).with_name("hungry.py")
-COMMAND = [sys.executable, str(ROOT / "run_bench.py"), "train", "--model", "hungry", "--task", "toy"]
+COMMAND = ["train", "--model", "hungry", "--task", "toy"]
 COMMAND += ["--plugin", str(HUNGRY), "--max-steps", "6", "--set", "train.save_every=3"]
 COMMAND += ["--set", "train.batch_size=8"]
 
@@ -22,7 +25,7 @@ COMMAND += ["--set", "train.batch_size=8"]
 def train(output: Path, *arguments: str) -> tuple[Path, str]:
     """Train and return the directory of the training, with what was said on standard error."""
     done = subprocess.run(
-        [*COMMAND, "--output", str(output), *arguments], capture_output=True, text=True, timeout=240
+        [*PROGRAM, *COMMAND, "--output", str(output), *arguments], capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     (log,) = output.glob("trained/hungry/*/train_log.jsonl")
@@ -43,3 +46,63 @@ def test_one_process_out_of_memory_halves_the_micro_batch_of_all(strategy: str, 
     assert (finished["micro_batch_splits"], finished["processes"]) == (2, 2)
     assert finished["strategy"] == strategy
     assert curve(shared) == pytest.approx(curve(alone), abs=5e-6)
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def together(commands: list[list[str]], environments: list[dict[str, str]]) -> None:
+    """Run one command a node to their ends."""
+    nodes = [
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | more,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for command, more in zip(commands, environments, strict=True)
+    ]
+    try:
+        said = [node.communicate(timeout=600)[0] for node in nodes]
+    finally:
+        for node in nodes:
+            node.terminate()  # a launcher that is killed leaves its workers behind
+    assert [node.returncode for node in nodes] == [0, 0], "\n".join(said)
+
+
+@pytest.mark.parametrize(
+    "strategy", ["zero2", *(pytest.param(s, marks=pytest.mark.slow) for s in ("ddp", "fsdp", "zero3"))]
+)
+def test_two_nodes_train_twice_under_torchrun(strategy: str, tmp_path: Path) -> None:
+    """The command of the page, both nodes on one machine; the second seed trains in the same processes."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+    launch += ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{free_port()}", "-m", "harness"]
+    seeds = ["--seeds", "0,1", "--set", "model.hungry=false", "--set", f"train.launch.strategy={strategy}"]
+    node = [*launch, *COMMAND, *seeds, "--output", str(tmp_path)]
+    together([node, node], [{}, {}])
+    assert processes_of(tmp_path) == [(strategy, 2), (strategy, 2)]
+
+
+@pytest.mark.slow
+def test_tasks_of_slurm_train_without_torchrun(tmp_path: Path) -> None:
+    """`srun` starts one process a task and says in SLURM's variables which it is."""
+    shell = 'RANK=$SLURM_PROCID WORLD_SIZE=$SLURM_NTASKS LOCAL_RANK=$SLURM_LOCALID exec "$@"'
+    command = ["sh", "-c", shell, "sh", *PROGRAM, *COMMAND, "--set", "model.hungry=false"]
+    slurm = {"SLURM_NTASKS": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": str(free_port())}
+    tasks = [slurm | {"SLURM_PROCID": task, "SLURM_LOCALID": task} for task in ("0", "1")]
+    together([[*command, "--output", str(tmp_path)]] * 2, tasks)
+    assert processes_of(tmp_path) == [("ddp", 2)]
+
+
+def processes_of(output: Path) -> list[tuple[str, int]]:
+    """Return how each training of an output folder was done."""
+    lines = [
+        line for log in output.glob("trained/hungry/*/events.jsonl") for line in log.read_text().splitlines()
+    ]
+    events = map(json.loads, lines)
+    return [(e["strategy"], e["processes"]) for e in events if e["event"] == "training_finished"]
