@@ -35,6 +35,7 @@ BASE = TrainSpec(
 )
 STAGES = {
     "sft": replace(BASE, grad_accumulation=2, eval_every=4, optimizer="muon"),
+    "lora": replace(BASE, method="lora", lora_r=4, lora_dropout=0.1, lora_targets=("q_proj", "v_proj")),
     "pretrain": replace(BASE, stage="pretrain", packing="packed", options={"window": 24}),
 }
 
@@ -77,11 +78,11 @@ def train(directory: Path, stage: str, progress: SilentProgress | None = None) -
         directory, RunSpec("tiny", "letters", device="cpu"), progress=progress or SilentProgress()
     )
     model = llama(attention_dropout=0.1)
-    if stage == "sft":
-        data = TrainData(pairs(40), validation=pairs(8, seed=9))
-        training.fit(model, data, encode_causal, STAGES[stage], run)
-    else:
+    if stage == "pretrain":
         training.fit(model, TrainData(Corpus()), encode_document, STAGES[stage], run)
+        return
+    data = TrainData(pairs(40), validation=pairs(8, seed=9))
+    training.fit(training.prepare_model(model, STAGES[stage]), data, encode_causal, STAGES[stage], run)
 
 
 def _child(directory: Path, stage: str, moment: int, how: str) -> None:
@@ -124,7 +125,8 @@ class Result:
 
 def result(directory: Path) -> Result:
     """What must be equal: the final weights to the byte, and the curve."""
-    weights = hashlib.sha256((directory / "checkpoint" / "model.safetensors").read_bytes()).hexdigest()
+    (file,) = (directory / "checkpoint").glob("*.safetensors")
+    weights = hashlib.sha256(file.read_bytes()).hexdigest()
     rows = [json.loads(line) for line in (directory / "train_log.jsonl").read_text().splitlines()]
     return Result(
         weights, [(r["step"], r.get("loss"), r.get("learning_rate"), r.get("validation")) for r in rows]

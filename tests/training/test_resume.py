@@ -45,6 +45,19 @@ def test_killed_inside_a_save_it_ends_in_the_same_bytes(undisturbed: tuple[str, 
         assert finish(Path(folder), stage) == expected
 
 
+@pytest.mark.slow  # the two tests above draw from these moments
+@pytest.mark.parametrize("how, moments", [("step", range(1, 11)), ("write", range(1, 41))])
+def test_killed_at_every_moment_it_ends_in_the_same_bytes(
+    undisturbed: tuple[str, Result], how: str, moments: range, tmp_path: Path
+) -> None:
+    stage, expected = undisturbed
+    for moment in moments:
+        folder = tmp_path / str(moment)
+        folder.mkdir()
+        assert killed_run(folder, stage, moment, how) in (0, -signal.SIGKILL)
+        assert finish(folder, stage) == expected, moment
+
+
 def test_killed_twice_it_ends_in_the_same_bytes(undisturbed: tuple[str, Result], tmp_path: Path) -> None:
     stage, expected = undisturbed
     assert killed_run(tmp_path, stage, 5, "step") == -signal.SIGKILL
