@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import DataReport, DataSpec, Example, PromptFormat, Task, UsageError
 
-from .hub import HubFiles, fetch
+from .hub import Fetched, HubFiles, fetch
+from .split_files import files_of
 
 if TYPE_CHECKING:  # it imports RDKit, which showing a task must not
     from .overlap import Overlap
@@ -38,10 +40,12 @@ class CaptionTask(Task):
     hub: ClassVar[Mapping[str, HubFiles]] = {}  # split -> files
     published_files: ClassVar[Mapping[str, tuple[int, str]]] = {}  # name -> rows and SHA-256 as published
     published_metrics: tuple[str, ...] = ()
+    streamed: ClassVar[bool] = False  # too many rows to be held while they are learned from
 
     def __init__(self, data: DataSpec | None = None) -> None:
         super().__init__(data)
         self._splits: tuple[str, ...] = ()  # known once a folder was looked at
+        self._fingerprints: dict[str, str] = {}
         if self.data.source != "sample" and self.published_metrics:
             self.metrics = self.published_metrics
 
@@ -68,14 +72,31 @@ class CaptionTask(Task):
         # here and below, so that showing a task does not import RDKit
         from .published import read
 
-        skip, files = self.data.skip_bad_rows, Path(source)
+        skip = self.data.skip_bad_rows
         if source != "hub":
-            return read(files, split, skip_bad_rows=skip, notes=self.notes)
-        if split not in self.hub:
-            raise UsageError(f"the hub has no split '{split}'", hint="it has: " + ", ".join(self.hub))
-        fetched = fetch(self.hub[split], split, self.data.revision)
+            return read(Path(source), split, skip_bad_rows=skip, notes=self.notes)
+        fetched = self._fetched(split)
         self.notes.append(f"{self.hub[split].repository} at commit {fetched.commit}")
         return read(fetched.files, split, skip_bad_rows=skip, notes=self.notes)
+
+    def _fetched(self, split: str) -> Fetched:
+        if split not in self.hub:
+            raise UsageError(f"the hub has no split '{split}'", hint="it has: " + ", ".join(self.hub))
+        return fetch(self.hub[split], split, self.data.revision)
+
+    def fingerprint(self, split: str) -> str:
+        """Return the digest of the split's files, where it is streamed."""
+        if not self.streamed or self.data.source == "sample":
+            return ""
+        if split not in self._fingerprints:
+            hub = self.data.source == "hub"
+            files = self._fetched(split).files if hub else files_of(Path(self.data.source), split)
+            total = hashlib.sha256(f"skip bad rows {self.data.skip_bad_rows}".encode())
+            for file in files:
+                with file.open("rb") as stream:
+                    total.update(hashlib.file_digest(stream, "sha256").digest())
+            self._fingerprints[split] = total.hexdigest()[:16] if files else ""
+        return self._fingerprints[split]
 
     def examples(self, split: str) -> Iterator[Example]:
         """Yield the examples of a split in the order of its rows."""

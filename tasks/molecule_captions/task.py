@@ -51,6 +51,7 @@ class PseudoMd1M(CaptionTask):
     }
     files: Mapping[str, str] = {"train.json": "an array of smiles and description, 1,020,139 rows"}
     hub: ClassVar[Mapping[str, HubFiles]] = {"train": HubFiles(_PSEUDOMD, "*")}
+    streamed: ClassVar[bool] = True
     homepage = f"https://huggingface.co/datasets/{_PSEUDOMD}"
     licence = "see the hub's page"
     citation = _ADA_T5_PAPER

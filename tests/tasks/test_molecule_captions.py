@@ -7,7 +7,7 @@ import pytest
 from harness import DataSpec, UsageError
 from harness.molecules.published import read
 from harness.tasks.molecule_captions import SETS
-from harness.tasks.molecule_captions.task import PcdesSmilesToText, PcdesTextToSmiles
+from harness.tasks.molecule_captions.task import PcdesSmilesToText, PcdesTextToSmiles, PseudoMd1MSmilesToText
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -64,3 +64,13 @@ def test_every_metric_that_a_molecule_task_names_is_on_the_shelf(load):
         for member in registry.expand(group):
             for source in ("sample", "/"):
                 assert set(member.load()(DataSpec(source=source)).metrics) <= known
+
+
+def test_a_million_rows_are_known_by_their_files_and_streamed(tmp_path):
+    file = tmp_path / "train.json"
+    file.write_text(json.dumps([{"smiles": "CCO", "description": "It is an alcohol."}]))
+    known = PseudoMd1MSmilesToText(DataSpec(str(tmp_path))).fingerprint("train")
+    assert known and known == PseudoMd1MSmilesToText(DataSpec(str(tmp_path))).fingerprint("train")
+    assert not PseudoMd1MSmilesToText(DataSpec(str(tmp_path))).fingerprint("test")
+    file.write_text(json.dumps([{"smiles": "CCN", "description": "It is an amine."}]))
+    assert known != PseudoMd1MSmilesToText(DataSpec(str(tmp_path))).fingerprint("train")
