@@ -43,9 +43,7 @@ def main() -> None:
     parser.add_argument(
         "--task", default="lpm24/smiles2text", choices=SHOWN, help="the direction that is tested"
     )
-    parser.add_argument(
-        "--steps", type=int, default=600, help="updates of each way to learn (default: 600)"
-    )
+    parser.add_argument("--steps", type=int, default=600, help="updates of each way to learn (default: 600)")
     parser.add_argument("--output", type=Path, default=Path("runs/low_resource"), help="where runs are kept")
     args = parser.parse_args()
     pairs = [(row.inputs["smiles"], row.references[0]) for row in SmilesToText(DataSpec()).examples("train")]
