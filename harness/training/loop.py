@@ -29,7 +29,7 @@ from .rows import check_rows
 from .schedule import Schedule
 from .signals import StopRequest, noted
 from .state import Position, StateFolder
-from .step import StepFacts, Stepper
+from .step import StepFacts, Stepper, noted_splits
 from .stream import RowStream
 
 # Where the last step's weights go when validation chose those of an earlier one.
@@ -198,9 +198,8 @@ class Training:
             if self.average is not None:
                 self.average.load(path)
             self.run.event("training_resumed", step=self.position.step)
-        remembered = self.states.directory / "splits.json"
-        noted_splits = int(remembered.read_text(encoding="utf-8")) if remembered.exists() else 1
-        self.stepper.splits = self.group.agree(max(self.position.splits, noted_splits))
+        noted = noted_splits(self.states.directory)
+        self.stepper.splits = self.group.agree(max(self.position.splits, noted))
 
     def _train(self, stop: StopRequest) -> None:
         steps = self.rows.steps(self.position)

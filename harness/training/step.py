@@ -21,6 +21,14 @@ from .state import random_state, restore_random_state
 from .strategies import Replicated
 
 Collate = Callable[[EncodedRows], Collator]
+SPLITS = "splits.json"  # into how many pieces memory makes a micro-batch be cut
+CONTINUES = "the same command continues from the last state with half the micro-batch"
+
+
+def noted_splits(directory: Path) -> int:
+    """Return into how many pieces micro-batches were cut before processes were started again."""
+    noted = directory / SPLITS
+    return int(noted.read_text(encoding="utf-8")) if noted.exists() else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,10 @@ class Stepper:
                 return self._attempt(rows, step, factor, number, stop)
             except (RuntimeError, MemoryError) as failure:
                 if lost_others(failure):
+                    if noted_splits(self.directory) > self.splits:  # it may be gone before its exit is seen
+                        raise TryAgain(
+                            f"out of memory at step {number} in another process", hint=CONTINUES
+                        ) from failure
                     raise StageError(
                         f"process {self.group.rank} lost the others at step {number}",
                         hint="one of them failed first, and has said why",
@@ -120,11 +132,10 @@ class Stepper:
             ) from failure
         self.splits *= 2
         if self.group.world_size > 1:
-            (self.directory / "splits.json").write_text(str(self.splits), encoding="utf-8")
+            (self.directory / SPLITS).write_text(str(self.splits), encoding="utf-8")
             # The others wait for this process inside the step, and only their end frees them.
             raise TryAgain(
-                f"out of memory at step {number} in process {self.group.rank}",
-                hint="the same command continues from the last state with half the micro-batch",
+                f"out of memory at step {number} in process {self.group.rank}", hint=CONTINUES
             ) from failure
 
     def _refuse(

@@ -40,7 +40,7 @@ def test_one_process_out_of_memory_halves_the_micro_batch_of_all(strategy: str, 
     shared, said = train(
         tmp_path / "shared", "--processes", "2", "--set", f"train.launch.strategy={strategy}"
     )
-    assert "note: out of memory at step 5 in process 1; the stage is started again" in said
+    assert "note: out of memory at step 5 in" in said and "the stage is started again" in said
     events = map(json.loads, (shared / "events.jsonl").read_text().splitlines())
     finished = next(event for event in events if event["event"] == "training_finished")
     assert (finished["micro_batch_splits"], finished["processes"]) == (2, 2)
