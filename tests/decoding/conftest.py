@@ -44,31 +44,39 @@ def often_ending(head: torch.nn.Linear, factor: float) -> None:
         head.weight[1] *= factor
 
 
-@pytest.fixture(scope="session")
-def llama() -> LlamaForCausalLM:
+def make_llama(**sizes: Any) -> LlamaForCausalLM:
     torch.manual_seed(0)
-    model = LlamaForCausalLM(llama_config()).eval()
+    model = LlamaForCausalLM(llama_config(**sizes)).eval()
     often_ending(model.lm_head, 3.0)
     return model
 
 
-@pytest.fixture(scope="session")
-def t5() -> T5ForConditionalGeneration:
+def make_t5(**sizes: Any) -> T5ForConditionalGeneration:
     torch.manual_seed(0)
-    config = T5Config(
-        vocab_size=384,
-        d_model=32,
-        d_kv=8,
-        d_ff=64,
-        num_layers=2,
-        num_heads=4,
-        decoder_start_token_id=0,
-        tie_word_embeddings=False,
-        initializer_factor=2.0,
-    )
-    model = T5ForConditionalGeneration(config).eval()
+    config = {
+        "vocab_size": 384,
+        "d_model": 32,
+        "d_kv": 8,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 4,
+        "decoder_start_token_id": 0,
+        "tie_word_embeddings": False,
+        "initializer_factor": 2.0,
+    }
+    model = T5ForConditionalGeneration(T5Config(**(config | sizes))).eval()
     often_ending(model.lm_head, 6.0)
     return model
+
+
+@pytest.fixture(scope="session")
+def llama() -> LlamaForCausalLM:
+    return make_llama()
+
+
+@pytest.fixture(scope="session")
+def t5() -> T5ForConditionalGeneration:
+    return make_t5()
 
 
 @pytest.fixture(params=["llama", "t5"])

@@ -18,13 +18,11 @@ from transformers import (
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
-    T5Config,
-    T5ForConditionalGeneration,
 )
 
 from harness import DataError, GenerateSpec, Request, RunContext, decoding
 
-from .conftest import Answer, llama_config, often_ending, requests_of
+from .conftest import Answer, llama_config, make_llama, make_t5, requests_of
 from .test_greedy import reference, text_of
 
 
@@ -109,28 +107,11 @@ def test_adapters_are_part_of_the_model(
 
 
 def wide_llama() -> Any:
-    torch.manual_seed(0)
-    model = LlamaForCausalLM(llama_config(hidden_size=64, intermediate_size=128)).eval()
-    often_ending(model.lm_head, 3.0)
-    return model
+    return make_llama(hidden_size=64, intermediate_size=128)
 
 
 def wide_t5() -> Any:
-    torch.manual_seed(0)
-    config = T5Config(
-        vocab_size=384,
-        d_model=64,
-        d_kv=16,
-        d_ff=128,
-        num_layers=2,
-        num_heads=4,
-        decoder_start_token_id=0,
-        tie_word_embeddings=False,
-        initializer_factor=2.0,
-    )
-    model = T5ForConditionalGeneration(config).eval()
-    often_ending(model.lm_head, 6.0)
-    return model
+    return make_t5(d_model=64, d_kv=16, d_ff=128)
 
 
 @pytest.mark.parametrize("bits", [4, 8])
