@@ -75,14 +75,9 @@ def print_plan(session: Session, cells: Sequence[Cell], *, as_json: bool) -> int
 def _facts(session: Session, cell: Cell) -> dict[str, Any]:
     prepared = Prepared(session, cell)
     spec = cell.spec
-    examples = prepared.examples()
-    whole = prepared.data.examples(spec.data.split)
-    facts: dict[str, Any] = {
-        "rows scored": f"{len(examples)} of {len(whole)} in {spec.data.split}",
-        "data digest": prepared.data.digest(spec.data.split),
-        "prompt": prepared.data.render(examples[0])[:200],
+    facts = _scored(prepared) if session.until != "train" else {}
+    facts |= {
         "prompt digest": prepared.data.prompt_digest,
-        "metrics": list(prepared.metrics),
         "sample data": "yes" if prepared.data.sample else "no",
     }
     estimate = 0.0
@@ -109,6 +104,17 @@ def _facts(session: Session, cell: Cell) -> dict[str, Any]:
         else "unknown: no such run has finished yet"
     )
     return facts
+
+
+def _scored(prepared: Prepared) -> dict[str, Any]:
+    examples = prepared.examples()
+    split = prepared.spec.data.split
+    return {
+        "rows scored": f"{len(examples)} of {len(prepared.data.examples(split))} in {split}",
+        "data digest": prepared.data.digest(split),
+        "prompt": prepared.data.render(examples[0])[:200],
+        "metrics": list(prepared.metrics),
+    }
 
 
 def _size(data: TaskData, spec: DataSpec) -> str:

@@ -112,10 +112,15 @@ def unforeseen(error: BaseException) -> HarnessError:
 def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
     label = f"{cell.spec.model} on {cell.spec.task}"
     meter = Meter()
+    if session.until == "train" and not cell.spec.train:
+        raise UsageError(
+            f"there is nothing to train: {label} has no training stage",
+            hint="leave --no-train and --checkpoint out, or choose a model that learns",
+        )
     session.progress.start(f"{label}: loading")
     with meter.measured("load"):
         prepared = Prepared(session, cell)
-        examples = prepared.examples()
+        examples = prepared.examples() if session.until != "train" else []
     session.progress.finish()
     trained = obtain(session, prepared)
     outcome.trained = trained.directory

@@ -41,6 +41,7 @@ def failed(done, code: int, said: str, hint: str = "") -> None:
         ([*TOY, "--set", "model.smothing=1"], 2, "model 'toy' has no option 'smothing'", "smoothing"),
         ([*TOY, "--set", "generate.decoder=beam"], 2, "the toy model has no decoder 'beam'", "greedy"),
         ([*TOY, "--no-train"], 2, "the toy model needs a checkpoint", "--no-train"),
+        (["train", *TOY, "--no-train"], 2, "there is nothing to train: toy on toy", "--no-train"),
         ([*TOY, "--checkpoint", "nowhere"], 4, "there is no checkpoint at nowhere", ""),
         ([*TOY, "--data", "nowhere"], 4, "there is no data at nowhere", "sample"),
         ([*TOY, "--data", "hub"], 2, "task 'toy' has no data source 'hub'", "sample"),
@@ -88,6 +89,14 @@ def test_bad_data_is_one_sentence_that_names_the_file_and_the_place(
     else:
         (folder / name).write_bytes(content)
     failed(main(*TOY, "--data", folder), code, said)
+
+
+def test_training_needs_no_rows_to_score(main, tmp_path):
+    for split in ("train", "validation"):
+        (tmp_path / f"{split}.csv").write_text("id,word\n1,gold\n2,iron\n", encoding="utf-8")
+    assert main("train", *TOY, "--data", tmp_path, "--dry-run").code == 0
+    assert main("train", *TOY, "--data", tmp_path).code == 0
+    failed(main(*TOY, "--data", tmp_path), 4, "no data at")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
