@@ -14,7 +14,8 @@ import importlib.util
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,36 +63,53 @@ class ChemNet:
         return found
 
     def _forward(self, symbols: Sequence[Sequence[int]], positions: int) -> Floats32:
-        x_BTC = np.zeros((len(symbols), positions, len(SYMBOLS)), dtype=np.float32)
+        half = -(-positions // 2)
+        steps = -(-half // 2)
+        # Behind the longest string all is zero, up to where the steps end: only the used ones are convolved.
+        used = min(max(map(len, symbols)) // 4 + 2, steps)
+        used_half = min(2 * used + 1, half)
+        x_BTC = np.zeros((len(symbols), min(2 * used_half + 1, positions), len(SYMBOLS)), dtype=np.float32)
         for i, string in enumerate(symbols):
             x_BTC[i, np.arange(len(string)), string] = 1 / len(SYMBOLS)
-        for weight in self._convolutions:
-            x_BTC = _selu(_convolve(x_BTC, weight))
-        used = min(max(map(len, symbols)) // 4 + 2, x_BTC.shape[1])
-        return self._writer.last(self._read(x_BTC, used), x_BTC.shape[1], len(symbols)).T
+        for weight, count in zip(self._convolutions, (used_half, used), strict=True):
+            x_BTC = _selu(_convolve(x_BTC, weight, count))
+        padding = self._padding(steps)
+        read_SHB = self._read(x_BTC, padding)
+        inputs = (
+            self._writer.take_in(read_SHB[step]) if step < used else padding.gates_GS[:, step, None]
+            for step in range(steps)
+        )
+        return self._writer.last(inputs, len(symbols)).T
 
-    def _read(self, x_BSC: Floats32, used: int) -> tuple[Floats32, Floats32]:
-        """Run the first LSTM backwards; return its states over the used steps and over the padding."""
-        steps = x_BSC.shape[1]
-        h_SH, c_SH = self._padding(steps)
-        h_HB = np.repeat(h_SH[used][:, None], len(x_BSC), axis=1)
-        c_HB = np.repeat(c_SH[used][:, None], len(x_BSC), axis=1)
-        states = np.empty((used, self._reader.hidden, len(x_BSC)), dtype=np.float32)
-        x_SCB = np.ascontiguousarray(x_BSC[:, :used].transpose(1, 2, 0))
+    def _read(self, x_BSC: Floats32, padding: _Padding) -> Floats32:
+        """Run the first LSTM backwards from the padding; return its states over the used steps."""
+        batch, used, _ = x_BSC.shape
+        h_HB = np.repeat(padding.h_SH[used][:, None], batch, axis=1)
+        c_HB = np.repeat(padding.c_SH[used][:, None], batch, axis=1)
+        states_SHB = np.empty((used, self._reader.hidden, batch), dtype=np.float32)
+        x_SCB = np.ascontiguousarray(x_BSC.transpose(1, 2, 0))
         for step in range(used - 1, -1, -1):
             h_HB, c_HB = self._reader.step(self._reader.take_in(x_SCB[step]), h_HB, c_HB)
-            states[step] = h_HB
-        return states, h_SH[used:steps]
+            states_SHB[step] = h_HB
+        return states_SHB
 
     @cache  # noqa: B019 - one network lives as long as the process
-    def _padding(self, steps: int) -> tuple[Floats32, Floats32]:
-        """Return the first LSTM's states behind the end of a string, where its input is zero."""
+    def _padding(self, steps: int) -> _Padding:
         h_SH = np.zeros((steps + 1, self._reader.hidden), dtype=np.float32)
         c_SH = np.zeros_like(h_SH)
         for step in range(steps - 1, -1, -1):
             h, c = self._reader.step(self._reader.bias, h_SH[step + 1][:, None], c_SH[step + 1][:, None])
             h_SH[step], c_SH[step] = h[:, 0], c[:, 0]
-        return h_SH, c_SH
+        return _Padding(h_SH, c_SH, self._writer.take_in(h_SH.T))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Padding:
+    """The first LSTM's states behind the end of a string, the same for all, and what the second takes in."""
+
+    h_SH: Floats32
+    c_SH: Floats32
+    gates_GS: Floats32
 
 
 class _Lstm:
@@ -130,26 +148,21 @@ class _Lstm:
         h_HB *= 0.5
         return h_HB, c_HB
 
-    def last(self, read: tuple[Floats32, Floats32], steps: int, batch: int) -> Floats32:
-        """Run forwards over both parts of what was read and return the last state."""
-        used_SHB, padding_SH = read
+    def last(self, inputs: Iterable[Floats32], batch: int) -> Floats32:
+        """Run over the input's shares of the gates, step by step, and return the last state."""
         h_HB = np.zeros((self.hidden, batch), dtype=np.float32)
         c_HB = np.zeros_like(h_HB)
-        for step in range(steps):
-            column = used_SHB[step] if step < len(used_SHB) else padding_SH[step - len(used_SHB)][:, None]
-            h_HB, c_HB = self.step(self.take_in(column), h_HB, c_HB)
+        for input_GB in inputs:
+            h_HB, c_HB = self.step(input_GB, h_HB, c_HB)
         return h_HB
 
 
-def _convolve(x_BTC: Floats32, weight: Floats32) -> Floats32:
-    """Apply a convolution of width 4 and stride 2, padded as fcd's "same" padding does."""
+def _convolve(x_BTC: Floats32, weight: Floats32, steps: int) -> Floats32:
+    """Return the first steps of a convolution of width 4 and stride 2, with zeros on both sides."""
     batch, length, channels = x_BTC.shape
-    total = 2 if length % 2 == 0 else 3
-    before = total // 2
-    padded = np.zeros((batch, length + total, channels), dtype=np.float32)
-    padded[:, before : before + length] = x_BTC
-    steps = (length + total - 4) // 2 + 1
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 4, axis=1)[:, ::2][:, :steps]
+    padded = np.zeros((batch, 2 * steps + 2, channels), dtype=np.float32)
+    padded[:, 1 : 1 + length] = x_BTC[:, : 2 * steps + 1]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 4, axis=1)[:, ::2]
     return windows.transpose(0, 1, 3, 2).reshape(batch, steps, 4 * channels) @ weight
 
 
