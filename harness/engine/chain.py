@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.api.errors import StageError, UsageError
+from harness.api.errors import DataError, StageError, UsageError
 from harness.api.run import Checkpoint
 
 from .data import TaskData
@@ -105,6 +105,11 @@ def _given(prepared: Prepared) -> Trained:
         return Trained()
     path = Path(prepared.spec.checkpoint)
     folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
+    if folder is None and (path / SPEC).exists():
+        raise DataError(
+            f"{path} is a training that is not finished",
+            hint="repeat the command that began it, or name its weights",
+        )
     if folder is None:
         return Trained(Checkpoint(path), weights_digest(path))
     done = read_json(folder / CHECKPOINT)

@@ -433,7 +433,10 @@ def check(spec: RunSpec) -> None:
         for owner in owners[section]:
             value = attrgetter(path)(owner)
             if value is not None and not holds(value):
-                raise UsageError(f"{key} is {value}, it must be {words}")
+                raise UsageError(
+                    f"{key} is {value}, it must be {words}",
+                    hint=f"without {key} the preset decides, or the default",
+                )
 
     for key in AT_LEAST_ONE:
         demand(key, lambda value: value >= 1, "at least 1")

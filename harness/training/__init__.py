@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .adapters import export, grow_embeddings, load_adapter, merge, prepare_model, quantization
     from .batching import EncodedRows, plan
+    from .checks import check
     from .distributed import Group, device_of, session
     from .loop import fit
     from .muon import Muon
@@ -30,6 +31,7 @@ _HOMES = {
     "check_rows": "rows",
     "EncodedRows": "batching",
     "plan": "batching",
+    "check": "checks",
     "Group": "distributed",
     "device_of": "distributed",
     "session": "distributed",
@@ -47,6 +49,7 @@ __all__ = [
     "Group",
     "Muon",
     "Objective",
+    "check",
     "check_rows",
     "device_of",
     "export",

@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness.api import DataError, MissingDependency, StageError, TrainSpec, UsageError
+from harness.api import DataError, StageError, TrainSpec, UsageError
+
+from . import settings
 
 BASE = "base.json"
 SAMPLED = 8  # values of each weight that are kept to recognise a base
@@ -26,12 +28,7 @@ def quantization(spec: TrainSpec) -> Any:
     """
     if spec.method != "qlora":
         return None
-    try:
-        import bitsandbytes  # noqa: F401  # transformers would fail later, and less clearly
-    except ImportError as absent:
-        raise MissingDependency(
-            "method 'qlora' needs bitsandbytes, which is not installed", hint="pip install bitsandbytes"
-        ) from absent
+    settings.require("bitsandbytes", "method 'qlora'")  # transformers would fail later, and less clearly
     from transformers import BitsAndBytesConfig
 
     return BitsAndBytesConfig(

@@ -44,7 +44,8 @@ class Validation:
         self.rows = self._rows(data, encode, causal=causal)
         if self.evaluator is None and not len(self.rows):
             raise DataError(
-                "there is nothing to evaluate on", hint="give validation rows, or leave train.eval_every out"
+                "there is nothing to evaluate on: no validation row is left",
+                hint="raise train.max_length, or --set train.eval_every=none",
             )
         if spec.select_metric and self.evaluator is None and spec.select_metric != LOSS:
             raise UsageError(

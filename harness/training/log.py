@@ -13,8 +13,6 @@ from typing import Any, TextIO
 
 import torch
 
-from harness.api import MissingDependency
-
 FLUSH_SECONDS = 1.0
 
 
@@ -101,13 +99,9 @@ def draw_curves(log: Path, stem: Path) -> None:
 
 
 def tensorboard_writer(folder: Path) -> Any:
-    """Return a TensorBoard writer, or say what to install."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as absent:
-        raise MissingDependency(
-            "option 'tensorboard' needs tensorboard, which is not installed", hint="pip install tensorboard"
-        ) from absent
+    """Return a TensorBoard writer."""
+    from torch.utils.tensorboard import SummaryWriter  # optional
+
     return SummaryWriter(str(folder))
 
 

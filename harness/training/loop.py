@@ -18,6 +18,7 @@ from harness.api import Checkpoint, RunContext, StageError, TrainData, TrainSpec
 from . import adapters, files, memory, settings, strategies, threads
 from .average import WeightAverage
 from .batching import Collator, Encode, EncodedRows
+from .checks import check
 from .distributed import session
 from .evaluation import Generate, Validation
 from .identity import identity_of
@@ -25,7 +26,6 @@ from .log import TrainLog, draw_curves, peak_memory_mib, tensorboard_writer
 from .meter import Meter
 from .modes import learning
 from .objectives import Objective, model_loss
-from .rows import check_rows
 from .schedule import Schedule
 from .signals import StopRequest, noted
 from .state import Position, StateFolder
@@ -58,13 +58,13 @@ def fit(
     `generate` lets the task's metrics choose the best step. The same call continues an interrupted
     training from its last state, and returns at once when it is finished.
     """
-    options = settings.check(spec)
+    options = check(data, spec)
+    _require_adapter(model, spec)
     _require_padding(pad or {})
     threads.use_cores(max(1, run.world_size // spec.launch.nodes))
-    with session(run, group_of_one=strategies.asked_strategy(spec.launch) != "ddp") as group:
+    with session(run, group_of_one=settings.asked_strategy(spec.launch) != "ddp") as group:
         causal = not getattr(getattr(model, "config", None), "is_encoder_decoder", False)
         _require_packable(model, spec, causal=causal)
-        check_rows(data.train, spec.stage)
         rows = RowStream(data, encode, spec, options, run, causal=causal)
         identity = identity_of(model, data, rows.first.digest, spec, run)
         states = StateFolder(run.directory / "state", identity, spec.keep)
@@ -93,6 +93,14 @@ def _require_packable(model: nn.Module, spec: TrainSpec, *, causal: bool) -> Non
         raise UsageError(
             f"{type(model).__name__} has an encoder and cannot keep packed rows apart",
             hint="--set train.packing=buckets",
+        )
+
+
+def _require_adapter(model: nn.Module, spec: TrainSpec) -> None:
+    if spec.method != "full" and not hasattr(model, "peft_config"):
+        raise UsageError(
+            f"train.method is '{spec.method}', and this model trains whole: it came without an adapter",
+            hint="--set train.method=full",
         )
 
 

@@ -31,10 +31,11 @@ def require_disk(directory: Path, model: nn.Module, states: int, *, averaged: bo
     free = shutil.disk_usage(directory).free
     if needed > free:
         raise StageError(
-            f"no room for checkpoints: about {_gib(needed)} are needed in {directory}, {_gib(free)} are free",
+            f"no room for checkpoints: about {_amount(needed)} are needed in {directory}, "
+            f"{_amount(free)} are free",
             hint="free space, choose another output folder, or lower train.keep",
         )
 
 
-def _gib(size: float) -> str:
-    return f"{size / 2**30:.1f} GiB"
+def _amount(size: float) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.api import MissingDependency, TrainSpec, UsageError
+from harness.api import TrainSpec, UsageError
 
 from .muon import Muon
 from .settings import FitOptions
@@ -105,13 +105,8 @@ def _adam(named: Named, spec: TrainSpec, options: FitOptions, rate: float) -> to
 
 
 def _adamw8bit(groups: list[dict[str, Any]], settings: dict[str, Any]) -> torch.optim.Optimizer:
-    try:
-        from bitsandbytes.optim import AdamW8bit
-    except ImportError as absent:
-        raise MissingDependency(
-            "optimizer 'adamw8bit' needs bitsandbytes, which is not installed",
-            hint="pip install bitsandbytes",
-        ) from absent
+    from bitsandbytes.optim import AdamW8bit  # optional
+
     optimizer: torch.optim.Optimizer = AdamW8bit(groups, **settings)
     return optimizer
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 
-from harness.api import TrainSpec, UsageError, nearest
+from harness.api import LaunchSpec, MissingDependency, TrainSpec, UsageError, nearest
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "method": ("full", "lora", "qlora"),
@@ -43,11 +44,60 @@ def check(spec: TrainSpec) -> FitOptions:
     """Refuse impossible numbers, each with one sentence, and return the typed options."""
     _choices(spec)
     _numbers(spec)
+    _launch(spec)
     known = [field.name for field in fields(FitOptions)]
     for name in spec.options:
         if name not in known:
             raise UsageError(f"training has no option '{name}'", hint=nearest(name, known))
-    return FitOptions(**dict(spec.options))
+    options = FitOptions(**dict(spec.options))
+    _libraries(spec, options)
+    return options
+
+
+def asked_strategy(launch: LaunchSpec) -> str:
+    """Return the strategy of a launch; `auto` is ZeRO-2 where DeepSpeed was asked for, else ddp."""
+    if launch.strategy != "auto":
+        return launch.strategy
+    return "zero2" if launch.kind == "deepspeed" or launch.ds_config else "ddp"
+
+
+def _launch(spec: TrainSpec) -> None:
+    strategy = asked_strategy(spec.launch)
+    if strategy == "ddp" and spec.launch.offload:
+        raise UsageError(
+            "strategy 'ddp' offloads nothing",
+            hint="strategies zero2, zero3 and fsdp do, or leave offload out",
+        )
+    if strategy != "ddp" and (spec.optimizer == "muon" or spec.ema_decay):
+        what = "optimizer 'muon'" if spec.optimizer == "muon" else "an average of the weights (ema_decay)"
+        instead = "train.optimizer=adamw" if spec.optimizer == "muon" else "train.ema_decay=0"
+        raise UsageError(
+            f"{what} works on whole weights, strategy '{strategy}' shards them",
+            hint=f"use strategy ddp, or --set {instead}",
+        )
+
+
+def _libraries(spec: TrainSpec, options: FitOptions) -> None:
+    """Refuse what needs a library that is not installed."""
+    strategy = asked_strategy(spec.launch)
+    needs = [
+        (spec.method != "full", f"method '{spec.method}'", "peft"),
+        (spec.method == "qlora", "method 'qlora'", "bitsandbytes"),
+        (spec.optimizer == "adamw8bit", "optimizer 'adamw8bit'", "bitsandbytes"),
+        (strategy.startswith("zero"), f"strategy '{strategy}'", "deepspeed"),
+        (options.tensorboard, "option 'tensorboard'", "tensorboard"),
+    ]
+    for asked, what, library in needs:
+        if asked:
+            require(library, what)
+
+
+def require(library: str, what: str) -> None:
+    """Raise where a library that something needs is not installed."""
+    if find_spec(library) is None:
+        raise MissingDependency(
+            f"{what} needs {library}, which is not installed", hint=f"pip install {library}"
+        )
 
 
 def _choices(spec: TrainSpec) -> None:

@@ -51,10 +51,7 @@ class StateFolder:
 
     def steps(self) -> list[int]:
         """Steps of which a whole state is on disk."""
-        found = (f.parent.name for f in self.directory.glob(f"step-*/{files.MANIFEST}"))
-        return sorted(
-            int(name.removeprefix("step-")) for name in found if name.removeprefix("step-").isdigit()
-        )
+        return saved_steps(self.directory)
 
     def path(self, step: int) -> Path:
         """Return the folder of one state."""
@@ -106,6 +103,12 @@ class StateFolder:
         """Remove every state, once the result is on disk."""
         for path in self.directory.glob("step-*"):
             shutil.rmtree(path)
+
+
+def saved_steps(directory: Path) -> list[int]:
+    """Return the steps of which a whole state is in a folder, newest last."""
+    found = (f.parent.name.removeprefix("step-") for f in directory.glob(f"step-*/{files.MANIFEST}"))
+    return sorted(int(step) for step in found if step.isdigit())
 
 
 def random_state() -> dict[str, Any]:

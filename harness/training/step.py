@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from . import memory
 from .batching import Batch, Collator, EncodedRows, MicroBatch, Unit, share
 from .distributed import lost_others
 from .objectives import Objective
-from .state import random_state, restore_random_state
+from .state import random_state, restore_random_state, saved_steps
 from .strategies import Replicated
 
 Collate = Callable[[EncodedRows], Collator]
@@ -79,7 +79,8 @@ class Stepper:
         self, rows: EncodedRows, step: list[MicroBatch], factor: float, number: int, stop: bool
     ) -> StepFacts:
         learned = sum(rows.learned(unit) for batch in step for unit in batch)
-        batches = list(self._pieces(rows, step))
+        pieces = list(self._pieces(step))
+        batches = [self._mine(rows, piece) for piece in pieces]
         losses: list[Tensor] = []
         for index, batch in enumerate(batches):
             last = index == len(batches) - 1
@@ -93,13 +94,13 @@ class Stepper:
         values = torch.stack(losses).tolist()
         total, tokens, stops = self.group.total([sum(values), sum(b.tokens for b in batches), float(stop)])
         if not math.isfinite(total):
-            self._refuse(rows, batches, values, number)
+            shares = zip(pieces, self.group.total(values), strict=True)
+            bad = next((piece for piece, share in shares if not math.isfinite(share)), pieces[0])
+            raise self._refusal("the loss is not a finite number", rows, bad, number)
         norm = self.strategy.update(factor)
         if not math.isfinite(norm) and self.strategy.scaler is None:
-            raise StageError(
-                f"the gradient is {norm} at step {number} while the loss is {total:.4g}",
-                hint="lower train.learning_rate or train in fp32; the last good state is kept",
-            )
+            what = f"the loss is {total:.4g} and its gradient {norm}"
+            raise self._refusal(what, rows, [unit for units in step for unit in units], number)
         return StepFacts(total, norm, int(tokens), stops > 0)
 
     def _on_device(self, value: Tensor) -> Tensor:
@@ -107,15 +108,17 @@ class Stepper:
             return value.pin_memory().to(self.group.device, non_blocking=True)
         return value
 
-    def _pieces(self, rows: EncodedRows, step: list[MicroBatch]) -> Iterator[Batch]:
-        """Yield this process's batches; every process gets equally many, since they meet after each."""
-        collate = self.collate(rows)
+    def _pieces(self, step: list[MicroBatch]) -> Iterator[MicroBatch]:
+        """Yield what all processes do at a time; each has a share in it, since they meet after it."""
         for units in step:
-            size = math.ceil(len(units) / self.group.world_size / self.splits)
-            for start in range(0, len(units), size * self.group.world_size):
-                piece = units[start : start + size * self.group.world_size]
-                mine, weightless = share(piece, self.group.rank, self.group.world_size)
-                yield collate(mine, weightless=weightless)
+            size = math.ceil(len(units) / self.group.world_size / self.splits) * self.group.world_size
+            for start in range(0, len(units), size):
+                yield units[start : start + size]
+
+    def _mine(self, rows: EncodedRows, piece: MicroBatch) -> Batch:
+        """Return this process's share of a piece."""
+        mine, weightless = share(piece, self.group.rank, self.group.world_size)
+        return self.collate(rows)(mine, weightless=weightless)
 
     def _halve(self, rows: EncodedRows, step: list[MicroBatch], number: int, failure: BaseException) -> None:
         self.strategy.drop_gradients()
@@ -138,20 +141,19 @@ class Stepper:
                 f"out of memory at step {number} in process {self.group.rank}", hint=CONTINUES
             ) from failure
 
-    def _refuse(
-        self, rows: EncodedRows, batches: Sequence[Batch], losses: Sequence[float], number: int
-    ) -> None:
-        bad = next(
-            (b for b, loss in zip(batches, losses, strict=True) if not math.isfinite(loss)), batches[0]
-        )
-        sources = sorted({rows.sources[segment.row] for unit in bad.units for segment in unit})
+    def _refusal(self, what: str, rows: EncodedRows, units: MicroBatch, number: int) -> StageError:
+        """Write down the rows on which training cannot go on, and return the failure that names them."""
         path = self.directory / "bad_batch.json"
-        facts = {"step": number, "rows": sources, "units": [_described(rows, unit) for unit in bad.units]}
-        path.write_text(json.dumps(facts), encoding="utf-8")
+        sources = sorted({rows.sources[segment.row] for unit in units for segment in unit})
+        if self.group.rank == 0:
+            facts = {"step": number, "rows": sources, "units": [_described(rows, unit) for unit in units]}
+            path.write_text(json.dumps(facts), encoding="utf-8")
         shown = ", ".join(str(row) for row in sources[:8]) + (", …" if len(sources) > 8 else "")
-        raise StageError(
-            f"the loss is not a finite number at step {number}, on training rows {shown}",
-            hint=f"the batch is in {path}, the last good state is kept; lower train.learning_rate",
+        saved = saved_steps(self.directory)
+        kept = f"the state of step {saved[-1]} is kept" if saved else "no state was saved before it"
+        return StageError(
+            f"{what} at step {number}, on training rows {shown}",
+            hint=f"the rows are in {path}, {kept}; lower train.learning_rate, or train in fp32",
         )
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.api import LaunchSpec, StageError, TrainSpec, UsageError
+from harness.api import StageError, TrainSpec
 
 from . import optimizers, precision
 from .distributed import Group, as_number
-from .settings import FitOptions
+from .settings import FitOptions, asked_strategy
 from .state import random_state, restore_random_state
 
 
@@ -144,18 +144,8 @@ def choose(model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group)
             hint="the launcher must start as many processes as train.launch says",
         )
     name = asked_strategy(launch)
-    if name == "ddp" and launch.offload:
-        raise UsageError(
-            "strategy 'ddp' offloads nothing",
-            hint="strategies zero2, zero3 and fsdp do, or leave offload out",
-        )
     if name == "ddp":
         return Replicated(model, spec, options, group)
-    if spec.optimizer == "muon" or spec.ema_decay:
-        what = "optimizer 'muon'" if spec.optimizer == "muon" else "an average of the weights (ema_decay)"
-        raise UsageError(
-            f"{what} works on whole weights, strategy '{name}' shards them", hint="use strategy ddp"
-        )
     if name == "fsdp":
         from .fsdp import FullySharded  # torch's sharding, loaded only where it is used
 
@@ -163,10 +153,3 @@ def choose(model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group)
     from .zero import Zero  # imports deepspeed, which is optional
 
     return Zero(model, spec, options, group)
-
-
-def asked_strategy(launch: LaunchSpec) -> str:
-    """Return the strategy of a launch; `auto` is ZeRO-2 where DeepSpeed was asked for, else ddp."""
-    if launch.strategy != "auto":
-        return launch.strategy
-    return "zero2" if launch.kind == "deepspeed" or launch.ds_config else "ddp"

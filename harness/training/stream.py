@@ -48,14 +48,22 @@ class RowStream:
         if rows is None:
             raise DataError("there are no rows to learn from", hint="the training split is empty")
         if not len(rows):
-            raise DataError(self._why_nothing())
+            raise self._nothing()
         return rows
 
-    def _why_nothing(self) -> str:
-        if self.left.too_long:
-            limit = self.spec.max_length
-            return f"all {self.left.too_long} rows are longer than train.max_length = {limit} tokens"
-        return "no row has a token to learn: all labels are masked"
+    def _nothing(self) -> DataError:
+        if not self.left.too_long:
+            return DataError(
+                "no row has a token to learn: all labels are masked",
+                hint="labels other than -100 are learned; encode() gives them",
+            )
+        sizes = (max(map(len, self.encode(row).values())) for row in self._window(0))
+        limit = self.spec.max_length
+        shortest = min(size for size in sizes if size > limit)
+        return DataError(
+            f"no row fits into train.max_length = {limit} tokens: {self.left.too_long} are longer",
+            hint=f"--set train.max_length={shortest} lets the shortest in",
+        )
 
     def _encoded(self, start: int) -> EncodedRows | None:
         """Encode the window that begins at row `start`; None at the end of the data."""

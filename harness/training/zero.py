@@ -16,13 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.api import LaunchSpec, MissingDependency, StageError, TrainSpec, UsageError, nearest
+from harness.api import LaunchSpec, StageError, TrainSpec, UsageError, nearest
 
 from . import optimizers, precision
 from .distributed import Group, as_number
-from .settings import FitOptions
+from .settings import FitOptions, asked_strategy
 from .state import random_state
-from .strategies import Replicated, asked_strategy, load_random_state, whole_weights
+from .strategies import Replicated, load_random_state, whole_weights
 
 CONFIGS = Path(__file__).parent
 TAG = "zero"
@@ -187,12 +187,8 @@ def _read_config(launch: LaunchSpec) -> dict[str, Any]:
 
 
 def _deepspeed(device: torch.device) -> Any:
-    try:
-        import deepspeed
-    except ImportError as absent:
-        raise MissingDependency(
-            "ZeRO needs deepspeed, which is not installed", hint="pip install 'assay-bench[deepspeed]'"
-        ) from absent
+    import deepspeed  # optional
+
     # It calls functions of torch by names that will go: said at every step, and no user can change it.
     warnings.filterwarnings("ignore", category=FutureWarning, module="torch.distributed")
     os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists, also on a single process without a launcher

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, T5Config, T5ForConditionalGeneration
+from transformers import AutoConfig, AutoTokenizer, T5Config, T5ForConditionalGeneration
 
 from harness import (
     Checkpoint,
@@ -89,6 +89,7 @@ class AdaT5(ModelPlugin):
         return PromptTokens(tuple(ids), tuple(tokenizer.convert_ids_to_tokens(ids)))
 
     def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+        training.check(data, spec)
         if self.options.release_quirks:
             spec = replace(spec, options={**spec.options, "no_decay": RELEASE_NO_DECAY})
             run.event("note", text="the weights of norms were decayed, as in the release")
@@ -152,6 +153,12 @@ class AdaT5(ModelPlugin):
         return tokenizer, T5ForConditionalGeneration(config)
 
     def _load(self, path: str, dtype: torch.dtype = torch.float32) -> tuple[Any, Any]:
+        with _named_if_absent(path):
+            kind = AutoConfig.from_pretrained(path).model_type
+        if kind != "t5":
+            raise UsageError(
+                f"{path} holds a model of type {kind}, ada-t5 takes a T5", hint="--set model.weights=DIR"
+            )
         tokenizer = self._load_tokenizer(path)
         with _named_if_absent(path):
             model = T5ForConditionalGeneration.from_pretrained(path, dtype=dtype)

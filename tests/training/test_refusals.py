@@ -63,8 +63,12 @@ def test_one_row_is_enough(make_run: MakeRun) -> None:
 
 
 def test_rows_that_are_all_too_long_are_refused(make_run: MakeRun) -> None:
-    with pytest.raises(DataError, match=r"all 8 rows are longer than train\.max_length = 4 tokens"):
+    with pytest.raises(
+        DataError, match=r"no row fits into train\.max_length = 4 tokens: 8 are longer"
+    ) as refused:
         training.fit(llama(), TrainData(pairs(8)), encode_causal, replace(SPEC, max_length=4), make_run())
+    shortest = min(len(encode_causal(row)["labels"]) for row in pairs(8))
+    assert refused.value.hint.startswith(f"--set train.max_length={shortest} ")
 
 
 def test_some_rows_that_are_too_long_are_left_out_and_counted(make_run: MakeRun, events: Events) -> None:
