@@ -8,6 +8,7 @@ HarnessError                 1
   DataError                  4   a file is absent, malformed or not what it should be
     RunLocked                4   another process writes to the same run
   StageError                 5   training, generation, scoring or saving failed
+    LostProcess            5   another process of the stage failed first
     TryAgain                 5   started again, the stage gets further from its last state
 """
 
@@ -64,6 +65,10 @@ class StageError(HarnessError):
     """A stage of a run failed; the cause is chained and its traceback is in the run's log."""
 
     exit_code = 5
+
+
+class LostProcess(StageError):
+    """A process that shares a stage with others cannot go on without one of them, which failed first."""
 
 
 class TryAgain(StageError):

@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 
 import harness
-from harness.api.errors import StageError
+from harness.api import errors
+from harness.api.errors import HarnessError, LostProcess, StageError
 from harness.api.hooks import hookimpl
 from harness.api.spec import LaunchSpec
 
+from .run_dir import LOG, read_json, write_json
+
+FAILURE = "failure.json"  # what a worker failed with, in the stage's directory
 AGAIN = 75  # exit code of workers that ask to be started again: a temporary failure in sysexits.h
 
 
@@ -45,13 +49,30 @@ def run_worker(command: list[str], directory: Path, stage: str) -> None:
     while (code := _run_once(command, directory, stage)) == AGAIN:
         pass
     if code != 0:
-        raise StageError(
+        raise _noted_failure(directory) or StageError(
             f"stage '{stage}' ended with code {code} in a worker process",
-            hint=f"what the workers said is in {directory / 'log.txt'} and {stage}.log beside it",
+            hint=f"what the workers said is in {directory / LOG} and {stage}.log beside it",
         )
 
 
+def note_failure(directory: Path, error: HarnessError) -> None:
+    """Leave what a worker failed with to the program: of several failures a cause, no consequence."""
+    if isinstance(error, LostProcess) and (directory / FAILURE).exists():
+        return
+    kind = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
+    write_json(directory / FAILURE, {"error": kind, "message": error.message, "hint": error.hint})
+
+
+def _noted_failure(directory: Path) -> HarnessError | None:
+    if not (directory / FAILURE).exists():
+        return None
+    noted = read_json(directory / FAILURE)
+    kind: type[HarnessError] = getattr(errors, noted["error"])
+    return kind(noted["message"], hint=noted["hint"])
+
+
 def _run_once(command: list[str], directory: Path, stage: str) -> int:
+    (directory / FAILURE).unlink(missing_ok=True)
     with (directory / f"{stage}.log").open("ab") as log:
         # It inherits the lock of the run, which is the only thing that may be inherited.
         process = subprocess.Popen(command, env=worker_environment(), stdout=log, close_fds=False)

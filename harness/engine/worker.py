@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.api.errors import HarnessError, TryAgain
 
-from .launchers import AGAIN
+from .launchers import AGAIN, note_failure
 from .plugin_manager import load_plugins
 from .progress import choose_progress
 from .registry import Registry
@@ -21,7 +21,7 @@ from .stage import GENERATION, go_offline, run_generation, run_training
 
 
 def main(argv: list[str]) -> int:
-    """Run this rank's part; a failure is one line here and a traceback in the run's log."""
+    """Run this rank's part; a failure is noted for the program, with a traceback in the run's log."""
     directory, stage, parent = Path(argv[0]), argv[1], int(argv[2])
     signal.signal(signal.SIGTERM, _terminate)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"note: {error.message}; the stage is started again\n")
         return AGAIN
     except HarnessError as error:
-        sys.stderr.write(f"error: {error.message}\n")
+        note_failure(directory, error)
         return error.exit_code
     except KeyboardInterrupt:
         return 128 + signal.SIGTERM

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from harness.api import StageError, TryAgain
+from harness.api import LostProcess, StageError, TryAgain
 
 from . import memory
 from .batching import Batch, Collator, EncodedRows, MicroBatch, Unit, share
@@ -66,9 +66,9 @@ class Stepper:
                         raise TryAgain(
                             f"out of memory at step {number} in another process", hint=CONTINUES
                         ) from failure
-                    raise StageError(
-                        f"process {self.group.rank} lost the others at step {number}",
-                        hint="one of them failed first, and has said why",
+                    raise LostProcess(
+                        f"process {self.group.rank} lost another one at step {number}",
+                        hint="the same command continues from the last state",
                     ) from failure
                 if not memory.ran_out(failure):
                     raise

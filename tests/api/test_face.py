@@ -23,6 +23,7 @@ CODES = {
     "DataError": 4,
     "RunLocked": 4,
     "StageError": 5,
+    "LostProcess": 5,
     "TryAgain": 5,
 }
 

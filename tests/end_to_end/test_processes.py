@@ -94,6 +94,22 @@ def test_a_killed_worker_costs_only_what_it_had_not_answered(start, tmp_path, ex
     assert scores(tmp_path) == expected
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--set", "generate.processes=2", "--set", "model.crash_after=3"], 5, "the toy model crashed"),
+        (["--stage", "reward", "--set", "train.launch.processes=2"], 2, "does not support stage 'reward'"),
+    ],
+)
+def test_what_a_worker_fails_with_is_said_once_with_its_exit_code(tmp_path, arguments, code, said):
+    done = subprocess.run(
+        [*PROGRAM, *TOY, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1 and said in errors[0], done.stderr
+
+
 def test_ctrl_c_stops_every_process_without_a_stack_trace_and_the_command_continues(
     start, tmp_path, expected
 ):
@@ -176,5 +192,7 @@ def test_offline_holds_in_every_process(tmp_path, processes):
     done = subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode in (2, 5), done.stderr
     refusal = "error: a connection to 192.0.2.1 was refused: --offline was asked for"
-    assert done.stderr.count(refusal) == processes
+    assert done.stderr.count(refusal) == 1
+    (log,) = tmp_path.glob("runs/toy/dialler/*/log.txt")
+    assert log.read_text().count(f"{refusal.removeprefix('error: ')}\n") == processes
     assert "Traceback" not in done.stdout
