@@ -88,6 +88,48 @@ def test_two_nodes_train_twice_under_torchrun(strategy: str, tmp_path: Path) -> 
     assert processes_of(tmp_path) == [(strategy, 2), (strategy, 2)]
 
 
+@pytest.mark.slow  # the default tests meet by an address too, found by the launcher instead of given
+def test_two_nodes_that_are_named_train_under_torchrun(tmp_path: Path) -> None:
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+    launch += ["--master-addr", "127.0.0.1", "--master-port", str(free_port())]
+    program = [
+        "-m",
+        "harness",
+        *COMMAND,
+        "--set",
+        "model.hungry=false",
+        "--set",
+        "train.launch.strategy=zero2",
+    ]
+    nodes = [[*launch, "--node-rank", rank, *program, "--output", str(tmp_path)] for rank in ("0", "1")]
+    together(nodes, [{}, {}])
+    assert processes_of(tmp_path) == [("zero2", 2)]
+
+
+@pytest.mark.slow  # torchrun, which all of them stand on or stand in for, runs in the default tests
+@pytest.mark.parametrize(
+    ("launcher", "port"),
+    [
+        ("torchrun --nproc-per-node 2 -m", "--master-port"),
+        ("deepspeed --num_gpus 2 --no_local_rank --module", "--master_port"),
+        ("accelerate launch --multi_gpu --num_processes 2 -m", "--main_process_port"),
+    ],
+)
+def test_two_processes_train_under_the_launchers_of_the_page(
+    launcher: str, port: str, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "how-to" / "train-on-several-gpus.md").read_text(encoding="utf-8")
+    assert f"{launcher} harness".replace(" 2 ", " 8 ") in page
+    program, *words, module = launcher.split()
+    command = [str(Path(sys.executable).parent / program), *words, port, str(free_port()), module, "harness"]
+    command += [*COMMAND, "--set", "model.hungry=false", "--set", "train.launch.strategy=zero2"]
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    assert processes_of(tmp_path) == [("zero2", 2)]
+
+
 @pytest.mark.slow
 def test_tasks_of_slurm_train_without_torchrun(tmp_path: Path) -> None:
     """`srun` starts one process a task and says in SLURM's variables which it is."""
