@@ -11,9 +11,9 @@ from typing import Any
 
 from harness.api.errors import DataError
 
-from .run_arguments import add_plugin_arguments, open_registry
+from .run_arguments import add_data_arguments, add_plugin_arguments, open_registry
 from .tables import Table, print_table
-from .task_views import TaskViews, add_data_arguments, hosted
+from .task_views import TaskViews, hosted
 
 UNCHECKED = "cannot be checked"
 SHOWN = 3

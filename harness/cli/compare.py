@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .results import SAMPLE
-from .run_arguments import add_plugin_arguments, open_registry
+from .run_arguments import add_data_arguments, add_plugin_arguments, open_registry
 from .tables import Table, print_table
-from .task_views import TaskViews, add_data_arguments, hosted
+from .task_views import TaskViews, hosted
 
 MAX_TEXT = 200
 

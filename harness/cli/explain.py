@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .run_arguments import add_plugin_arguments, open_registry
+from .run_arguments import add_data_arguments, add_plugin_arguments, open_registry
 from .show_run import PICTURES, say_page
-from .task_views import TaskViews, add_data_arguments, hosted
+from .task_views import TaskViews, hosted
 
 
 def add_parser(subparsers: Any) -> None:

@@ -19,9 +19,8 @@ from harness.api.metric import Metric, MetricEntry
 from harness.engine.measure import score_as_json, score_pairs
 from harness.engine.registry import Registered, Registry
 
-from .run_arguments import add_plugin_arguments, open_registry
+from .run_arguments import add_data_arguments, add_plugin_arguments, open_registry
 from .tables import Table, print_table
-from .task_views import TaskViews, add_data_arguments, hosted
 
 Metrics = Mapping[str, tuple[MetricEntry, Metric]]
 
@@ -66,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _run(args)
     finally:
+        gc.freeze()  # the same: Python looks twice more when it ends
         gc.enable()
 
 
@@ -98,6 +98,9 @@ def _rows(args: argparse.Namespace, registry: Registry) -> tuple[list[str], list
     names = [name.strip() for name in args.metrics.split(",") if name.strip()]
     shared: dict[str, Any] = {}
     if args.task:
+        # Here, because opening tasks takes much that scoring a file of its own does not need.
+        from .task_views import TaskViews
+
         view = TaskViews(registry, args.data, names, args.vocab)(args.task, args.split)
         return names or list(view.metrics), [_of_task(view, path, args.vocab, shared) for path in args.files]
     if not names:
@@ -114,6 +117,8 @@ def _rows(args: argparse.Namespace, registry: Registry) -> tuple[list[str], list
 
 def _of_task(view: Any, path: Path, vocab: Path | None, shared: dict[str, Any]) -> Pairs:
     file = path / "predictions.jsonl" if path.is_dir() else path
+    from .task_views import hosted  # here, as in `_rows`
+
     outputs = hosted("foreign:import_foreign")(file, view, path.stem).outputs
     rows = []
     for example in view.examples:

@@ -15,9 +15,8 @@ from harness.api.model import ModelEntry
 from harness.engine.config import read_file
 from harness.engine.registry import Registered, Registry
 
-from .run_arguments import add_plugin_arguments, open_registry
+from .run_arguments import add_data_arguments, add_plugin_arguments, open_registry
 from .show_run import show_run
-from .task_views import add_data_arguments
 
 
 def add_parser(subparsers: Any) -> None:

@@ -24,15 +24,6 @@ def hosted(target: str) -> Any:
     return load_target(f"harness.leaderboards.{target}", "the leaderboards package")
 
 
-def add_data_arguments(group: Any) -> None:
-    """Add what every verb that scores anew takes."""
-    group.add_argument(
-        "--data", action="append", default=[], metavar="FOLDER", help="data of tasks; repeatable"
-    )
-    text = "a vocabulary that a metric names, or the folder that holds it"
-    group.add_argument("--vocab", type=Path, metavar="PATH", help=text)
-
-
 class TaskViews:
     """The tasks that a command opens, each once: on the data it is told of, or on the built-in sample."""
 

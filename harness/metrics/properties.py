@@ -7,11 +7,12 @@ as the SciBERT vocabulary is.
 
 from __future__ import annotations
 
-import ast
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +39,6 @@ COMBOS = Vocabulary(
     "language-plus-molecules/LPM-24_eval-caption",
     "lpm24/final_evaluation/captioning",
 )
-_PARTS = ("Accuracy", "Precision", "Recall", "F-1")
-
 Group = dict[str, list[str]]  # "" holds the leaves that stand directly under the top
 
 
@@ -88,17 +87,31 @@ class Lpm24:
     def __init__(self, pieces: WordPieces, tree: Path, combos: Path) -> None:
         """Read both files."""
         self.tree = _read_tree(tree)
-        lines = combos.read_text(encoding="utf-8").splitlines()
-        pairs = [_names_of(line.split("\t")[0]) for line in lines if line.strip()]
+        pairs = _read_pairs(combos)
         self.leaves = [(name, name.rsplit("__", 1)[-1]) for name in _names(self.tree)]
-        self.matcher = Matcher(
-            pieces, [leaf for _, leaf in self.leaves] + [p for pair in pairs for p in pair]
-        )
+        paired = dict.fromkeys(chain.from_iterable(pairs))
+        self.matcher = Matcher(pieces, [*(leaf for _, leaf in self.leaves), *paired])
         self.combos = len(pairs)
         self._partners: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        number = {name: self.matcher.number[name.lower()] for name in paired}
         for i, (a, b) in enumerate(pairs):
-            self._partners[self.matcher.number[a.lower()]].append((self.matcher.number[b.lower()], i))
+            self._partners[number[a]].append((number[b], i))
         self._combos_of: dict[frozenset[int], frozenset[int]] = {}
+
+    def means(self, values: Floats) -> dict[str, Floats]:
+        """Return the means up the tree of each line of values, one a property and NaN where undefined."""
+        table: dict[str, Floats] = {}
+        for top, group in self.tree.items():
+            members = []
+            for sub, names in group.items():
+                chosen = values[:, [self.matcher.number[name.lower()] for name in dict.fromkeys(names)]]
+                if sub:
+                    table[f"{top}__{sub}"] = _means(chosen)
+                    chosen = table[f"{top}__{sub}"][:, None]
+                members.append(chosen)
+            table[top] = _means(np.concatenate(members, axis=1))
+        table["Overall"] = _means(np.stack([table[top] for top in self.tree], axis=1))
+        return table
 
     def combos_in(self, found: frozenset[int]) -> frozenset[int]:
         """Return the lines of the list whose two properties are both there."""
@@ -109,13 +122,13 @@ class Lpm24:
         return self._combos_of[found]
 
 
-def _names_of(pair: str) -> tuple[str, str]:
-    """Read a pair of names, spelled as Python spells a tuple; most of them without asking Python."""
-    names = pair[2:-2].split("', '")
-    if len(names) == 2 and "\\" not in pair and '"' not in pair:
-        return names[0], names[1]
-    first, second = ast.literal_eval(pair)
-    return first, second
+# A line holds a pair as Python spells a tuple of two strings, a tab and a count; none needs an escape.
+_PAIR = re.compile(r"""^\((?:'([^']*)'|"([^"]*)"), (?:'([^']*)'|"([^"]*)")\)\t""", re.MULTILINE)
+
+
+def _read_pairs(path: Path) -> list[tuple[str, str]]:
+    found = _PAIR.findall(path.read_text(encoding="utf-8"))
+    return [(a or b, c or d) for a, b, c, d in found]
 
 
 def _read_tree(path: Path) -> dict[str, Group]:
@@ -160,6 +173,13 @@ def found(pairs: Pairs) -> tuple[list[frozenset[int]], list[frozenset[int]]]:
     )
 
 
+def _means(values: Floats) -> Floats:
+    """Return the mean of each line's defined values; without any it counts as 1, as LPM-24 has it."""
+    defined = ~np.isnan(values)
+    count = defined.sum(axis=1)
+    return np.where(count > 0, np.where(defined, values, 0).sum(axis=1) / np.maximum(count, 1), 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Properties:
     """LPM-24's overall property F1: a mean of means up the property tree."""
@@ -178,55 +198,38 @@ class Properties:
         return Score(self.name, details["F-1 Overall"], len(pairs), details=details)
 
 
-def property_table(pairs: Pairs, task: Lpm24) -> dict[str, float | None]:
+def property_table(pairs: Pairs, task: Lpm24) -> dict[str, float]:
     """Return the four measures of every category, such as "F-1 Biomedical__cancer"."""
-    leaves = leaf_measures(pairs, task)
-    table: dict[str, float | None] = {}
-    for part in _PARTS:
-        tops = []
-        for top, group in task.tree.items():
-            members = []
-            for sub, names in group.items():
-                prefix = f"{top}__{sub}" if sub else top
-                values = [leaves[part][f"{prefix}__{leaf}"] for leaf in dict.fromkeys(names)]
-                if sub:
-                    table[f"{part} {prefix}"] = _mean(values)
-                    members.append(table[f"{part} {prefix}"])
-                else:
-                    members += values
-            table[f"{part} {top}"] = _mean(members)
-            tops.append(table[f"{part} {top}"])
-        table[f"{part} Overall"] = _mean(tops)
-    return table
-
-
-def _mean(values: Sequence[float | None]) -> float:
-    """Return the mean of defined values; a group without any counts as 1, as LPM-24 has it."""
-    defined = [value for value in values if value is not None]
-    return sum(defined) / len(defined) if defined else 1.0
-
-
-def leaf_measures(pairs: Pairs, task: Lpm24) -> dict[str, dict[str, float | None]]:
-    """Return accuracy, precision, recall and F1 of every property, None where it is 0/0."""
     gold, said = found(pairs)
-    counts = [
-        _count(task.matcher.size, rows)
-        for rows in (gold, said, [g & s for g, s in zip(gold, said, strict=True)])
-    ]
-    measures: dict[str, dict[str, float | None]] = {part: {} for part in _PARTS}
-    for name, leaf in task.leaves:
-        there, chosen, right = (count[task.matcher.number[leaf.lower()]] for count in counts)
-        measures["Accuracy"][name] = (len(gold) - there - chosen + 2 * right) / len(gold)
-        measures["Precision"][name] = right / chosen if chosen else None
-        measures["Recall"][name] = right / there if there else None
-        measures["F-1"][name] = 2 * right / (there + chosen) if there + chosen else None
-    return measures
+    both = [g & s for g, s in zip(gold, said, strict=True)]
+    there, chosen, right = (_count(task.matcher.size, rows) for rows in (gold, said, both))
+    measures = leaf_measures(there, chosen, right, len(gold))
+    return {
+        f"{part} {group}": float(value)
+        for part, values in measures.items()
+        for group, (value,) in task.means(values[None]).items()
+    }
 
 
-def _count(size: int, rows: list[frozenset[int]]) -> list[int]:
+def leaf_measures(there: Floats, chosen: Floats, right: Floats, rows: int) -> dict[str, Floats]:
+    """Return accuracy, precision, recall and F1 of every property from its counts, NaN where it is 0/0."""
+    return {
+        "Accuracy": (rows - there - chosen + 2 * right) / rows,
+        "Precision": ratio(right, chosen),
+        "Recall": ratio(right, there),
+        "F-1": ratio(2 * right, there + chosen),
+    }
+
+
+def ratio(part: Floats, whole: Floats) -> Floats:
+    """Return shares, NaN of nothing."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(part / whole, dtype=np.float64)
+
+
+def _count(size: int, rows: list[frozenset[int]]) -> Floats:
     numbers = np.fromiter((number for row in rows for number in row), dtype=np.int64)
-    counts: list[int] = np.bincount(numbers, minlength=size).tolist()
-    return counts
+    return np.bincount(numbers, minlength=size).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class WordPieces(Lexicon):
         super().__init__(bert_words, base.index)
         self._base = base
         self._pieces = path.read_text(encoding="utf-8").split("\n")
-        self._number = {piece: i for i, piece in enumerate(self._pieces) if piece}
+        self._number = dict(zip(self._pieces, range(len(self._pieces)), strict=True))
         self._longest = max(map(len, self._pieces))
         self._of_word: list[list[int]] = []
         self._kept_pieces = np.ones(len(self._pieces), dtype=bool)
@@ -179,17 +179,16 @@ class WordPieces(Lexicon):
             return [self._number[word]]
         if len(word) > 100:
             return [self._number["[UNK]"]]
-        found, start = [], 0
-        while start < len(word):
-            prefix = "##" if start else ""
-            for end in range(min(len(word), start + self._longest), start, -1):
-                number = self._number.get(prefix + word[start:end])
+        found, rest, least = [], word, 1
+        while len(rest) >= least:
+            for end in range(min(len(rest), self._longest), least - 1, -1):
+                number = self._number.get(rest[:end])
                 if number is not None:
                     break
             else:
                 return [self._number["[UNK]"]]
             found.append(number)
-            start = end
+            rest, least = "##" + rest[end:], 3
         return found
 
     def _trim(self, tokens: Tokens) -> Tokens:

@@ -1,12 +1,16 @@
 """Intervals and tests behave as their definitions say."""
 
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import Score, UsageError
-from harness.metrics import statistics
+from harness.engine.measure import score_pairs
+from harness.metrics import harness_metrics, statistics
+from harness.metrics.rows import make_pairs
 
 
 def score(values, name="m", **facts):
@@ -134,3 +138,17 @@ def test_the_mean_is_the_same_in_any_order(values, random):
 def test_an_interval_lies_within_the_values(values):
     low, high = statistics.bootstrap_interval(score(values), resamples=50)
     assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+
+
+@pytest.mark.parametrize(
+    "name", ["lpm24-properties", "uniqueness", "uniqueness@lpm24", "novelty", "distinct-1"]
+)
+def test_a_score_whose_resamples_would_mislead_has_no_interval_and_says_why(name, test_data, monkeypatch):
+    monkeypatch.setenv("HARNESS_TEST_DATA", str(test_data))
+    (card,) = [card for card in harness_metrics() if card.name == name]
+    module, attribute = card.target.split(":")
+    texts = ["CCO", "CCN", "CCC"]
+    pairs = make_pairs(texts, texts, training_targets=lambda: ["CCO"])
+    measured = score_pairs(pairs, {name: (card, getattr(importlib.import_module(module), attribute))})[name]
+    assert measured.value is not None and measured.interval is None
+    assert "No interval: " in card.edge_cases

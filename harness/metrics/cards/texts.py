@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.api import MetricEntry
 
-from .card import EMPTY_ZERO, NEEDS, SEVERAL, TOKENISATIONS, WORDS, entry
+from .card import EMPTY_ZERO, NEEDS, SEVERAL, TOKENISATIONS, UNREPEATABLE, WORDS, entry
 
 
 def texts() -> list[MetricEntry]:
@@ -99,7 +99,8 @@ def texts() -> list[MetricEntry]:
                 f"distinct-{n}",
                 f"distinct {what} over all {what}",
                 definition=f"Different {what} of all answers together over their number. {WORDS}",
-                edge_cases=f"No value where no answer has {n} words. Says how varied answers are, not how good.",
+                edge_cases=f"No value where no answer has {n} words. Says how varied answers are, not how good. "
+                f"{UNREPEATABLE}",
                 source="Li et al., 2016",
                 silence_wins=True,
             )
