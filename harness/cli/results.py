@@ -18,6 +18,10 @@ from .tables import Table, print_table
 SAMPLE = "built-in sample: not comparable with published numbers"
 
 
+# How the counted oddities of answers read where their names alone say too little.
+_ODDITIES = {"length": "cut at max_new_tokens", "empty": "empty answers"}
+
+
 def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return every cell with its scores, or the reason why it has none."""
     cells = []
@@ -153,7 +157,8 @@ def _notes(
             who.setdefault(note, {})[record.spec["model"]] = None
     notes += [f"{', '.join(models)}: {note}" for note, models in who.items()]
     notes += dict.fromkeys(
-        f"{record.spec['model']}: " + ", ".join(f"{count} {name}" for name, count in record.counts.items())
+        f"{record.spec['model']}: "
+        + ", ".join(f"{count} {_ODDITIES.get(name, name)}" for name, count in record.counts.items())
         for record in records
         if record.counts
     )

@@ -132,7 +132,7 @@ def test_a_wide_table_is_turned_on_its_side(main, write_plugin):
 def test_how_choices_end_is_not_an_oddity_and_cut_answers_are(main):
     assert "choice:" not in main("--model", "toy", "--task", "toy-choice").out
     done = main(*TOY, "--set", "generate.max_new_tokens=4")
-    assert "toy: 22 length" in done.out
+    assert "toy: 22 cut at max_new_tokens" in done.out
 
 
 def on_a_terminal(*arguments: str, cwd: Path) -> str:
