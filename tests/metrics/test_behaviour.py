@@ -173,6 +173,15 @@ def test_monsters_take_bounded_time_and_are_named():
     assert "beyond RDKit" in score.note and star[:20] in score.note
 
 
+def test_one_files_monster_is_not_held_against_the_next_one():
+    star = "*" + "(C)" * 40
+    first, second = make_pairs([star], ["CCO"]), make_pairs(["CCO"], ["CCO"])
+    shared: dict[object, object] = {}
+    first.cache["shared"] = second.cache["shared"] = shared
+    assert "beyond RDKit" in metric("rdk")(first).note
+    assert metric("rdk")(second).note == ""
+
+
 @pytest.mark.slow
 def test_chains_that_overflow_the_stack_of_rdkit_are_survived():
     chain = "C" * 30_000
@@ -224,22 +233,32 @@ def test_files_scored_together_give_the_bits_that_they_give_alone(name):
     assert [(s.value, s.per_example) for s in together] == [(s.value, s.per_example) for s in alone]
 
 
-def test_threads_and_processes_do_not_change_a_bit(tmp_path):
-    rows = [("the acid is a poison", "an acid is the toxicant"), ("a lipid", "a lipid in a cell")] * 40
-    path = tmp_path / "a.tsv"
-    path.write_text("x\tground truth\toutput\n" + "".join(f"C\t{w}\t{s}\n" for w, s in rows))
-    command = [sys.executable, "-m", "harness", "score", str(path), "--intervals", "--json"]
-    command += ["--metrics", "bleu-4,meteor,rouge-l,chrf"]
-    printed = {
-        subprocess.run(
-            command, capture_output=True, text=True, check=True, cwd=ROOT, env=os.environ | setting
-        ).stdout
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    text=st.lists(st.tuples(texts, texts), min_size=30, max_size=40),
+    molecules=st.lists(st.tuples(smiles, smiles), min_size=30, max_size=40),
+)
+def test_threads_processes_and_hash_seeds_do_not_change_a_bit(tmp_path_factory, text, molecules):
+    """A scoring is one process; another one with other threads and another hash seed gives the same bits."""
+    folder = tmp_path_factory.mktemp("rows")
+    printed = []
+    for rows, names in (
+        (text, "bleu-4,meteor,rouge-l,chrf,distinct-2"),
+        (molecules, "smiles-bleu,levenshtein,validity,molecule-exact,maccs,morgan,uniqueness"),
+    ):
+        path = folder / "a.tsv"
+        path.write_text("x\tground truth\toutput\n" + "".join(f"C\t{w}\t{s}\n" for w, s in rows), "utf-8")
+        command = [sys.executable, "-m", "harness", "score", str(path), "--metrics", names, "--intervals"]
         for setting in (
             {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
             {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "2"},
-        )
-    }
-    assert len(printed) == 1
+        ):
+            done = subprocess.run(
+                [*command, "--json"], capture_output=True, text=True, cwd=ROOT, env=os.environ | setting
+            )
+            assert done.returncode == 0, done.stderr
+            printed.append(done.stdout)
+    assert printed[0] == printed[1] and printed[2] == printed[3]
 
 
 @pytest.mark.parametrize("name", ["validity", "molecule-exact", "canonical-exact", "maccs", "rdk", "morgan"])

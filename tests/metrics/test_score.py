@@ -13,6 +13,16 @@ ROWS = [
     ("it has a role as a drug", ""),
     ("a base and an acid", "an acid and a base"),
 ]
+# Equal only by stems, synonyms, irregular forms, capitals and doubled words.
+METEOR = [
+    ("it inhibits enzymes", "it inhibit enzyme"),
+    ("the drug acts as a poison", "the drug acts as a toxicant"),
+    ("mice were given a medicine", "a mouse was given medication"),
+    ("the the acid the acid", "acid the acid the the"),
+    ("dogs ran from the geese in May", "a dog runs from a goose in may"),
+    ("a big car is better", "a large automobile is good"),
+    ("An Acid.", "an acid."),
+]
 
 
 @pytest.fixture
@@ -69,6 +79,32 @@ def test_the_reference_libraries_give_the_same_to_the_last_bit(score, saved, nam
     pytest.importorskip("nltk" if name.startswith("bleu") else "rouge_score")
     mine = scores(score(saved, "--metrics", name, "--json"))[name]["value"]
     theirs = scores(score(saved, "--metrics", name, "--reference", "--json"))[name]["value"]
+    assert mine == theirs
+
+
+@pytest.fixture
+def wordnet():
+    """Let NLTK find WordNet 3.0, which NLTK_DATA has to name."""
+    corpus = pytest.importorskip("nltk.corpus").wordnet
+    try:
+        corpus.ensure_loaded()
+    except LookupError:
+        pytest.skip("NLTK finds no WordNet 3.0: NLTK_DATA names no folder with corpora/wordnet")
+
+
+@pytest.mark.usefixtures("wordnet")
+@pytest.mark.parametrize("name", ["meteor", "meteor@scibert"])
+def test_meteor_is_nltks_to_the_last_bit(score, tmp_path, name, test_data, monkeypatch):
+    monkeypatch.setenv("HARNESS_TEST_DATA", str(test_data))
+    if name == "meteor@scibert":
+        pytest.importorskip("transformers")
+    path = tmp_path / "rows.tsv"
+    rows = [*ROWS, *METEOR]
+    lines = ["SMILES\tground truth\toutput", *(f"C\t{wanted}\t{said}" for wanted, said in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    out = tmp_path / "values.tsv"
+    mine = score(path, "--metrics", name, "--per-example", out), out.read_text()
+    theirs = score(path, "--metrics", name, "--reference", "--per-example", out), out.read_text()
     assert mine == theirs
 
 
