@@ -7,6 +7,7 @@ import platform
 import resource
 import subprocess
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,16 @@ def describe() -> dict[str, Any]:
         "processor": processor(),
         "cpus": os.cpu_count(),
         "device": device_name(),
-        "packages": dict(
-            sorted(
-                (dist.metadata["Name"] or "", dist.version)
-                for dist in metadata.distributions()
-                if dist.metadata
-            )
-        ),
+        "packages": dict(_packages()),
     }
+
+
+@cache  # reading the metadata of a few hundred distributions takes a quarter of a second
+def _packages() -> tuple[tuple[str, str], ...]:
+    found = (
+        (dist.metadata["Name"] or "", dist.version) for dist in metadata.distributions() if dist.metadata
+    )
+    return tuple(sorted(found))
 
 
 def commit() -> str:

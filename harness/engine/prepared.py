@@ -12,7 +12,7 @@ from harness import __version__
 from harness.api.example import Example
 from harness.api.metric import Metric, MetricEntry
 from harness.api.run import Progress, SilentProgress
-from harness.api.spec import GenerateSpec, RunSpec, TrainSpec
+from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
 
 from .data import TaskData, open_task, training_digest
 from .matrix import Cell
@@ -40,6 +40,8 @@ class Session:
     other_prompt: bool = False
     until: str = "score"  # the last thing done: train | generate | score
     ranks: Ranks | None = None  # the other processes, inside somebody else's launcher
+    # what metrics have worked out from a task's texts alone (tokens, molecules), for the next model on it
+    parsed: dict[tuple[str, DataSpec], dict[Any, Any]] = field(default_factory=dict)
     _fresh_done: set[str] = field(default_factory=set)
 
     @property

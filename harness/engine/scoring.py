@@ -37,8 +37,10 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
         for example in data.examples(data.task.data.train_split):
             yield data.task.target(example)
 
+    # of this task's texts: read once for all models of a session
+    parsed = prepared.session.parsed.setdefault((prepared.spec.task, prepared.spec.data), {})
     has_training = data.task.data.train_split in data.task.splits()
-    scored = Pairs(pairs, training_targets=targets if has_training else None)
+    scored = Pairs(pairs, training_targets=targets if has_training else None, cache={"shared": parsed})
     scores = score_pairs(scored, prepared.metrics)
     overlap: Mapping[str, Any] = {}
     if has_training:

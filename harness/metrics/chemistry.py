@@ -10,7 +10,7 @@ without suffix  one SMILES word; an empty or invalid answer scores nothing
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from rdkit import DataStructs
 
 from harness import Pairs, Score
 
-from .molecules import Molecules, answers, is_plain, store, targets
+from .molecules import Molecules, answers, is_plain, note, store, targets
 from .rows import cached, shared, undefined
 from .statistics import mean_score
 from .text import Encoded, bleu_rows, bleu_score
@@ -68,7 +68,7 @@ class Validity:
     def __call__(self, pairs: Pairs) -> Score:
         """Return the mean over rows of molecule (1) or not (0)."""
         valid = [float(v) for v in validity(pairs, strict=self.strict)]
-        return mean_score(self.name, valid, note=store(pairs).note())
+        return mean_score(self.name, valid, note=note(pairs))
 
 
 def validity(pairs: Pairs, *, strict: bool) -> list[bool]:
@@ -106,7 +106,7 @@ class SameMolecule:
         valid = validity(pairs, strict=not self.published)
         rows = zip(answers(pairs), targets(pairs), valid, _elements_fit(pairs), strict=True)
         same = [float(v and fit and self._same(molecules, out, ref)) for out, ref, v, fit in rows]
-        return mean_score(self.name, same, note=molecules.note())
+        return mean_score(self.name, same, note=note(pairs))
 
     def _same(self, molecules: Molecules, out: str, ref: str) -> bool:
         if out == ref:
@@ -172,8 +172,8 @@ class Similarity:
             )
         ]
         unreadable = readable.count(False)
-        note = f"{unreadable} references are not molecules and are left out" if unreadable else ""
-        return mean_score(self.name, values, note="; ".join(filter(None, (note, molecules.note()))))
+        left_out = f"{unreadable} references are not molecules and are left out" if unreadable else ""
+        return mean_score(self.name, values, note="; ".join(filter(None, (left_out, note(pairs)))))
 
 
 def similarities(pairs: Pairs, kind: str, published: bool) -> list[float]:
@@ -260,7 +260,7 @@ class Novelty:
         if not found:
             return undefined(self.name, len(pairs), "no valid answer")
         training = pairs.training_targets
-        known = cached(shared(pairs), "training", lambda: set(_canonical(pairs, list(training()))))
+        known = cached(shared(pairs), "training", lambda: _canonical_once(pairs, training()))
         return Score(self.name, len(found - known) / len(found), len(pairs))
 
 
@@ -275,6 +275,12 @@ def _canonical(pairs: Pairs, texts: list[str]) -> Iterator[str]:
     for text in texts:
         if molecules[text].valid:
             yield molecules.ask(text, "canonical") or text
+
+
+def _canonical_once(pairs: Pairs, texts: Iterable[str]) -> frozenset[str]:
+    """Return the same of many texts that no other metric asks about, so that none is kept as a molecule."""
+    ask = store(pairs).ask_once
+    return frozenset(ask(text, "canonical") or text for text in texts)
 
 
 smiles_bleu = SmilesBleu("smiles-bleu")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 from rdkit import Chem, rdBase
@@ -103,14 +104,17 @@ class Molecules:
             self.exhausted[text] = molecule.exhausted()
         return answer
 
-    def note(self) -> str:
-        """Say which molecules went beyond RDKit's limits, or nothing."""
+    def ask_once(self, text: str, question: str) -> Any:
+        """Return what a molecule answers without keeping it, for long lists that are gone through once."""
+        return Molecule(text, self._guard).get(question)
+
+    def note(self, texts: Iterable[str]) -> str:
+        """Say which of these molecules went beyond RDKit's limits, or nothing."""
         if not self.exhausted:
             return ""
-        named = "; ".join(
-            f"{text[:40]}… ({', '.join(what)})" for text, what in list(self.exhausted.items())[:3]
-        )
-        return f"{len(self.exhausted)} molecules were beyond RDKit within {SECONDS} s: {named}"
+        beyond = [text for text in dict.fromkeys(texts) if text in self.exhausted]
+        named = "; ".join(f"{text[:40]}… ({', '.join(self.exhausted[text])})" for text in beyond[:3])
+        return f"{len(beyond)} molecules were beyond RDKit within {SECONDS} s: {named}" if beyond else ""
 
 
 def parse(text: str) -> Any:
@@ -129,6 +133,11 @@ def is_plain(text: str) -> bool:
 def store(pairs: Pairs) -> Molecules:
     """Return the molecules that the metrics of this scoring share."""
     return cached(shared(pairs), "molecules", Molecules)
+
+
+def note(pairs: Pairs) -> str:
+    """Say which molecules of this scoring went beyond RDKit's limits, or nothing."""
+    return store(pairs).note((*answers(pairs), *targets(pairs)))
 
 
 def answers(pairs: Pairs) -> tuple[str, ...]:

@@ -174,6 +174,7 @@ def _looks_like_a_structure(word: str) -> bool:
     return len(word) > 1 and (chain or _STRUCTURE.search(word) is not None)
 
 
+@lru_cache(maxsize=65536)  # a training pair names its molecule with and without words around it
 def _is_molecule(word: str) -> bool:
     with rdBase.BlockLogs():
         return Chem.MolFromSmiles(word) is not None
