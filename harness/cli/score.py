@@ -65,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
     try:
         return _run(args)
     finally:
-        gc.freeze()  # the same: Python looks twice more when it ends
         gc.enable()
 
 

@@ -100,7 +100,10 @@ def gathered(
 def join_caches(
     parts: Sequence[tuple[Cache, torch.Tensor]], length: int, *, slack: int = SLACK, align: str = "right"
 ) -> Cache:
-    """Put the chosen rows of several caches into one cache of `length` columns."""
+    """Move the chosen rows of several caches into one cache of `length` columns.
+
+    Each layer is given up as soon as it is moved, so that no two whole caches stand in memory.
+    """
     layers = []
     for index in range(len(parts[0][0].layers)):
         keys = gathered(
@@ -120,6 +123,8 @@ def join_caches(
         layer = GrowingLayer()
         layer.adopt(keys, values, length)
         layers.append(layer)
+        for cache, _ in parts:
+            cache.layers[index] = GrowingLayer()
     return Cache(layers=layers)
 
 

@@ -179,6 +179,7 @@ def test_oddities_are_counted_in_the_record_and_told_below_the_table(llama: Any,
     assert counts["length"] == sum(row["finish"] == "length" for row in rows) > 0
     assert counts["stop-string"] == sum(row["finish"] == "stop-string" for row in rows) > 0
     assert counts["empty"] == sum(not row["text"].strip() for row in rows) > 0
-    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    words = {"length": "cut at max_new_tokens", "empty": "empty answers"}
+    told = ", ".join(f"{count} {words.get(name, name)}" for name, count in counts.items())
     assert f"byte-lm: {told}" in done.stdout
     assert "byte-lm: 0 of 8 answers differ when each is decoded alone" in done.stdout
