@@ -67,6 +67,7 @@ class TrainSpec:
     lora_alpha: int = 16
     lora_dropout: float = 0.0
     lora_targets: tuple[str, ...] = ()
+    lora_continue: bool = False  # go on with the base's adapter instead of merging it under a new one
     seed: int = 0
     save_every: int = 500  # steps
     keep: int = 2  # checkpoints kept beside the best

@@ -9,7 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .adapters import export, grow_embeddings, load_adapter, merge, prepare_model, quantization
+    from .adapters import (
+        base_of,
+        export,
+        grow_embeddings,
+        is_adapter,
+        load_adapter,
+        merge,
+        prepare_model,
+        quantization,
+    )
     from .batching import EncodedRows, plan
     from .checks import check
     from .distributed import Group, device_of, session
@@ -20,8 +29,10 @@ if TYPE_CHECKING:
     from .threads import use_cores
 
 _HOMES = {
+    "base_of": "adapters",
     "export": "adapters",
     "grow_embeddings": "adapters",
+    "is_adapter": "adapters",
     "load_adapter": "adapters",
     "merge": "adapters",
     "prepare_model": "adapters",
@@ -49,12 +60,14 @@ __all__ = [
     "Group",
     "Muon",
     "Objective",
+    "base_of",
     "check",
     "check_rows",
     "device_of",
     "export",
     "fit",
     "grow_embeddings",
+    "is_adapter",
     "load_adapter",
     "merge",
     "model_loss",

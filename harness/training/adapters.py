@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,22 +14,44 @@ from torch import nn
 
 from harness.api import DataError, StageError, TrainSpec, UsageError
 
-from . import settings
+from . import files, settings
 
+CONFIG = "adapter_config.json"
 BASE = "base.json"
+UNDER = "under"  # the adapter that was merged into the weights before this one was trained
 SAMPLED = 8  # values of each weight that are kept to recognise a base
 TOLERANCE = 0.02  # the same weights in another number format differ by rounding only
 WRAPPERS = (".base_layer", ".original_module", ".token_adapter")
 ADDED = ("lora_", "modules_to_save", "trainable_tokens_")
 
 
+def is_adapter(path: str | Path) -> bool:
+    """Whether a folder holds an adapter and not whole weights."""
+    return bool(str(path)) and (Path(path) / CONFIG).is_file()
+
+
+def base_of(path: str) -> str:
+    """Return the whole weights at the bottom of `path`: an adapter's base, or the weights that it names.
+
+    Empty are the weights that a preset names, and those alone an adapter on them needs to be told.
+    """
+    if not is_adapter(path):
+        return path
+    base = str(_facts(Path(path)).get("path", ""))
+    beside = os.path.normpath(Path(path) / base)
+    return beside if base and Path(beside).exists() else base
+
+
 def quantization(spec: TrainSpec) -> Any:
     """Return what `from_pretrained(quantization_config=...)` needs for the spec's method, or None.
 
-    QLoRA keeps the base in 4-bit NormalFloat, with the scales quantised too.
+    QLoRA keeps the base in 4-bit NormalFloat, with the scales quantised too. Weights that an adapter
+    is first merged into are loaded whole: `prepare_model` quantises what comes of it.
     """
-    if spec.method != "qlora":
-        return None
+    return _four_bits() if spec.method == "qlora" and merged_first(spec) is None else None
+
+
+def _four_bits() -> Any:
     settings.require("bitsandbytes", "method 'qlora'")  # transformers would fail later, and less clearly
     from transformers import BitsAndBytesConfig
 
@@ -39,33 +63,42 @@ def quantization(spec: TrainSpec) -> Any:
     )
 
 
+def merged_first(spec: TrainSpec) -> Path | None:
+    """Return the adapter that is merged into the weights before a stage begins, if it starts from one."""
+    if not is_adapter(spec.base):
+        return None
+    if spec.method == "full" or not spec.lora_continue:
+        return Path(spec.base)
+    under = Path(spec.base) / UNDER
+    return under if under.exists() else None
+
+
 def prepare_model(
-    model: nn.Module,
-    spec: TrainSpec,
-    *,
-    targets: Sequence[str] = (),
-    new_tokens: Sequence[int] = (),
-    adapter: Path | None = None,
+    model: nn.Module, spec: TrainSpec, *, targets: Sequence[str] = (), new_tokens: Sequence[int] = ()
 ) -> nn.Module:
     """Return the model with what `spec.method` trains made trainable.
 
-    `targets` are the layers of the published recipe where the spec names none. `new_tokens` are
-    vocabulary rows that are learned and saved with the adapter. `adapter` is continued instead of
-    starting a new one.
+    `model` has the weights of `base_of(spec.base)`. Where `spec.base` is an adapter, it is merged into
+    them and a new one begun, or continued with `spec.lora_continue`. `targets` are the layers of the
+    published recipe where the spec names none. `new_tokens` are vocabulary rows that are learned and
+    saved with the adapter.
     """
+    under = merged_first(spec)
+    if under is not None:
+        model = merge(model, [under])
     if spec.method == "full":
-        if adapter is not None:
-            raise UsageError("method 'full' continues no adapter", hint="--set train.method=lora")
-        return model
+        return model.requires_grad_(True)
     import peft  # slow to import, and needed for adapters alone
 
     if spec.method == "qlora":
+        model = _quantised(model) if under is not None else model
         if not getattr(model, "is_loaded_in_4bit", False):
             raise StageError("method 'qlora' was asked for, but the weights were not loaded in 4 bit")
+        _keep_layout(model)
         # Recomputing activations is train.gradient_checkpointing's business.
         model = peft.prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    if adapter is not None:
-        return load_adapter(model, adapter, trainable=True)
+    if spec.lora_continue and spec.base:
+        return _continued(model, spec)
     config = peft.LoraConfig(
         r=spec.lora_r,
         lora_alpha=spec.lora_alpha,
@@ -77,6 +110,49 @@ def prepare_model(
     torch.manual_seed(spec.seed)
     adapted: nn.Module = peft.get_peft_model(model, config)
     return adapted
+
+
+def _quantised(model: Any) -> nn.Module:
+    whole: Any = type(model).from_pretrained(
+        None,
+        config=model.config,
+        state_dict=model.state_dict(),
+        quantization_config=_four_bits(),
+        dtype=model.dtype,
+    )
+    whole.name_or_path = model.name_or_path  # which peft writes down, and would be "None"
+    return whole  # type: ignore[no-any-return]
+
+
+def _keep_layout(model: nn.Module) -> None:
+    """Keep bitsandbytes from rearranging weights at an evaluation on the CPU.
+
+    It never turns them back, and what it then computes has no right gradient.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False  # type: ignore[assignment]
+
+
+def _continued(model: nn.Module, spec: TrainSpec) -> nn.Module:
+    """Put on the adapter that a stage goes on with; settings that it cannot take are refused."""
+    if not is_adapter(spec.base):
+        raise UsageError(
+            f"{spec.base} holds no adapter to continue", hint="--set train.lora_continue=false begins one"
+        )
+    adapted: Any = _put(model, Path(spec.base), trainable=True)
+    config = adapted.peft_config["default"]
+    has = {"lora_r": config.r, "lora_alpha": config.lora_alpha, "lora_dropout": config.lora_dropout}
+    if spec.lora_targets and isinstance(config.target_modules, set):
+        has["lora_targets"] = tuple(sorted(config.target_modules))
+    for name, value in has.items():
+        asked = getattr(spec, name)
+        if (tuple(sorted(asked)) if name == "lora_targets" else asked) != value:
+            raise UsageError(
+                f"train.{name} is {asked}, the adapter that is continued has {value}",
+                hint="--set train.lora_continue=false merges it and begins a new one",
+            )
+    return adapted  # type: ignore[no-any-return]
 
 
 def _targets(model: nn.Module, asked: tuple[str, ...]) -> list[str] | str:
@@ -111,19 +187,30 @@ def grow_embeddings(model: nn.Module, vocabulary: int) -> list[int]:
     return list(range(before, vocabulary))
 
 
-def load_adapter(model: nn.Module, adapter: Path, *, trainable: bool = False) -> nn.Module:
-    """Put a saved adapter on its base; any other base is refused."""
-    if not (adapter / "adapter_config.json").is_file():
-        raise DataError(f"{adapter} holds no adapter", hint="an adapter folder has an adapter_config.json")
+def load_adapter(model: nn.Module, adapter: Path) -> nn.Module:
+    """Put a saved adapter on its base, after those that were merged under it; other bases are refused."""
+    if not is_adapter(adapter):
+        raise DataError(f"{adapter} holds no adapter", hint=f"an adapter folder has an {CONFIG}")
+    if (adapter / UNDER).exists():
+        model = merge(model, [adapter / UNDER])
+    return _put(model, adapter)
+
+
+def _put(model: nn.Module, adapter: Path, *, trainable: bool = False) -> nn.Module:
     import peft  # slow to import, and needed for adapters alone
 
-    if (adapter / BASE).exists():
-        facts = json.loads((adapter / BASE).read_text(encoding="utf-8"))
+    if facts := _facts(adapter):
         if facts["vocabulary"]:
             grow_embeddings(model, facts["vocabulary"])
         _require_base(model, facts, adapter)
     loaded: nn.Module = peft.PeftModel.from_pretrained(model, adapter, is_trainable=trainable)
     return loaded
+
+
+def _facts(adapter: Path) -> dict[str, Any]:
+    """Return what is known of an adapter's base; nothing where another program wrote it."""
+    path = adapter / BASE
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def merge(model: nn.Module, adapters: Sequence[Path]) -> nn.Module:
@@ -140,6 +227,16 @@ def export(model: nn.Module, folder: Path) -> None:
     if hasattr(model, "peft_config"):
         whole = whole.merge_and_unload()
     whole.save_pretrained(folder)
+
+
+def save_base(folder: Path, facts: dict[str, Any], spec: TrainSpec) -> None:
+    """Write beside an adapter what recognises its base, and the adapter that was merged into it."""
+    base = base_of(spec.base)
+    if base and Path(base).exists():  # seen from here, so that both may be moved together
+        base = os.path.relpath(base, folder)
+    files.write_json(folder / BASE, {"path": base, **facts})
+    if (under := merged_first(spec)) is not None:
+        shutil.copytree(under, folder / UNDER, ignore=shutil.ignore_patterns(files.MANIFEST))
 
 
 def describe_base(model: nn.Module) -> dict[str, Any]:

@@ -130,8 +130,9 @@ def _finished(states: StateFolder, run: RunContext, spec: TrainSpec) -> Checkpoi
 def _checkpoint(run: RunContext, spec: TrainSpec, facts: Mapping[str, Any]) -> Checkpoint:
     """Return what the note of a finished training describes."""
     kind, chosen, steps = facts["format"], facts["step"], facts["steps"]
-    last = Checkpoint(run.directory / LAST, kind, spec.base, steps) if chosen != steps else None
-    return Checkpoint(run.directory / "checkpoint", kind, spec.base, chosen, last)
+    base = adapters.base_of(spec.base)
+    last = Checkpoint(run.directory / LAST, kind, base, steps) if chosen != steps else None
+    return Checkpoint(run.directory / "checkpoint", kind, base, chosen, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class Training:
         objective: Objective,
         padding: Padding,
         validation: Validation | None,
-        base: Mapping[str, Any] | None,
+        base: dict[str, Any] | None,
     ) -> None:
         self.strategy = strategy
         self.group = strategy.group
@@ -338,7 +339,7 @@ class Training:
                 with files.whole_folder(path) as partial:
                     save(model, partial)
                     if self.base is not None:
-                        files.write_json(partial / adapters.BASE, self.base)
+                        adapters.save_base(partial, self.base, self.spec)
 
     def _summary(self, chosen: int) -> dict[str, Any]:
         return {

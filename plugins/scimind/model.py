@@ -99,7 +99,7 @@ class SciMind(ModelPlugin):
 
     def prompt_tokens(self, request: Request, checkpoint: Checkpoint | None) -> PromptTokens:
         """Return the ids that generation feeds the model for a request, from the tokenizer alone."""
-        path = self._weights(checkpoint)
+        path = self._whole(str(checkpoint.path) if checkpoint is not None else "")
         try:
             is_scimind = AutoConfig.from_pretrained(path).model_type == "scimind"
         except (OSError, ValueError) as error:
@@ -111,6 +111,7 @@ class SciMind(ModelPlugin):
         return PromptTokens(tuple(ids), tuple(pieces), ids.count(tokenizer.bos_token_id))
 
     def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+        training.check(data, spec)
         model, tokenizer = self._start(data, spec)
         if training.device_of(run).type == "cpu" and spec.precision in ("auto", "bf16") and cpu_has_bf16():
             spec = replace(spec, precision="bf16")
@@ -175,36 +176,42 @@ class SciMind(ModelPlugin):
 
     def _start(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
         """Load what training starts from: an earlier stage, the preset's weights, or nothing."""
-        path = spec.base or self.options.weights
-        if spec.method == "full":
-            # AdamW in the weights' own fp16 would lose its updates.
-            return self._load(path, torch.float32) if path else self._from_nothing(data, spec)
-        if not path:
+        if not spec.base and not self.options.weights:
+            if spec.method == "full":
+                return self._from_nothing(data, spec)
             raise UsageError("an adapter needs weights under it", hint="--set model.weights=DIR")
-        dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-        model, tokenizer = self._load(path, dtype, training.quantization(spec))
+        # AdamW in the weights' own fp16 would lose its updates.
+        halves = spec.method != "full" and torch.cuda.is_available()
+        dtype = torch.bfloat16 if halves else torch.float32
+        model, tokenizer = self._load(self._whole(spec.base), dtype, training.quantization(spec))
         new = [token for first, end in tokenizer.modality_ranges.values() for token in range(first, end)]
         return training.prepare_model(model, spec, targets=ATTENTION, new_tokens=new), tokenizer
 
     def _trained(
         self, checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
     ) -> tuple[Any, SciMindTokenizer]:
-        adapter = checkpoint if checkpoint is not None and checkpoint.format == "adapter" else None
-        path = self._weights(checkpoint)
+        path = str(checkpoint.path) if checkpoint is not None else ""
         device = training.device_of(run)
-        model, tokenizer = self._load(path, decoding.load_dtype(spec.precision, device))
-        if adapter is not None:
-            model = training.load_adapter(model, adapter.path)
+        model, tokenizer = self._load(self._whole(path), decoding.load_dtype(spec.precision, device))
+        if training.is_adapter(path):
+            model = training.load_adapter(model, Path(path))
         return model.to(device), tokenizer
 
-    def _weights(self, checkpoint: Checkpoint | None) -> str:
-        """Name the folder of whole weights: the checkpoint, or what an adapter or the preset stands on."""
-        path = self.options.weights
-        if checkpoint is not None:
-            path = checkpoint.base or path if checkpoint.format == "adapter" else str(checkpoint.path)
-        if not path:
+    def _whole(self, path: str) -> str:
+        """Name the folder of whole weights: `path`, what an adapter there stands on, or the preset's own."""
+        weights = training.base_of(path) or self.options.weights
+        if not weights and path:
+            raise UsageError(
+                f"{path} is an adapter, and its base is not named", hint="--set model.weights=DIR names it"
+            )
+        if not weights:
             raise UsageError("this preset has no weights before training", hint="leave out --no-train")
-        return path
+        if training.is_adapter(weights):
+            raise UsageError(
+                f"{weights} is an adapter, not whole weights",
+                hint="name its base in model.weights, and it with --checkpoint or in train.base",
+            )
+        return weights
 
     def _from_nothing(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
         texts = (modalities.to_tokens(text, inputs) for row in data.train for text, inputs in _texts(row))
@@ -271,7 +278,10 @@ class SciMind(ModelPlugin):
                 f"no LLaMA or SciMind could be loaded from {path}: {str(error).splitlines()[0]}",
                 hint="--set model.weights=DIR with config.json, model.safetensors and the tokenizer's files",
             ) from error
-        raise UsageError(f"{path} holds a model of type {kind}; SciMind takes over LLaMA's weights")
+        raise UsageError(
+            f"{path} holds a model of type {kind}, scimind takes a SciMind or a LLaMA",
+            hint="--set model.weights=DIR",
+        )
 
     def _upcycled(self, path: str, dtype: torch.dtype) -> tuple[Any, SciMindTokenizer]:
         tokenizer = SciMindTokenizer.from_base(path, self.options.modalities)

@@ -22,14 +22,15 @@ from .model import SciMind, SciMindOptions
 def main(argv: Sequence[str] | None = None) -> int:
     """Answer the prompts of a file."""
     parser = argparse.ArgumentParser(prog="python -m harness.plugins.scimind.predict", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="a SciMind folder")
+    parser.add_argument("checkpoint", type=Path, help="a SciMind folder, or an adapter")
     parser.add_argument("prompts", type=Path, help="a text file, one prompt a line")
     parser.add_argument("answers", type=Path, help="a JSONL file with a prompt and its answer a line")
+    parser.add_argument("--weights", default="", help="what an adapter that began a chain was trained on")
     parser.add_argument("--max-new-tokens", type=int, default=512)
     parser.add_argument("--inst", action="store_true", help="wrap prompts as the release's conversations")
     parser.add_argument("--release-quirks", action="store_true")
     args = parser.parse_args(argv)
-    options = SciMindOptions(inst=args.inst, release_quirks=args.release_quirks)
+    options = SciMindOptions(weights=args.weights, inst=args.inst, release_quirks=args.release_quirks)
     spec = GenerateSpec(max_new_tokens=args.max_new_tokens)
     try:
         answer_file(args.checkpoint, args.prompts, args.answers, options, spec)

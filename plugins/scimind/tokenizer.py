@@ -53,7 +53,10 @@ class SciMindTokenizer(PreTrainedTokenizerFast):
         """
         named = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
         if missing := [piece for piece in named.values() if backend.token_to_id(piece) is None]:
-            raise UsageError(f"the base tokenizer has no piece {', '.join(missing)}; SciMind needs LLaMA's")
+            raise UsageError(
+                f"the base tokenizer has no piece {', '.join(missing)}; SciMind needs LLaMA's",
+                hint="--set model.weights=DIR with LLaMA-2's weights and tokenizer",
+            )
         tokenizer = cls(tokenizer_object=backend, pad_token="<unk>", **named)
         for modality in modalities:
             tokenizer.add_tokens(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,11 +21,16 @@ LORA = replace(SPEC, method="lora", lora_r=4, lora_targets=("q_proj", "v_proj"),
 MakeRun = Callable[..., RunContext]
 
 
-def adapt(run: RunContext, spec: TrainSpec = LORA, **named: object) -> Path:
-    model = training.prepare_model(named.pop("model", None) or llama(), spec, **named)  # type: ignore[arg-type]
+def adapt(run: RunContext, spec: TrainSpec = LORA, model: torch.nn.Module | None = None) -> Path:
+    model = training.prepare_model(model or llama(), spec)
     checkpoint = training.fit(model, TrainData(pairs(64)), encode_causal, spec, run)
     assert checkpoint.format == "adapter"
     return checkpoint.path
+
+
+def after(path: Path, **changes: Any) -> TrainSpec:
+    """Return the spec of a stage that starts from what an earlier one left."""
+    return replace(LORA, base=str(path), **changes)
 
 
 def logits(model: torch.nn.Module) -> torch.Tensor:
@@ -62,9 +69,73 @@ def test_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:
 def test_a_continued_adapter_starts_where_it_ended(make_run: MakeRun) -> None:
     first, second = make_run("first"), make_run("second")
     path = adapt(first)
-    adapt(second, adapter=path)
+    adapt(second, after(path, lora_continue=True))
     assert losses(second)[0] < losses(first)[0] - 0.1
     assert losses(second)[-1] < losses(first)[-1]
+
+
+def test_a_stage_after_an_adapter_learns_a_new_one_on_the_merged_weights(make_run: MakeRun) -> None:
+    """The chain travels in one folder: earlier stages' folders may go."""
+    pretrained = adapt(make_run("pretrained"))
+    first = logits(training.load_adapter(llama(), pretrained))
+    model = training.prepare_model(llama(), after(pretrained))
+    assert torch.allclose(logits(model), first, atol=1e-6)  # a new adapter begins without effect
+    tuned = training.fit(model, TrainData(pairs(64)), encode_causal, after(pretrained), make_run("tuned"))
+    shutil.rmtree(pretrained)
+    assert tuned.base == training.base_of(str(tuned.path)) == ""
+    assert torch.allclose(logits(training.load_adapter(llama(), tuned.path)), logits(model), atol=1e-6)
+    third = training.prepare_model(llama(), after(tuned.path))
+    last = training.fit(third, TrainData(pairs(64)), encode_causal, after(tuned.path), make_run("third"))
+    shutil.rmtree(tuned.path)
+    assert torch.allclose(logits(training.load_adapter(llama(), last.path)), logits(third), atol=1e-6)
+
+
+def test_a_stacked_adapter_is_continued_on_what_it_was_trained_on(make_run: MakeRun) -> None:
+    tuned = adapt(make_run("tuned"), after(adapt(make_run("pretrained"))))
+    spec = after(tuned, lora_continue=True)
+    model = training.prepare_model(llama(), spec)
+    assert torch.allclose(logits(model), logits(training.load_adapter(llama(), tuned)), atol=1e-6)
+    more = training.fit(model, TrainData(pairs(64)), encode_causal, spec, make_run("more")).path
+    assert torch.allclose(logits(training.load_adapter(llama(), more)), logits(model), atol=1e-6)
+
+
+def test_a_whole_model_is_trained_after_an_adapter(make_run: MakeRun) -> None:
+    spec = replace(SPEC, base=str(adapt(make_run("adapter"))))
+    model = training.prepare_model(llama(), spec)
+    assert all(weight.requires_grad for weight in model.parameters())
+    whole = training.fit(model, TrainData(pairs(64)), encode_causal, spec, make_run("whole"))
+    assert whole.format == "full"
+    assert torch.allclose(logits(LlamaForCausalLM.from_pretrained(whole.path)), logits(model), atol=1e-6)
+
+
+def test_an_adapter_knows_the_weights_it_was_trained_on(make_run: MakeRun, tmp_path: Path) -> None:
+    llama().save_pretrained(tmp_path / "whole")
+    pretrained = adapt(make_run("pretrained"), after(tmp_path / "whole"))
+    tuned = adapt(make_run("tuned"), after(pretrained))
+    for folder in (pretrained, tuned, tmp_path / "whole"):
+        assert training.base_of(str(folder)) == str(tmp_path / "whole")
+    assert training.base_of("") == ""
+    shutil.copytree(tmp_path, tmp_path / "moved")
+    assert training.base_of(str(tmp_path / "moved" / tuned.relative_to(tmp_path))) == str(
+        tmp_path / "moved" / "whole"
+    )
+
+
+@pytest.mark.parametrize("changes", [{"lora_r": 2}, {"lora_alpha": 3}, {"lora_targets": ("o_proj",)}])
+def test_settings_that_a_continued_adapter_cannot_take_are_refused(
+    make_run: MakeRun, changes: dict[str, Any]
+) -> None:
+    spec = replace(after(adapt(make_run()), lora_continue=True), **changes)
+    with pytest.raises(UsageError, match=f"train.{next(iter(changes))} is .* the adapter that is continued"):
+        training.prepare_model(llama(), spec)
+
+
+def test_whole_weights_are_no_adapter_to_continue(tmp_path: Path) -> None:
+    llama().save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match="holds no adapter to continue"):
+        training.prepare_model(llama(), after(tmp_path, lora_continue=True))
+    begun = training.prepare_model(llama(), replace(LORA, lora_continue=True))  # the first stage of a chain
+    assert hasattr(begun, "peft_config")
 
 
 def test_an_adapter_on_a_merged_one_needs_the_merged_base(make_run: MakeRun, tmp_path: Path) -> None:
@@ -119,3 +190,36 @@ def test_an_adapter_learns_on_four_bit_weights(make_run: MakeRun, tmp_path: Path
     run = make_run()
     adapt(run, spec, model=base)
     assert losses(run)[-1] < losses(run)[0]
+
+
+def test_evaluating_on_four_bit_weights_does_not_change_the_training(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    spec = replace(LORA, method="qlora")
+    llama(hidden_size=64).save_pretrained(tmp_path / "base")
+    curves = []
+    for name, every in (("plain", None), ("watched", 3)):
+        model = LlamaForCausalLM.from_pretrained(
+            tmp_path / "base", quantization_config=training.quantization(spec), dtype=torch.float32
+        )
+        run = make_run(name)
+        data = TrainData(pairs(64), validation=pairs(5, seed=2))
+        watched = replace(spec, eval_every=every)
+        training.fit(training.prepare_model(model, watched), data, encode_causal, watched, run)
+        curves.append(losses(run))
+    assert curves[0] == curves[1]
+
+
+def test_a_stage_after_an_adapter_quantises_the_merged_weights(make_run: MakeRun) -> None:
+    pytest.importorskip("bitsandbytes")
+    pretrained = adapt(make_run("pretrained"), model=llama(hidden_size=64))
+    spec = after(pretrained, method="qlora")
+    assert training.quantization(spec) is None  # four-bit weights could be merged into by rounding only
+    model = training.prepare_model(llama(hidden_size=64), spec)
+    assert model.is_loaded_in_4bit
+    merged = logits(training.load_adapter(llama(hidden_size=64), pretrained))
+    assert (logits(model) - merged).norm() < 0.2 * merged.norm()
+    tuned = training.fit(model, TrainData(pairs(64)), encode_causal, spec, make_run("tuned")).path
+    loaded = logits(training.load_adapter(llama(hidden_size=64), tuned))
+    assert (loaded - logits(model)).norm() < 0.2 * loaded.norm()

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM
 
 from harness import (
     Checkpoint,
+    DataError,
     Document,
     GenerateSpec,
     Request,
@@ -146,28 +146,6 @@ def test_unknown_routing_and_unequal_experts_are_refused(tmp_path: Path) -> None
         trained(tmp_path, replace(OPTIONS, experts=5))
 
 
-@pytest.fixture
-def llama(tmp_path: Path) -> Path:
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: index for index, token in enumerate(["<unk>", "<s>", "</s>", *alphabet])}
-    backend = Tokenizer(models.BPE(vocab=vocab, merges=[], unk_token="<unk>"))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    folder = tmp_path / "llama"
-    PreTrainedTokenizerFast(
-        tokenizer_object=backend, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
-    ).save_pretrained(folder)
-    config = LlamaConfig(
-        vocab_size=len(vocab),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.parametrize("routing", ["as_described", "as_released", "routed"])
 def test_llama_weights_are_taken_over_with_rows_for_new_tokens(
     llama: Path, tmp_path: Path, routing: str
@@ -191,6 +169,50 @@ def test_an_adapter_is_trained_saved_and_found_again(llama: Path, tmp_path: Path
     assert len(found) == 4
 
 
+def answers(checkpoint: Checkpoint, options: SciMindOptions, tmp_path: Path) -> dict[str, str]:
+    found = SciMind(options).generate(requests(), checkpoint, ASK, context(tmp_path))
+    return {completion.request_id: completion.text for completion in found}
+
+
+@pytest.mark.parametrize("method", ["lora", "qlora", "full"])
+def test_a_stage_after_an_adapter_starts_from_what_it_learned(
+    llama: Path, tmp_path: Path, method: str
+) -> None:
+    if method == "qlora":
+        pytest.importorskip("bitsandbytes")
+    options = SciMindOptions(weights=str(llama), experts=4, text_experts=3)
+    spec = replace(SPEC, method="lora", optimizer="adamw", max_steps=30, learning_rate=2e-2)
+    first = trained(tmp_path / "first", options, spec)
+    frozen = replace(spec, base=str(first.path), method=method, max_steps=1, learning_rate=1e-9)
+    second = trained(tmp_path / "second", options, frozen)
+    assert second.format == ("full" if method == "full" else "adapter")
+    assert answers(second, options, tmp_path) == answers(first, options, tmp_path)
+    untrained = trained(tmp_path / "untrained", options, replace(frozen, base="", method="lora"))
+    assert answers(untrained, options, tmp_path) != answers(first, options, tmp_path)
+
+
+def test_an_adapter_is_continued_and_known_by_its_folder_alone(llama: Path, tmp_path: Path) -> None:
+    options = SciMindOptions(weights=str(llama), experts=4, text_experts=3)
+    spec = replace(SPEC, method="lora", optimizer="adamw", max_steps=4)
+    first = trained(tmp_path / "first", options, spec)
+    second = trained(tmp_path / "second", options, replace(spec, base=str(first.path), lora_continue=True))
+    assert not (second.path / "under").exists()
+    bare = Checkpoint(second.path)  # as --checkpoint FOLDER gives it
+    assert answers(bare, options, tmp_path) == answers(second, options, tmp_path)
+    assert SciMind(options).prompt_tokens(requests()[0], bare).bos == 1
+
+
+def test_an_adapter_without_its_base_asks_for_it(llama: Path, tmp_path: Path) -> None:
+    options = SciMindOptions(weights=str(llama), experts=4, text_experts=3)
+    spec = replace(SPEC, method="lora", optimizer="adamw", max_steps=1)
+    adapter = trained(tmp_path / "run", options, spec)
+    with pytest.raises(UsageError, match="is an adapter, and its base is not named") as refused:
+        answers(adapter, replace(options, weights=""), tmp_path)
+    assert "model.weights=DIR" in refused.value.hint
+    with pytest.raises(UsageError, match="is an adapter, not whole weights"):
+        answers(adapter, replace(options, weights=str(adapter.path)), tmp_path)
+
+
 def test_methods_that_cannot_work_are_refused(llama: Path, tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes")
     with pytest.raises(UsageError, match="4-bit weights cannot be arranged"):
@@ -200,8 +222,17 @@ def test_methods_that_cannot_work_are_refused(llama: Path, tmp_path: Path) -> No
 
 
 def test_weights_of_another_family_are_refused(tiny_t5: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="type t5"):
+    with pytest.raises(UsageError, match="type t5") as refused:
         trained(tmp_path, SciMindOptions(weights=str(tiny_t5)))
+    assert "model.weights=DIR" in refused.value.hint
+
+
+def test_settings_and_rows_are_checked_before_weights_are_loaded(tmp_path: Path) -> None:
+    nowhere = SciMindOptions(weights=str(tmp_path / "nothing"))
+    with pytest.raises(UsageError, match=r"train\.learning_rate is 0"):
+        trained(tmp_path, nowhere, replace(SPEC, learning_rate=0.0))
+    with pytest.raises(DataError, match="no rows to learn from"):
+        SciMind(nowhere).finetune(TrainData([]), SPEC, context(tmp_path))
 
 
 def test_every_preset_is_a_recipe_with_known_settings(load: Callable[..., Any]) -> None:

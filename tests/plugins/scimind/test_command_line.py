@@ -1,0 +1,52 @@
+"""SciMind on the command line: chains of stages, batch prediction from what they leave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.plugins.scimind.predict import main as predict
+
+ROWS = "SMILES\tdescription\nCCO\tAn alcohol.\nCC\tAn alkane of two.\nCCC\tAn alkane of three.\n"
+CHAIN = """
+stages = ["pretrain", "sft"]
+[train]
+optimizer = "adamw"
+max_steps = 4
+eval_every = "none"
+max_length = 512
+[generate]
+max_new_tokens = 8
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "more"),
+    [("lora", "lora", ""), ("lora", "lora", "train.lora_continue=true"), ("full", "lora", "")],
+)
+def test_a_chain_with_adapters_is_trained_asked_and_predicts(
+    main: Callable[..., Any], llama: Path, tmp_path: Path, first: str, second: str, more: str
+) -> None:
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.tsv").write_text(ROWS, encoding="utf-8")
+    (tmp_path / "chain.toml").write_text(CHAIN, encoding="utf-8")
+    settings = [f"stage.pretrain.method={first}", f"stage.sft.method={second}", *filter(None, [more])]
+    settings += [f"model.weights={llama}", "model.experts=4", "model.text_experts=3"]
+    asked = [word for setting in settings for word in ("--set", setting)]
+    command = ["--model", "scimind", "--task", "chebi20/smiles2text", "--data", tmp_path, *asked]
+    done = main("run", *command, "--config", tmp_path / "chain.toml", "--quiet")
+    assert done.code == 0, done.err
+    by_stage = {
+        json.loads(p.read_text())["stage"]: p.parent for p in tmp_path.glob("runs/trained/*/*/c*.json")
+    }
+    adapter = by_stage["sft"] / "checkpoint"
+    assert (adapter / "under").exists() == (first == second and not more)
+    (tmp_path / "prompts.txt").write_text("CCO\nCC\n", encoding="utf-8")
+    named = [] if first == "full" else ["--weights", str(llama)]
+    options = ["--max-new-tokens", "4", *named]
+    assert predict([str(adapter), str(tmp_path / "prompts.txt"), str(tmp_path / "out.jsonl"), *options]) == 0
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
