@@ -72,7 +72,7 @@ class TrainSpec:
     save_every: int = 500  # steps
     keep: int = 2  # checkpoints kept beside the best
     eval_every: int | None = None  # steps
-    eval_limit: int | None = None  # validation rows generated and scored at each evaluation
+    eval_limit: int | None = None  # validation rows answered and scored at each; None: the loss alone
     select_metric: str = ""  # best-on-validation by this metric; empty: validation loss
     patience: int | None = None  # evaluations without a better one before stopping
     launch: LaunchSpec = field(default_factory=LaunchSpec)

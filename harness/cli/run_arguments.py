@@ -134,8 +134,10 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         text="use these weights: a training directory or a folder",
         metavar="PATH",
     )
-    setting("--eval-every", "train.eval_every", int, "run the task's metrics every N training steps", "N")
-    setting("--eval-limit", "train.eval_limit", int, "on the first N validation rows", "N")
+    setting(
+        "--eval-every", "train.eval_every", int, "look at the validation loss every N training steps", "N"
+    )
+    setting("--eval-limit", "train.eval_limit", int, "and run the task's metrics on the first N rows", "N")
     group = parser.add_argument_group("machine")
     setting("--device", "device", text="auto, cpu, cuda, cuda:1, …")
     group.add_argument(

@@ -446,6 +446,13 @@ def check(spec: RunSpec) -> None:
         demand(key, lambda value: value > 0, "more than 0")
     for key, words in ONE_OF.items():
         demand(key, words.__contains__, ", ".join(words[:-1]) + f" or {words[-1]}")
+    for name in ("eval_limit", "select_metric", "patience"):
+        asked = [value for stage in spec.train if (value := getattr(stage, name))]
+        if asked and not any(stage.eval_every for stage in spec.train):
+            raise UsageError(
+                f"train.{name} is {asked[0]}, and nothing is evaluated: train.eval_every is not set",
+                hint="--eval-every N",
+            )
     demand("generate.top_p", lambda value: 0 < value <= 1, "more than 0 and at most 1")
     tokens = spec.generate.batch_tokens
     if tokens != "auto" and not (tokens.isdigit() and int(tokens) > 0):

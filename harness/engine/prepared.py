@@ -131,10 +131,9 @@ def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec) -> RunSpec:
         )
     # A limit on the run's own training rows says nothing of another source's.
     data = replace(spec.data, source=stage.data, train_limit=None) if stage.data else spec.data
-    # How answers are generated matters to a training only where it selects by their score.
-    generate = (
-        spec.generate if stage.select_metric else GenerateSpec(max_new_tokens=spec.generate.max_new_tokens)
-    )
+    # How answers are generated matters to a training only where they are scored.
+    scored = stage.select_metric or stage.eval_limit
+    generate = spec.generate if scored else GenerateSpec(max_new_tokens=spec.generate.max_new_tokens)
     return replace(spec, task="", train_tasks=names, data=data, train=(stage,), generate=generate, metrics=())
 
 

@@ -144,10 +144,11 @@ def open_tasks(registry: Registry, spec: RunSpec) -> list[TaskData]:
 
 
 def load_training_data(registry: Registry, tasks: list[TaskData], training: Training) -> TrainData:
-    """Return what the stage learns from, with an evaluator where it selects by a metric or evaluates."""
+    """Return what the stage learns from, with an evaluator where the task's metrics are to be run."""
     spec = training.spec
     evaluator = None
-    wanted = training.train.select_metric or training.train.eval_every
+    # Answering takes far longer than the loss, so metrics are run where they decide or were asked for.
+    wanted = training.train.select_metric or training.train.eval_limit
     split = spec.data.validation_split
     if wanted and all(split in data.task.splits() for data in tasks):
         names = sorted({name for data in tasks for name in data.task.metrics})

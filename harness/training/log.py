@@ -75,7 +75,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def draw_curves(log: Path, stem: Path) -> None:
-    """Draw loss, learning rate and validation over the steps as `stem`.png and `stem`.svg."""
+    """Draw loss, metrics and learning rate over the steps as `stem`.png and `stem`.svg."""
     import matplotlib
 
     matplotlib.use("Agg", force=False)
@@ -83,14 +83,25 @@ def draw_curves(log: Path, stem: Path) -> None:
 
     rows = read_log(log)
     steps = [row for row in rows if "loss" in row]
-    checks = [row for row in rows if "validation" in row]
-    figure = Figure(figsize=(8, 5), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    checks = [(row["step"], row["validation"]) for row in rows if "validation" in row]
+    names = sorted({name for _, values in checks for name in values} - {"loss"})
+    figure = Figure(figsize=(8, 7 if names else 5), layout="constrained")
+    heights = (3, 3, 1) if names else (3, 1)
+    upper, *between, lower = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+
+    def draw(axes: Any, name: str, label: str) -> None:
+        points = [(step, values[name]) for step, values in checks if name in values]
+        axes.plot(*zip(*points, strict=True), marker="o", ms=3, label=label)
+
     upper.plot([r["step"] for r in steps], [r["loss"] for r in steps], lw=0.8, label="training loss")
-    for name in sorted({name for row in checks for name in row["validation"]}):
-        points = [(r["step"], r["validation"][name]) for r in checks if name in r["validation"]]
-        upper.plot(*zip(*points, strict=True), marker="o", ms=3, label=f"validation {name}")
+    if any("loss" in values for _, values in checks):
+        draw(upper, "loss", "validation loss")
     upper.legend()
+    for axes in between:  # metrics have other scales than the loss
+        for name in names:
+            draw(axes, name, name)
+        axes.set_ylabel("validation")
+        axes.legend(fontsize="x-small", ncols=2)
     lower.plot([r["step"] for r in steps], [r["learning_rate"] for r in steps], lw=0.8)
     lower.set_ylabel("learning rate")
     lower.set_xlabel("step")

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from .stream import RowStream
 
 # Where the last step's weights go when validation chose those of an earlier one.
 LAST = Path("last") / "checkpoint"
+
+SHOWN = 4  # values of an evaluation that a line of progress holds; the log has all
 
 Save = Callable[[nn.Module, Path], object]
 
@@ -270,6 +273,8 @@ class Training:
             values = self.validation(self.strategy, self.objective, self.padding.collator)
         self.log.write(step=self.position.step, validation=values)
         self._event("validation", step=self.position.step, **values)
+        few = {f"validation {name}": value for name, value in islice(values.items(), SHOWN)}
+        self.run.progress.advance(0, **few)
         if self.validation.better(values[self.validation.selects], self.position.best):
             self.position.best = values[self.validation.selects]
             self.position.best_step = self.position.step

@@ -135,7 +135,7 @@ class SciMind(ModelPlugin):
             run,
             save=save,
             pad={"input_ids": tokenizer.pad_token_id, "labels": -100},
-            generate=generate if spec.select_metric else None,  # without a metric the loss selects
+            generate=generate,
         )
 
     def _answers(

@@ -268,7 +268,7 @@ def test_every_key_of_the_schema_can_be_set(resolved):
         if key in ("stages", "train.stage"):
             continue
         kind = next((kind for kind in samples if kind.__name__ in str(hint)), str)
-        resolved(sets=[f"{key}={special.get(key, samples[kind])}"])
+        resolved(sets=["train.eval_every=1", f"{key}={special.get(key, samples[kind])}"])
 
 
 def test_options_of_a_model_are_checked_against_its_dataclass():

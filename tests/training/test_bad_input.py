@@ -209,3 +209,10 @@ def test_a_training_that_has_not_finished_is_no_checkpoint(
     (data / "test.tsv").write_text(ROWS, encoding="utf-8")
     done = main("generate", *TASK, "--data", data, *ADA_T5, "--checkpoint", unfinished)
     failed(done, 4, "is a training that is not finished", "the command that began it")
+
+
+@pytest.mark.parametrize("setting", ["eval_limit=2", "select_metric=bleu-4", "patience=2"])
+def test_what_only_an_evaluation_reads_is_refused_without_one(train: Main, setting: str) -> None:
+    name, _, value = setting.partition("=")
+    said = f"train.{name} is {value}, and nothing is evaluated: train.eval_every is not set"
+    failed(train(*ADA_T5, "--set", f"train.{setting}"), 2, said, "--eval-every N")

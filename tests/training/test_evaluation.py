@@ -12,6 +12,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from harness import Completion, Request, RunContext, TrainData, training
+from harness.api.run import SilentProgress
 
 from .conftest import Events, encode_causal, llama, pairs
 from .test_fit import SPEC, losses
@@ -100,3 +101,24 @@ def test_watching_a_metric_without_selecting_by_it_selects_by_loss(make_run: Mak
     run = make_run()
     training.fit(llama(), data, encode_causal, replace(SPEC, eval_every=2), run, generate=answer)
     assert all(row["validation"].keys() == {"accuracy", "loss"} for row in checks(run))
+
+
+class Watched(SilentProgress):
+    """Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, float | str] = {}
+
+    def advance(self, amount: int = 1, **facts: float | str) -> None:
+        self.facts |= facts
+
+
+def test_metrics_are_seen_in_the_progress_and_beside_the_loss_in_the_curves(make_run: MakeRun) -> None:
+    progress = Watched()
+    run = make_run(progress=progress)
+    data = TrainData(pairs(64), validation=pairs(5, seed=2), evaluator=Scripted([0.25] * 20))
+    training.fit(llama(), data, encode_causal, replace(SPEC, eval_every=4), run, generate=answer)
+    assert progress.facts["validation accuracy"] == 0.25
+    assert progress.facts["validation loss"] == checks(run)[-1]["validation"]["loss"]
+    drawn = (run.directory / "curves.svg").read_text()
+    assert "<!-- accuracy -->" in drawn and drawn.count('id="axes_') == 3

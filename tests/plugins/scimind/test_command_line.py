@@ -50,3 +50,25 @@ def test_a_chain_with_adapters_is_trained_asked_and_predicts(
     options = ["--max-new-tokens", "4", *named]
     assert predict([str(adapter), str(tmp_path / "prompts.txt"), str(tmp_path / "out.jsonl"), *options]) == 0
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+
+
+def test_the_tasks_metrics_run_during_training_where_rows_for_them_are_named(
+    main: Callable[..., Any], tmp_path: Path
+) -> None:
+    for name in ("train", "validation"):
+        (tmp_path / f"{name}.tsv").write_text(ROWS, encoding="utf-8")
+    sizes = ("hidden=16", "intermediate=32", "layers=1", "heads=2", "pieces=20")
+    command = ["--model", "scimind", "--task", "chebi20/smiles2text", "--data", tmp_path, "--max-steps", "4"]
+    command += [word for size in sizes for word in ("--set", f"model.{size}")]
+    command += ["--set", "generate.max_new_tokens=8", "--eval-every", "2", "--quiet"]
+    seen = []
+    for output, more in (("loss", []), ("metrics", ["--eval-limit", "2"])):
+        done = main("train", *command, *more, "--output", tmp_path / output)
+        assert done.code == 0, done.err
+        (log,) = (tmp_path / output).glob("trained/*/*/train_log.jsonl")
+        seen.append([row for row in map(json.loads, log.read_text().splitlines()) if "validation" in row])
+    plain, watched = seen
+    assert [row["step"] for row in plain] == [row["step"] for row in watched] == [2, 4]
+    assert [set(row["validation"]) for row in plain] == [{"loss"}] * 2
+    assert all({"loss", "bleu-4", "rouge-l"} <= set(row["validation"]) for row in watched)
+    assert [row["validation"]["loss"] for row in plain] == [row["validation"]["loss"] for row in watched]
