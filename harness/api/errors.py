@@ -8,7 +8,7 @@ HarnessError                 1
   DataError                  4   a file is absent, malformed or not what it should be
     RunLocked                4   another process writes to the same run
   StageError                 5   training, generation, scoring or saving failed
-    LostProcess            5   another process of the stage failed first
+    LostProcess              5   another process of the stage failed first
     TryAgain                 5   started again, the stage gets further from its last state
 """
 

@@ -114,7 +114,8 @@ class Molecules:
             return ""
         beyond = [text for text in dict.fromkeys(texts) if text in self.exhausted]
         named = "; ".join(f"{text[:40]}… ({', '.join(self.exhausted[text])})" for text in beyond[:3])
-        return f"{len(beyond)} molecules were beyond RDKit within {SECONDS} s: {named}" if beyond else ""
+        were = "molecule was" if len(beyond) == 1 else "molecules were"
+        return f"{len(beyond)} {were} beyond RDKit within {SECONDS} s: {named}" if beyond else ""
 
 
 def parse(text: str) -> Any:
