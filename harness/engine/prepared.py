@@ -40,8 +40,7 @@ class Session:
     other_prompt: bool = False
     until: str = "score"  # the last thing done: train | generate | score
     ranks: Ranks | None = None  # the other processes, inside somebody else's launcher
-    # what metrics have worked out from a task's texts alone (tokens, molecules), for the next model on it
-    parsed: dict[tuple[str, DataSpec], dict[Any, Any]] = field(default_factory=dict)
+    _parsed: dict[tuple[str, DataSpec], dict[Any, Any]] = field(default_factory=dict)
     _fresh_done: set[str] = field(default_factory=set)
 
     @property
@@ -53,6 +52,17 @@ class Session:
         """Tell listeners; one that fails is a line in the program's log and no more."""
         for failure in self.registry.plugins.notify(hook, **arguments):
             logger.warning(failure)
+
+    def parsed(self, spec: RunSpec) -> dict[Any, Any]:
+        """Return what metrics have worked out from a task's texts alone, which the next model on it shares.
+
+        Molecules and tokens of many rows are large: only those of the two tasks last scored are kept.
+        """
+        key = (spec.task, spec.data)
+        self._parsed[key] = self._parsed.pop(key, {})
+        while len(self._parsed) > 2:
+            del self._parsed[next(iter(self._parsed))]
+        return self._parsed[key]
 
     def wants_fresh(self, key: str) -> bool:
         """Whether a run starts over; a training shared by two cells starts over once."""

@@ -37,8 +37,7 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
         for example in data.examples(data.task.data.train_split):
             yield data.task.target(example)
 
-    # of this task's texts: read once for all models of a session
-    parsed = prepared.session.parsed.setdefault((prepared.spec.task, prepared.spec.data), {})
+    parsed = prepared.session.parsed(prepared.spec)
     has_training = data.task.data.train_split in data.task.splits()
     scored = Pairs(pairs, training_targets=targets if has_training else None, cache={"shared": parsed})
     scores = score_pairs(scored, prepared.metrics)
