@@ -95,7 +95,14 @@ class SciMind(ModelPlugin):
         """Score the choices of each request."""
         model, tokenizer = self._trained(checkpoint, spec, run)
         encoder = self._encoder(tokenizer)
-        yield from decoding.choose(model, tokenizer, requests, spec, run, encode=encoder.request)
+        prompts = {request.id: request.prompt for request in requests}
+
+        def encode(request: Request) -> Mapping[str, list[int]]:
+            """Read a choice as an answer is learned: tokenised apart from the prompt that it follows."""
+            prompt = prompts[request.id]
+            return encoder.request(replace(request, prompt=prompt), request.prompt[len(prompt) :])
+
+        yield from decoding.choose(model, tokenizer, requests, spec, run, encode=encode)
 
     def prompt_tokens(self, request: Request, checkpoint: Checkpoint | None) -> PromptTokens:
         """Return the ids that generation feeds the model for a request, from the tokenizer alone."""

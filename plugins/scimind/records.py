@@ -49,11 +49,13 @@ class RowEncoder:
             "labels": [token if keep else IGNORED for token, keep in zip(ids, learned, strict=True)],
         }
 
-    def request(self, request: Request) -> Mapping[str, list[int]]:
-        """Encode one request up to where the answer begins."""
+    def request(self, request: Request, answer: str = "") -> Mapping[str, list[int]]:
+        """Encode one request up to where the answer begins, or up to the end of an answer that is given."""
         prompt = request.prompt.replace("\\n", "\n") if self.quirks else request.prompt
         text = self._asked(prompt)
         ids = self.tokenizer.encode_text(text, request.inputs)
+        if answer:
+            ids += self._ids(self._answered(answer), {})
         return {"input_ids": [self.tokenizer.bos_token_id, *ids]}
 
     def _segments(self, row: TrainRow) -> Iterator[tuple[str, Mapping[str, str], bool]]:

@@ -25,6 +25,8 @@ from harness import (
     UsageError,
 )
 from harness.plugins.scimind.model import SciMind, SciMindOptions
+from harness.plugins.scimind.records import RowEncoder
+from harness.plugins.scimind.tokenizer import SciMindTokenizer
 
 SMILES = ["CCO", "CCN", "CC=O", "CC#N", "CCCC", "CC(C)O", "c1ccccc1", "C1CCCC1", "CCCl", "CCBr"]
 NAMES = ["alcohol", "amine", "aldehyde", "nitrile", "alkane", "alcohol", "arene", "ring", "halide", "halide"]
@@ -102,6 +104,24 @@ def test_choices_are_scored(tmp_path: Path) -> None:
     [completion] = SciMind(OPTIONS).choose([request], checkpoint, ASK, context(tmp_path))
     assert len(completion.choice_scores) == 2
     assert completion.text in request.choices
+
+
+@pytest.mark.parametrize("inst", [False, True])
+def test_a_choice_is_read_as_an_answer_is_learned(tmp_path: Path, inst: bool) -> None:
+    """Prompt and answer are tokenised apart in training, and so they must be when choices are scored."""
+    options = replace(OPTIONS, inst=inst)
+    checkpoint = trained(tmp_path, options)
+    pair = PAIRS[0]
+    request = Request("q", pair.prompt, pair.inputs, (pair.target, "This is an arene."))
+    [completion] = SciMind(options).choose([request], checkpoint, ASK, context(tmp_path))
+    tokenizer = SciMindTokenizer.from_pretrained(checkpoint.path)
+    row = RowEncoder(tokenizer, inst=inst).row(pair)
+    ids = torch.tensor([row["input_ids"]])
+    with torch.no_grad():
+        logs = AutoModelForCausalLM.from_pretrained(checkpoint.path)(input_ids=ids).logits.log_softmax(-1)
+    answer = [place for place, label in enumerate(row["labels"]) if label != -100][:-1]  # not the end of text
+    expected = sum(float(logs[0, place - 1, ids[0, place]]) for place in answer)
+    assert completion.choice_scores[0] == pytest.approx(expected, abs=1e-3)
 
 
 def test_prompt_tokens_are_what_generation_reads_with_one_begin_of_sequence(tmp_path: Path) -> None:
