@@ -121,6 +121,11 @@ class Left:
     too_long: int = 0
     nothing_to_learn: int = 0
 
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.too_long + self.nothing_to_learn
+
 
 def encode_rows(
     rows: Iterable[TrainRow], encode: Encode, spec: TrainSpec, *, causal: bool, first: int = 0

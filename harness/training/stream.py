@@ -49,6 +49,13 @@ class RowStream:
             raise DataError("there are no rows to learn from", hint="the training split is empty")
         if not len(rows):
             raise self._nothing()
+        if left := self.left.too_long:
+            seen = (
+                f"{left} of {'' if self.sized else 'the first '}{len(rows) + self.left.total} training rows"
+            )
+            were = ("is", "was") if left == 1 else ("are", "were")
+            limit = f"train.max_length = {self.spec.max_length} tokens"
+            self.run.event("note", text=f"{seen} {were[0]} longer than {limit} and {were[1]} left out")
         return rows
 
     def _nothing(self) -> DataError:

@@ -101,6 +101,9 @@ class AdaT5(ModelPlugin):
             run.event("note", text=f"vocabulary grown by {_named(lost)}")
         else:
             _report(run, "training texts", lost, touched, total)
+        if cut := sum(vocabulary.is_cut(tokenizer, _texts(row), spec.max_length) for row in data.train):
+            text = f"{cut} of {total // 2} training rows hold more than {spec.max_length} tokens and were cut"
+            run.event("note", text=f"{text}; --set train.max_length=N lets in more")
 
         def encode(row: TrainRow) -> Mapping[str, list[int]]:
             prompt, target = _texts(row)

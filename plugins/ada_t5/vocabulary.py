@@ -37,6 +37,13 @@ def _writes(tokenizer: Any, character: str) -> bool:
     return bool(ids) and tokenizer.unk_token_id not in ids
 
 
+def is_cut(tokenizer: Any, texts: Iterable[str], limit: int) -> bool:
+    """Whether one of the texts has more tokens than the limit."""
+    # No token is shorter than a byte, but for the end and a space that SentencePiece puts first.
+    long = (text for text in texts if len(text.encode()) + 2 > limit)
+    return any(len(tokenizer(text, verbose=False)["input_ids"]) > limit for text in long)
+
+
 def grow(tokenizer: Any, model: Any, characters: Iterable[str]) -> int:
     """Add characters to a tokenizer and rows to its model; the new rows begin at the mean of the old."""
     added = int(tokenizer.add_tokens(sorted(characters)))

@@ -75,6 +75,9 @@ def test_some_rows_that_are_too_long_are_left_out_and_counted(make_run: MakeRun,
     rows = [*pairs(8), TrainPair("a" * 200, "x")]
     training.fit(llama(), TrainData(rows), encode_causal, SPEC, make_run())
     assert events.last("training_finished")["rows_too_long"] == 1
+    assert events.last("note")["text"] == (
+        "1 of 9 training rows is longer than train.max_length = 64 tokens and was left out"
+    )
 
 
 def test_labels_that_are_all_masked_are_refused(make_run: MakeRun) -> None:

@@ -137,6 +137,15 @@ def test_what_the_tokenizer_loses_is_noted_for_the_table(test_data: Path, tmp_pa
     assert [event["text"] for event in events if event["event"] == "note"] == ["vocabulary grown by '\\'"]
 
 
+def test_rows_that_are_cut_are_counted_for_the_table(tiny: Any, tmp_path: Path) -> None:
+    run, events = context(tmp_path)
+    data = TrainData([*PAIRS, TrainPair("the molecule is long, " * 20, "C" * 70), TrainPair("x", "N" * 80)])
+    tiny.finetune(data, spec(max_steps=1), run)
+    assert [event["text"] for event in events if event["event"] == "note"] == [
+        "2 of 6 training rows hold more than 64 tokens and were cut; --set train.max_length=N lets in more"
+    ]
+
+
 def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
     from harness.plugins.ada_t5.model import AdaT5, AdaT5Options
 
