@@ -3,7 +3,8 @@
     python -m harness.plugins.scimind.convert scimind.ckpt folder/ --like llama-2-7b/
     python -m harness.plugins.scimind.convert folder/ scimind.ckpt
 
-One tensor (to .ckpt) or one shard (to safetensors) is in memory at a time, whatever the size of the model.
+One tensor (to .ckpt) or one shard (to safetensors, twice while it is written) is in memory at a time,
+whatever the size of the model.
 """
 
 from __future__ import annotations
