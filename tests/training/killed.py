@@ -65,7 +65,7 @@ class Killer(SilentProgress):
         self.training = label == "training"
 
     def advance(self, amount: int = 1, **facts: float | str) -> None:
-        if self.training and facts:
+        if self.training and facts and amount:  # a validation is reported too, as no step
             self.moment -= 1
             if self.moment == 0:
                 os.kill(os.getpid(), self.number)
