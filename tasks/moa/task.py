@@ -17,7 +17,7 @@ class Moa(Task):
     metrics = ("accuracy", "macro-f1", "mcc", "rouge-l")
     prompt_format = PromptFormat("moa", "SMILES: {smiles}\nMechanism of action:")
     sources: Mapping[str, str] = {
-        "sample": "1,060 synthetic molecules around ten cores, with the mechanism of the core's class",
+        "sample": "3,400 synthetic molecules of two cores, with the mechanism of the one that is not capped",
         "dir": "train.csv, validation.csv and test.csv with the columns smiles and moa",
     }
     synthetic = ("sample",)
