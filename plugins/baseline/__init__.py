@@ -8,7 +8,7 @@ def harness_models() -> list[ModelEntry]:
     """Offer the baselines."""
     summaries = {
         "frequent": "always says the most frequent training answer, the most typical one where all differ",
-        "nearest": "says the answer of the most similar training row (words, or Morgan for a SMILES)",
+        "nearest": "says the answer of the most similar training row (words, k-mers, Morgan of a SMILES)",
         "random": "says the answer of a training row drawn at random",
     }
     return [

@@ -1,4 +1,4 @@
-"""Likeness of inputs: TF-IDF over words, and Morgan fingerprints where the input is a SMILES."""
+"""Likeness of inputs: TF-IDF over words and over pieces of sequences, Morgan fingerprints of a SMILES."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from harness import Request, TrainPair
 
 _WORD = re.compile(r"\w+")
 _TRIGRAMS = 1 << 14
+_PIECE = {"dna": 6, "rna": 6, "protein": 3}  # letters of the words that a sequence is cut into, by input
 
 
 class Neighbours:
@@ -34,7 +35,15 @@ class Neighbours:
 
 
 def _text(prompt: str, inputs: Mapping[str, str]) -> str:
-    return " ".join(inputs.values()) or prompt
+    return " ".join(_words(name, value) for name, value in inputs.items()) or prompt
+
+
+def _words(name: str, value: str) -> str:
+    """Return a text as it is and a sequence as all its pieces of equal length, which overlap."""
+    size = _PIECE.get(name)
+    if size is None or len(value) <= size:
+        return value
+    return " ".join(value[at : at + size] for at in range(len(value) - size + 1))
 
 
 class _Words:

@@ -64,6 +64,24 @@ def test_nearest_answers_by_structure_where_the_input_is_a_smiles(tmp_path):
     assert answers(Nearest, MOLECULES, [ask("x", smiles="Cc1ccccc1")], tmp_path) == {"q": "a ring"}
 
 
+@pytest.mark.parametrize(
+    ("name", "known", "asked"),
+    [
+        ("protein", ["MAAAAKDELAA", "MLLLLHEXXHLL"], "SSSSKDEL"),
+        ("dna", ["GGGTATAAAAC", "CCCATTCACGT"], "TATAAAAG"),
+    ],
+)
+def test_nearest_answers_a_sequence_by_the_pieces_it_shares(tmp_path, name, known, asked):
+    pairs = [TrainPair("?", answer, {name: text}) for text, answer in zip(known, ("a", "b"), strict=True)]
+    for order in (pairs, pairs[::-1]):
+        assert answers(Nearest, order, [ask("x", **{name: asked})], tmp_path) == {"q": "a"}
+
+
+def test_nearest_answers_a_sequence_too_short_for_pieces(tmp_path):
+    pairs = [TrainPair("?", "a", {"dna": "ACGTACGT"}), TrainPair("?", "b", {"dna": "ACG"})]
+    assert answers(Nearest, pairs, [ask("x", dna="ACG")], tmp_path) == {"q": "b"}
+
+
 def test_nearest_answers_a_molecule_it_cannot_read(tmp_path):
     assert answers(Nearest, MOLECULES, [ask("x", smiles="C(C")], tmp_path)["q"] in {
         pair.target for pair in MOLECULES
