@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,7 @@ def prepare_model(
         model = merge(model, [under])
     if spec.method == "full":
         return model.requires_grad_(True)
-    import peft  # slow to import, and needed for adapters alone
-
+    peft = _peft()
     if spec.method == "qlora":
         model = _quantised(model) if under is not None else model
         if not getattr(model, "is_loaded_in_4bit", False):
@@ -197,14 +197,20 @@ def load_adapter(model: nn.Module, adapter: Path) -> nn.Module:
 
 
 def _put(model: nn.Module, adapter: Path, *, trainable: bool = False) -> nn.Module:
-    import peft  # slow to import, and needed for adapters alone
-
     if facts := _facts(adapter):
         if facts["vocabulary"]:
             grow_embeddings(model, facts["vocabulary"])
         _require_base(model, facts, adapter)
-    loaded: nn.Module = peft.PeftModel.from_pretrained(model, adapter, is_trainable=trainable)
+    loaded: nn.Module = _peft().PeftModel.from_pretrained(model, adapter, is_trainable=trainable)
     return loaded
+
+
+def _peft() -> Any:
+    import peft  # slow to import, and needed for adapters alone
+
+    # It reads a property of transformers by a name that will go, and no user can change that.
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+    return peft
 
 
 def _facts(adapter: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,12 @@ def test_an_adapter_learns_beside_a_frozen_base_and_loads_on_it(make_run: MakeRu
     assert (path / "adapter_model.safetensors").stat().st_size < 20_000
     adapted = training.load_adapter(llama(), path)
     assert not torch.allclose(logits(adapted), logits(llama()))
+
+
+def test_making_and_loading_an_adapter_says_nothing_of_names_that_will_go(make_run: MakeRun) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        training.load_adapter(llama(), adapt(make_run()))
 
 
 def test_another_base_is_refused(make_run: MakeRun) -> None:
