@@ -33,6 +33,7 @@ TOP: dict[str, Any] = {
     "compare_with": tuple[str, ...],
 }
 RUN_KEYS = ("model", "task", "seeds", "plugins", "output", *TOP)
+STAGES_HINT = 'stages = ["pretrain", "sft"] in a recipe or file chains them, --stage runs one'
 NOT_SETTINGS = ("PLUGINS", "OUTPUT", "TEST_DATA", "OFFLINE", "STRICT")
 
 
@@ -72,6 +73,7 @@ def schema() -> dict[str, Any]:
     known = dict(TOP)
     for section, kind in SECTIONS.items():
         known.update(_flatten(kind, section))
+    del known["train.stage"]  # it follows from `stages`
     return known
 
 
@@ -112,7 +114,8 @@ def check_keys(settings: Mapping[str, Any], origin: str) -> None:
     for key in settings:
         plain = general(key)
         if plain not in known and not is_open(plain):
-            raise UsageError(f"{origin} sets '{key}', which nothing reads", hint=nearest(plain, known))
+            hint = STAGES_HINT if plain == "train.stage" else nearest(plain, known)
+            raise UsageError(f"{origin} sets '{key}', which nothing reads", hint=hint)
 
 
 def general(key: str) -> str:
