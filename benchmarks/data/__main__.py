@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.report import write
-from harness.molecules.caption_task import CaptionedMolecule
+from harness.molecules.captioned import CaptionedMolecule
 from harness.molecules.generator import generate
 from harness.molecules.overlap import overlap
 from harness.molecules.published import read

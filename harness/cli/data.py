@@ -24,7 +24,7 @@ from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
 if TYPE_CHECKING:  # molecules import RDKit, which the help of this verb must not
-    from harness.molecules.caption_task import CaptionedMolecule
+    from harness.molecules.captioned import CaptionedMolecule
     from harness.molecules.overlap import Overlap
 
 

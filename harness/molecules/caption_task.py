@@ -5,28 +5,18 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from harness import DataReport, DataSpec, Example, PromptFormat, Task, UsageError
 
+from .captioned import CaptionedMolecule
 from .hub import Fetched, HubFiles, fetch
 from .split_files import files_of
 
 if TYPE_CHECKING:  # it imports RDKit, which showing a task must not
     from .overlap import Overlap
-
-
-@dataclass(frozen=True, slots=True)
-class CaptionedMolecule:
-    """One pair of a data set: a molecule, what is said of it, and where the row came from."""
-
-    id: str
-    smiles: str
-    caption: str
-    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CaptionTask(Task):

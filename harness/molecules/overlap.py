@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolHash
 
-from .caption_task import CaptionedMolecule
+from .captioned import CaptionedMolecule
 from .chemistry import molecule
 from .near_duplicates import THRESHOLD, WORDS, near_duplicates
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import DataError, DataReport, Finding
 
-from .caption_task import CaptionedMolecule
+from .captioned import CaptionedMolecule
 from .chemistry import molecule
 from .pair_file import open_pairs
 from .raw_row import PairFile, RawRow, cleaned, shown

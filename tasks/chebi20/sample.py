@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from harness import UsageError, nearest
-from harness.molecules.caption_task import CaptionedMolecule
+from harness.molecules.captioned import CaptionedMolecule
 from harness.molecules.generator import Molecule, generate
 
 SEED = 20

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from harness.molecules import caption_task
-from harness.molecules.caption_task import CaptionedMolecule, CaptionTask
+from harness.molecules.caption_task import CaptionTask
+from harness.molecules.captioned import CaptionedMolecule
 from harness.molecules.hub import HubFiles
 
 _HUB = "liupf/ChEBI-20-MM"

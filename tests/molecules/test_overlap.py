@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rdkit import Chem
 
 from harness import DataSpec, Example
-from harness.molecules.caption_task import CaptionedMolecule
+from harness.molecules.captioned import CaptionedMolecule
 from harness.molecules.chemistry import molecule
 from harness.molecules.near_duplicates import THRESHOLD, WORDS, near_duplicates
 from harness.molecules.overlap import LEAKS, overlap
