@@ -13,8 +13,8 @@ from harness.api import Completion, DataError, Request, RunContext, TrainData, T
 from .batching import Collator, Encode, EncodedRows, Segment, Unit, encode_rows, share
 from .modes import caching
 from .objectives import Objective
+from .replicated import Replicated
 from .state import random_state, restore_random_state
-from .strategies import Replicated
 
 Generate = Callable[[nn.Module, Sequence[Request]], Iterable[Completion]]
 LOSS = "loss"

@@ -23,8 +23,8 @@ from torch.distributed.tensor import DTensor
 
 from harness.api import StageError, UsageError
 
+from .replicated import Replicated, load_random_state, whole_weights
 from .state import random_state
-from .strategies import Replicated, load_random_state, whole_weights
 
 
 class FullySharded(Replicated):

@@ -27,6 +27,7 @@ from .log import TrainLog, draw_curves, peak_memory_mib, tensorboard_writer
 from .meter import Meter
 from .modes import learning
 from .objectives import Objective, model_loss
+from .replicated import Replicated
 from .schedule import Schedule
 from .signals import StopRequest, noted
 from .state import Position, StateFolder
@@ -156,7 +157,7 @@ class Training:
 
     def __init__(
         self,
-        strategy: strategies.Replicated,
+        strategy: Replicated,
         rows: RowStream,
         states: StateFolder,
         run: RunContext,

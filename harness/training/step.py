@@ -17,8 +17,8 @@ from . import memory
 from .batching import Batch, Collator, EncodedRows, MicroBatch, Unit, share
 from .distributed import lost_others
 from .objectives import Objective
+from .replicated import Replicated
 from .state import random_state, restore_random_state, saved_steps
-from .strategies import Replicated
 
 Collate = Callable[[EncodedRows], Collator]
 SPLITS = "splits.json"  # into how many pieces memory makes a micro-batch be cut

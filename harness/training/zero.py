@@ -20,9 +20,9 @@ from harness.api import LaunchSpec, StageError, TrainSpec, UsageError, nearest
 
 from . import optimizers, precision
 from .distributed import Group, as_number
+from .replicated import Replicated, load_random_state, whole_weights
 from .settings import FitOptions, asked_strategy
 from .state import random_state
-from .strategies import Replicated, load_random_state, whole_weights
 
 CONFIGS = Path(__file__).parent
 TAG = "zero"
