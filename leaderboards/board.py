@@ -265,7 +265,7 @@ def _as_row(
         "unrankable": "; ".join(unique(missing)) if measures else "no metric of this table has fixed points",
         "details": _parts(line),
         "health": first.facts["health"],
-        "clean": first.facts["clean"],
+        "clean": _clean(first),
         "cost": first.facts["cost"],
         "flags": [],
         "members": [
@@ -275,6 +275,16 @@ def _as_row(
         "about": _shown(first.about),
         "toolkit": first.facts["toolkit"],
     }
+
+
+def _clean(row: StoredRow) -> Mapping[str, Any]:
+    """Return what training gives away: found here, or where the training data is not, as the maker says."""
+    here: Mapping[str, Any] = row.facts["clean"]
+    said = row.about.get("overlap")
+    if here["overlap"] or not said:
+        return here
+    scores = said.get("clean_scores", {})
+    return {"overlap": said["counts"], "rows": said["clean_rows"], "scores": scores, "said": True}
 
 
 def _parts(line: Line) -> dict[str, dict[str, float]]:

@@ -177,7 +177,7 @@ def _flat(value: object, name: str) -> Sequence[tuple[str, str]]:
 
 def _samples(samples: Sequence[Mapping[str, Any]], keep: Keep) -> Html:
     if not samples:
-        return h("p", "The answers are not kept here; their hash and origin are above.")
+        return h("p", "The rows of this task are not shown here; the hash of the answers is above.")
     shown = [h("p", "The worst rows first, then a few of the best.")]
     return h("div", shown, [_sample(sample, keep) for sample in samples])
 

@@ -68,10 +68,17 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "environment": {key: environment[key] for key in KEPT_ENVIRONMENT if environment.get(key)}
         | {"packages": {n: v for n, v in mapping(environment.get("packages")).items() if n in KEPT_PACKAGES}},
         "hardware": {"device": str(environment.get("device", ""))},
+        "overlap": _overlap(record),
         "seconds": dict(record["seconds"]),
         "curve": _curve(record["training"], directory),
     }
     return {key: value for key, value in about.items() if value not in ("", None, [], {})}
+
+
+def _overlap(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the run found its training rows to give away; nothing where that could not be found."""
+    found = mapping(record.get("overlap"))
+    return found if "counts" in found else {}
 
 
 def _model(spec: Mapping[str, Any], record: Mapping[str, Any], run: Path) -> dict[str, Any]:
@@ -162,4 +169,5 @@ def _place(source: str) -> str:
 
 
 def _command(command: list[str]) -> list[str]:
-    return [_place(part) if part.startswith("/") else part for part in command]
+    parts = [part.rpartition("=") if "=/" in part else ("", "", part) for part in command]
+    return [f"{key}{sign}{_place(value) if value.startswith('/') else value}" for key, sign, value in parts]

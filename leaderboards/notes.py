@@ -43,12 +43,20 @@ def notes(table: Mapping[str, Any]) -> Iterator[str]:
     for line in table["lines"]:
         if line["unrankable"] and has_overall(table):
             yield f"{line['name']} is not ranked: {line['unrankable']}."
+        if line["clean"].get("said"):
+            yield f"{line['name']}: {_given_away(line['clean'], table['rows'])}."
         for flag in line["flags"][:MAX_CHANGES]:
             yield f"{line['name']} and {flag['of']}: {flag['how']}."
     if table["reported"]:
         yield "Reported numbers were printed elsewhere; they are not checked here and not ranked."
     for row in table["refused"]:
         yield f"Left out: {row['id']}: {row['reason']}."
+
+
+def _given_away(clean: Mapping[str, Any], rows: int) -> str:
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in clean["overlap"].items() if count)
+    given = f"{rows - clean['rows']:,} of {rows:,} rows" + (f" ({kinds})" if kinds else "")
+    return f"its training pairs give away {given}, as its run found; they are not here to be compared again"
 
 
 def has_overall(table: Mapping[str, Any]) -> bool:

@@ -22,7 +22,7 @@ from .notes import SAMPLE
 from .plain import digest, write
 from .render import FORMATS, all_forms, markdown
 from .site import write_site
-from .store import Store
+from .store import SAMPLES, Store
 
 KEPT = ("rows", "tasks", "reported")
 README = """# Leaderboards
@@ -75,12 +75,20 @@ def _into(store: Store, target: Path, date: str, place: str) -> Published:
             if (store.root / name).is_dir():
                 shutil.copytree(store.root / name, target / name, dirs_exist_ok=True)
     tables = build(board)
+    _withhold(board)
     entry = history.append(board.history, tables, date)
     write_board(board, tables, FORMATS)
     write_site(board, tables)
     write(target / "README.md", _readme(tables))
     after = _digests(target)
     return Published(place, sorted(name for name in after if after[name] != before.get(name)), entry)
+
+
+def _withhold(board: Store) -> None:
+    """Take away the rows that cards show beside answers: those of a data set are their owners'."""
+    for folder in board.row_folders():
+        if board.about(folder)["data"]["source"] != "sample":
+            (folder / SAMPLES).unlink(missing_ok=True)
 
 
 def write_board(

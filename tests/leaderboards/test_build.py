@@ -275,3 +275,30 @@ def test_trust_rises_only_where_a_run_gave_the_same_answers(view):
     assert found["trust"] == "rescored" and "1 of 200 answers differ" in found["reason"]
     few = {key: made.outputs[key] for key in list(made.outputs)[:49]}
     assert "50 are needed" in reproduction(made, Submission(made.about, few))["reason"]
+
+
+def test_what_a_run_found_its_training_to_give_away_stands_where_the_training_data_is_not(
+    store, view, opened
+):
+    found = {
+        "counts": {"caption": 0, "smiles": 20},
+        "rows": 200,
+        "clean_rows": 180,
+        "clean_scores": {"exact": 0.25},
+    }
+    put(store, opened, make_submission(view, 0.9, "a", overlap=found), make_submission(view, 0.2, "b"))
+    (table,) = build(store, opened)
+    said, silent = table["lines"]
+    assert said["clean"]["rows"] == 180 and said["clean"]["scores"] == {"exact": 0.25}
+    assert silent["clean"]["overlap"] == {}
+    (note,) = [note for note in notes(table) if "give away" in note]
+    assert note.startswith("a: its training pairs give away 20 of 200 rows (smiles 20)")
+
+
+def test_what_is_found_here_goes_before_what_a_run_says(store, opened):
+    leaks = {"smiles": frozenset({"row-1"})}
+    view = make_view(overlap=lambda: leaks)
+    said = {"counts": {"smiles": 0}, "rows": 200, "clean_rows": 200}
+    put(store, lambda *_, **__: view, make_submission(view, 0.9, "a", overlap=said))
+    (line,) = build(store)[0]["lines"]
+    assert line["clean"]["overlap"] == {"smiles": 1} and line["clean"]["rows"] == 199

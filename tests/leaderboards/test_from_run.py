@@ -6,6 +6,7 @@ import pytest
 
 from harness import DataError, UsageError
 from harness.leaderboards.from_run import find_runs, from_run
+from harness.leaderboards.submission import checked_about
 
 
 def test_a_run_says_what_it_is_without_a_folder_of_its_machine(run):
@@ -24,6 +25,16 @@ def test_a_run_says_what_it_is_without_a_folder_of_its_machine(run):
 def change(run, **facts):
     record = json.loads((run / "record.json").read_text())
     (run / "record.json").write_text(json.dumps(record | facts))
+
+
+def test_a_run_says_what_its_training_rows_give_away_and_no_folder_in_a_setting(run):
+    found = {"counts": {"smiles": 2}, "rows": 9, "clean_rows": 7, "clean_scores": {"exact": 0.5}}
+    change(run, overlap=found, command=["run-bench", "--set", "train.data=/home/me/data/mixed"])
+    about = from_run(run).about
+    assert about["overlap"] == found and about["command"][-1] == "train.data=mixed"
+    checked_about(json.dumps(dict(about)).encode(), "it")
+    change(run, overlap={"failed": "ValueError: why"})
+    assert "overlap" not in from_run(run).about
 
 
 def test_runs_that_differ_only_in_their_seed_are_one_series(run):

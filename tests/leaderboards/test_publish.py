@@ -31,6 +31,19 @@ def test_a_folder_gets_rows_tables_pages_and_a_history_and_verifies(filled, open
     assert again.entry is None and again.files == []
 
 
+@pytest.mark.parametrize("source, shown", [("files", False), ("sample", True)])
+def test_rows_of_a_data_set_are_not_published_and_made_up_ones_are(
+    store, opened, view, tmp_path, source, shown
+):
+    put(store, opened, make_submission(view, 0.5, "a", data={"source": source, "digest": view.digest}))
+    publish(store, str(tmp_path / "pub"), "2026-01-01")
+    target = tmp_path / "pub"
+    assert bool(list(target.glob("rows/*/*/samples.json.gz"))) == shown
+    assert list(target.glob("rows/*/*/predictions.jsonl.gz"))  # what is verified
+    (card,) = target.glob("site/rows/*/*.html")
+    assert ("worst rows first" in card.read_text(encoding="utf-8")) == shown
+
+
 def test_publishing_another_board_keeps_the_rows_that_are_there(filled, view, opened, tmp_path):
     publish(filled, str(tmp_path / "pub"), "2026-01-01")
     second = Store(tmp_path / "second")

@@ -37,14 +37,23 @@ def test_every_shipped_table_is_byte_for_byte_what_its_rows_give(tables):
     assert not list(history.faults(PUBLISHED.history))
 
 
-def test_of_real_data_no_answer_and_no_input_is_shipped():
+def test_of_real_data_no_row_is_shipped_and_no_answer_but_those_of_models_trained_here():
     for folder in PUBLISHED.row_folders():
         about = PUBLISHED.about(folder)
         if about["data"]["source"] == "sample":
             continue  # made by our own code
         names = {path.name for path in folder.iterdir()}
-        assert names <= {"submission.json", "scored.json", "draws.npy", "evidence.json"}
-        assert json.loads((folder / "scored.json").read_text())["health"]["commonest"]["answer"] == ""
+        kept = {"submission.json", "scored.json", "draws.npy", "evidence.json"}
+        if PUBLISHED.evidence(folder).get("trust") == "trained":
+            assert names == kept | {"predictions.jsonl.gz"}
+            assert about["overlap"]["rows"] == read_scored(folder)["answers"]["rows"]
+        else:
+            assert names <= kept
+            assert read_scored(folder)["health"]["commonest"]["answer"] == ""
+
+
+def read_scored(folder):
+    return json.loads((folder / "scored.json").read_text(encoding="utf-8"))
 
 
 def test_sample_boards_are_labelled_hold_only_sample_rows_and_the_baselines(tables):
