@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import LlamaConfig
+
+from harness import UsageError
 
 from .modalities import MODALITIES
 
@@ -69,6 +72,11 @@ class SciMindConfig(LlamaConfig):
             raise ValueError(
                 f"{self.intermediate_size} neurons do not split into {self.num_experts} equal experts"
             )
+        if self.routing == "routed" and self.intermediate_size // self.num_experts % 8:
+            raise ValueError(
+                f"experts of {self.intermediate_size // self.num_experts} neurons cannot be routed: "
+                "their grouped product needs a multiple of 8"
+            )
         for name, count in (self.experts_per_token or {}).items():
             if name not in MODALITIES:
                 raise ValueError(
@@ -81,3 +89,11 @@ class SciMindConfig(LlamaConfig):
                 raise ValueError(
                     f"modality_ranges names '{name}', which is none of {', '.join(MODALITIES[1:])}"
                 )
+
+
+def configured(**fields: Any) -> SciMindConfig:
+    """Return a configuration; settings that contradict each other are refused in one sentence."""
+    try:
+        return SciMindConfig(**fields)
+    except StrictDataclassError as error:  # it wraps what our validator says
+        raise UsageError(f"the model's sizes do not fit: {error.__cause__ or error}") from error

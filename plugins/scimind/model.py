@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, LlamaForCausalLM
 
 from harness import (
@@ -32,12 +31,12 @@ from harness import (
 
 from . import modalities
 from .attention import SDPA_FP32, cpu_has_bf16
-from .configuration import ROUTINGS, SciMindConfig
+from .configuration import ROUTINGS, SciMindConfig, configured
 from .experts import read_partition
 from .modeling import SciMindForCausalLM
 from .records import RowEncoder
 from .tokenizer import SciMindTokenizer, learn_tokenizer
-from .upcycle import upcycle
+from .upcycle import CALIBRATION_ROWS, calibrate, upcycle
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 
@@ -190,7 +189,9 @@ class SciMind(ModelPlugin):
         # AdamW in the weights' own fp16 would lose its updates.
         halves = spec.method != "full" and torch.cuda.is_available()
         dtype = torch.bfloat16 if halves else torch.float32
-        model, tokenizer = self._load(self._whole(spec.base), dtype, training.quantization(spec))
+        # An adapter does not carry the routers that were fitted to rows under it.
+        rows = data.train if spec.method == "full" else ()
+        model, tokenizer = self._load(self._whole(spec.base), dtype, training.quantization(spec), rows)
         new = [token for first, end in tokenizer.modality_ranges.values() for token in range(first, end)]
         return training.prepare_model(model, spec, targets=ATTENTION, new_tokens=new), tokenizer
 
@@ -241,20 +242,17 @@ class SciMind(ModelPlugin):
             raise UsageError(
                 f"there is no routing '{self.options.routing}'", hint="it is one of " + ", ".join(ROUTINGS)
             )
-        try:
-            return SciMindConfig(
-                vocab_size=len(tokenizer),
-                num_experts=self.options.experts,
-                routing=self.options.routing,
-                experts_per_token=self._experts_per_token(),
-                modality_ranges=tokenizer.modality_ranges,
-                router_aux_loss_coef=self.options.balance,
-                modality_prior=self.options.modality_prior,
-                pad_token_id=tokenizer.pad_token_id,
-                **sizes,
-            )
-        except StrictDataclassError as error:  # it wraps what our validator says
-            raise UsageError(f"the model's sizes do not fit: {error.__cause__ or error}") from error
+        return configured(
+            vocab_size=len(tokenizer),
+            num_experts=self.options.experts,
+            routing=self.options.routing,
+            experts_per_token=self._experts_per_token(),
+            modality_ranges=tokenizer.modality_ranges,
+            router_aux_loss_coef=self.options.balance,
+            modality_prior=self.options.modality_prior,
+            pad_token_id=tokenizer.pad_token_id,
+            **sizes,
+        )
 
     def _experts_per_token(self) -> dict[str, int]:
         options = self.options
@@ -265,7 +263,10 @@ class SciMind(ModelPlugin):
             "protein": options.protein_experts,
         }
 
-    def _load(self, path: str, dtype: torch.dtype, quantization: Any = None) -> tuple[Any, SciMindTokenizer]:
+    def _load(
+        self, path: str, dtype: torch.dtype, quantization: Any = None, rows: Iterable[TrainRow] = ()
+    ) -> tuple[Any, SciMindTokenizer]:
+        """Load SciMind, or arrange a LLaMA into it, with routers fitted to the first of the rows."""
         try:
             kind = AutoConfig.from_pretrained(path).model_type
             if kind == "scimind":
@@ -279,7 +280,7 @@ class SciMind(ModelPlugin):
                     hint="turn LLaMA into SciMind once, as docs/how-to/use-scimind.md shows, and name that",
                 )
             if kind == "llama":
-                return self._upcycled(path, dtype)
+                return self._upcycled(path, dtype, rows)
         except (OSError, ValueError) as error:
             raise DataError(
                 f"no LLaMA or SciMind could be loaded from {path}: {str(error).splitlines()[0]}",
@@ -290,8 +291,18 @@ class SciMind(ModelPlugin):
             hint="--set model.weights=DIR",
         )
 
-    def _upcycled(self, path: str, dtype: torch.dtype) -> tuple[Any, SciMindTokenizer]:
+    def _upcycled(
+        self, path: str, dtype: torch.dtype, rows: Iterable[TrainRow]
+    ) -> tuple[Any, SciMindTokenizer]:
         tokenizer = SciMindTokenizer.from_base(path, self.options.modalities)
+        routed, encoder = self.options.routing == "routed", self._encoder(tokenizer)
+        first = [encoder.row(row)["input_ids"] for row in islice(rows, CALIBRATION_ROWS)] if routed else []
+        if routed and not first:
+            raise UsageError(
+                "the routers of a fresh SciMind have no training rows to be fitted to",
+                hint="train all weights first, or turn LLaMA into SciMind once, as "
+                "docs/how-to/use-scimind.md shows, and name that",
+            )
         dense = LlamaForCausalLM.from_pretrained(path, dtype=dtype)
         experts = self.options.experts
         partition = None
@@ -309,6 +320,8 @@ class SciMind(ModelPlugin):
             vocab_size=len(tokenizer),
             partition_LI=partition,
         )
+        if first:
+            calibrate(model, first)
         return model, tokenizer
 
 

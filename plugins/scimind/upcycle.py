@@ -1,24 +1,31 @@
 """Dense LLaMA to SciMind: the same weights, arranged as experts.
 
-With all experts selected the logits are the dense model's.
+With all experts selected the logits are the dense model's. With few, a router that knows nothing ruins
+them, so `calibrate` fits fresh routers to what the dense layers themselves would activate.
+
+Shapes: B batch, S sequence, T tokens, H hidden, E experts, F features that a router reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from harness import UsageError
 
-from .configuration import SciMindConfig
+from .configuration import SciMindConfig, configured
 from .experts import split_neurons
-from .modeling import SciMindForCausalLM
+from .modalities import MODALITIES
+from .modeling import RoutedFeedForward, SciMindForCausalLM
 
 NEW_TOKEN_NOISE = 0.02  # of the spread of the old rows; enough to tell new tokens apart
+CALIBRATION_ROWS = 128
+LONGEST = 256  # tokens of a row that are read, so that one long row does not cost a batch of its length
+RIDGE = 0.01  # of the mean square of what a router reads
 
 
 def upcycle(
@@ -64,13 +71,63 @@ def upcycle(
     return _assembled(config, state)
 
 
+@torch.no_grad()
+def calibrate(model: SciMindForCausalLM, rows: Sequence[Sequence[int]]) -> None:
+    """Fit the routers of a fresh upcycle, so that each prefers the experts its layer would activate most.
+
+    `rows` are token ids of what is to be learned. A router's logits become the ridge estimate of every
+    expert's summed absolute activations, from a token's hidden state and modality. Layers are fitted in
+    turn, each on what those before it hand on.
+    """
+    cut = [torch.tensor(row[:LONGEST]) for row in rows]
+    input_ids_BS = nn.utils.rnn.pad_sequence(cut, batch_first=True)
+    is_row_BS = nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in cut], batch_first=True).bool()
+
+    def fit(feed_forward: RoutedFeedForward, inputs: tuple[Tensor, Tensor]) -> None:
+        fit_router(feed_forward, inputs[0][is_row_BS], inputs[1][is_row_BS])
+
+    feed_forwards = [module for module in model.modules() if isinstance(module, RoutedFeedForward)]
+    hooks = [feed_forward.register_forward_pre_hook(fit) for feed_forward in feed_forwards]
+    try:
+        model.model(input_ids=input_ids_BS, use_cache=False)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@torch.no_grad()
+def fit_router(feed_forward: RoutedFeedForward, hidden_TH: Tensor, modality_ids_T: Tensor) -> None:
+    """Fit one router to the hidden states and modalities that its feed-forward reads."""
+    modality_TM = nn.functional.one_hot(modality_ids_T, len(MODALITIES))
+    known_TF = torch.cat([hidden_TH, modality_TM, torch.ones_like(modality_TM[:, :1])], dim=1).double()
+    score_TE = _activations(feed_forward, hidden_TH).double()
+    score_TE = (score_TE - score_TE.mean()) / score_TE.std().clamp(min=1e-12)
+    gram_FF = known_TF.T @ known_TF
+    penalty_F = (RIDGE * gram_FF.diagonal()[: hidden_TH.shape[1]].mean()).expand(len(gram_FF)).clone()
+    penalty_F[-1] = 0  # the intercept, which stands in for a modality that does not occur
+    fitted_FE = torch.linalg.solve(gram_FF + penalty_F.diag(), known_TF.T @ score_TE)
+    weight_HE, bias_ME, intercept_E = fitted_FE.split([hidden_TH.shape[1], len(MODALITIES), 1])
+    feed_forward.router.weight.copy_(weight_HE.T)
+    feed_forward.router.modality_bias.copy_(bias_ME + intercept_E)
+
+
+def _activations(feed_forward: RoutedFeedForward, hidden_TH: Tensor) -> Tensor:
+    """Return every expert's summed absolute activations."""
+    experts = feed_forward.experts
+    scores = []
+    for gate_up in experts.gate_up_proj:
+        gate, up = nn.functional.linear(hidden_TH, gate_up).chunk(2, dim=-1)
+        scores.append((experts.act_fn(gate) * up).abs().sum(-1))
+    return torch.stack(scores, dim=-1)
+
+
 def _configuration(dense: LlamaConfig, **own: object) -> SciMindConfig:
     kept = {
         key: value
         for key, value in dense.to_dict().items()
         if key not in ("model_type", "architectures", "transformers_version")
     }
-    return SciMindConfig(**{**kept, **own})
+    return configured(**{**kept, **own})
 
 
 def _grown(rows: Tensor, size: int, generator: torch.Generator) -> Tensor:

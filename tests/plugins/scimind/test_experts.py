@@ -12,7 +12,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from harness import DataError, UsageError
 from harness.plugins.scimind.experts import balanced_assignment, read_partition, split_neurons
-from harness.plugins.scimind.upcycle import upcycle
+from harness.plugins.scimind.modeling import SciMindForCausalLM
+from harness.plugins.scimind.upcycle import calibrate, upcycle
 
 LABELS = torch.arange(64).reshape(8, 8).T.reshape(-1) // 8  # interleaved, so that order matters
 
@@ -152,6 +153,78 @@ def test_with_all_experts_the_upcycled_logits_are_the_dense_ones(routing: str) -
         partition_LI=LABELS.expand(2, 64),
     )
     assert torch.allclose(model(input_ids=ids).logits, expected, atol=1e-5)
+
+
+def routed_llama(experts_per_token: int) -> SciMindForCausalLM:
+    return upcycle(
+        dense_llama(),
+        experts=8,
+        routing="routed",
+        experts_per_token=dict.fromkeys(("text", "molecule", "nucleotide", "protein"), experts_per_token),
+        modality_ranges={"molecule": [20, 26]},
+        partition_LI=LABELS.expand(2, 64),
+    )
+
+
+def rows(seed: int) -> list[list[int]]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randint(40, (length,), generator=generator).tolist() for length in (5, 30, 17) * 20]
+
+
+def chosen_share(model: SciMindForCausalLM, seed: int) -> float:
+    """Return how much of the first layer's absolute activation lies in the two experts that are chosen."""
+    dense, shares = dense_llama(), []
+    seen: list[torch.Tensor] = []
+    dense.model.layers[0].mlp.down_proj.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    for row in rows(seed):
+        ids = torch.tensor([row])
+        logits = model(input_ids=ids, output_router_logits=True).router_logits[0]
+        dense(input_ids=ids)
+        activation = seen.pop()[0].abs() @ torch.nn.functional.one_hot(LABELS).float()
+        shares.append(activation.gather(1, logits.topk(2).indices).sum(1) / activation.sum(1))
+    return float(torch.cat(shares).mean())
+
+
+@torch.no_grad()
+def test_fitted_routers_choose_the_experts_that_tokens_activate() -> None:
+    model = routed_llama(2)
+    by_chance = chosen_share(model, seed=1)
+    calibrate(model, rows(seed=0))
+    assert by_chance < 0.3
+    assert chosen_share(model, seed=1) > by_chance + 0.05
+
+
+@torch.no_grad()
+def test_fitting_reads_no_padding_and_gives_the_same_routers_again() -> None:
+    routers = []
+    for given in (rows(0), rows(0), rows(0)[::-1]):
+        model = routed_llama(8)
+        calibrate(model, given)
+        routers.append({name: value for name, value in model.state_dict().items() if "router" in name})
+    assert all(torch.equal(value, routers[1][name]) for name, value in routers[0].items())
+    assert all(torch.allclose(value, routers[2][name], atol=1e-4) for name, value in routers[0].items())
+
+
+@torch.no_grad()
+def test_fitting_knows_modalities_and_gives_those_it_has_not_seen_the_mean() -> None:
+    model = routed_llama(2)
+    calibrate(model, rows(0))
+    text, molecule, nucleotide, protein = model.model.layers[0].mlp.router.modality_bias
+    assert torch.equal(nucleotide, protein)
+    assert not torch.allclose(text, molecule, atol=1e-2)
+
+
+@torch.no_grad()
+def test_with_all_experts_fitted_routers_change_nothing() -> None:
+    ids = torch.tensor([[1, 5, 20, 21, 6, 27, 33, 2]])
+    model = routed_llama(8)
+    calibrate(model, rows(0))
+    assert torch.allclose(model(input_ids=ids).logits, dense_llama()(input_ids=ids).logits, atol=1e-5)
+
+
+def test_experts_that_cannot_be_multiplied_as_a_group_are_refused() -> None:
+    with pytest.raises(UsageError, match="experts of 4 neurons cannot be routed"):
+        upcycle(dense_llama(), experts=16, routing="routed")
 
 
 def test_with_few_experts_routed_computes_what_masking_leaves() -> None:

@@ -19,6 +19,7 @@ from harness import (
     Request,
     RunContext,
     RunSpec,
+    SilentProgress,
     TrainData,
     TrainPair,
     TrainSpec,
@@ -177,6 +178,53 @@ def test_llama_weights_are_taken_over_with_rows_for_new_tokens(
     assert model.config.routing == routing
     found = list(SciMind(options).generate(requests(), checkpoint, ASK, context(tmp_path)))
     assert len(found) == 4
+
+
+class Stopping(SilentProgress):
+    """Ends a training at its fifth step, as a person at the keyboard does."""
+
+    def start(self, label: str, total: int | None = None, unit: str = "steps") -> None:
+        self.left = 5 if label == "training" else 1000
+
+    def advance(self, amount: int = 1, **facts: Any) -> None:
+        self.left -= amount
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_a_resumed_training_with_fitted_routers_ends_in_the_same_bytes(llama: Path, tmp_path: Path) -> None:
+    options = SciMindOptions(weights=str(llama), routing="routed", experts=4, text_experts=2)
+    spec = replace(SPEC, save_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        stopped = replace(context(tmp_path / "stopped"), progress=Stopping())
+        SciMind(options).finetune(TrainData(PAIRS), spec, stopped)
+    whole = trained(tmp_path / "whole", options, spec)
+    resumed = trained(tmp_path / "stopped", options, spec)
+    bytes_of = [(checkpoint.path / "model.safetensors").read_bytes() for checkpoint in (whole, resumed)]
+    assert bytes_of[0] == bytes_of[1]
+
+
+def test_routers_are_fitted_to_the_rows_that_are_to_be_learned(llama: Path, tmp_path: Path) -> None:
+    options = SciMindOptions(weights=str(llama), routing="routed", experts=4, text_experts=2)
+    spec = replace(SPEC, max_steps=1, learning_rate=1e-9)
+    biases = []
+    for name, pairs in (("with", PAIRS), ("without", [TrainPair("Say:", "no molecule here")] * 8)):
+        run = context(tmp_path / name)
+        checkpoint = SciMind(options).finetune(TrainData(pairs), spec, run)
+        model = AutoModelForCausalLM.from_pretrained(checkpoint.path)
+        biases.append(model.model.layers[0].mlp.router.modality_bias)
+    molecule, protein = 1, 3
+    assert not torch.allclose(biases[0][molecule], biases[0][protein], atol=1e-3)
+    assert torch.allclose(biases[1][molecule], biases[1][protein], atol=1e-6)
+
+
+def test_routers_without_rows_to_be_fitted_to_are_refused(llama: Path, tmp_path: Path) -> None:
+    options = SciMindOptions(weights=str(llama), routing="routed", experts=4, text_experts=2)
+    with pytest.raises(UsageError, match="routers of a fresh SciMind") as refused:
+        trained(tmp_path, options, replace(SPEC, method="lora", optimizer="adamw"))
+    assert "use-scimind" in refused.value.hint
+    with pytest.raises(UsageError, match="routers of a fresh SciMind"):
+        list(SciMind(options).generate(requests(), None, ASK, context(tmp_path)))
 
 
 def test_an_adapter_is_trained_saved_and_found_again(llama: Path, tmp_path: Path) -> None:
