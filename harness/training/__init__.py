@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .loop import fit
     from .muon import Muon
     from .objectives import Objective, model_loss
+    from .precision import cpu_multiplies_bf16
     from .rows import BothDirections, Corpus, check_rows
     from .threads import use_cores
 
@@ -50,6 +51,7 @@ _HOMES = {
     "Muon": "muon",
     "Objective": "objectives",
     "model_loss": "objectives",
+    "cpu_multiplies_bf16": "precision",
     "use_cores": "threads",
 }
 
@@ -63,6 +65,7 @@ __all__ = [
     "base_of",
     "check",
     "check_rows",
+    "cpu_multiplies_bf16",
     "device_of",
     "export",
     "fit",

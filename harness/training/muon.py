@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .precision import cpu_multiplies_bf16
+
 # The quintic whose slope at zero is steepest (Keller Jordan's Muon post).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
@@ -90,6 +92,4 @@ def orthogonalise(matrices_NRC: Tensor) -> Tensor:
 
 
 def _compute_dtype(tensor: Tensor) -> torch.dtype:
-    """Bfloat16 where the hardware multiplies it; elsewhere it would be emulated, slowly."""
-    fast = tensor.is_cuda or torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if tensor.is_cuda or cpu_multiplies_bf16() else torch.float32

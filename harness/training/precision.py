@@ -15,6 +15,11 @@ def settle(precision: str, device: torch.device) -> str:
     return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
 
 
+def cpu_multiplies_bf16() -> bool:
+    """Tell whether this CPU has instructions for bf16; elsewhere it would be emulated, slowly."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
     """Return the context that the forward pass runs in."""
     if precision == "fp32":

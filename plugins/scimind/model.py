@@ -30,7 +30,6 @@ from harness import (
 )
 
 from . import modalities
-from .attention import SDPA_FP32, cpu_has_bf16
 from .configuration import ROUTINGS, SciMindConfig, configured
 from .experts import read_partition
 from .modeling import SciMindForCausalLM
@@ -119,9 +118,10 @@ class SciMind(ModelPlugin):
     def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         training.check(data, spec)
         model, tokenizer = self._start(data, spec)
-        if training.device_of(run).type == "cpu" and spec.precision in ("auto", "bf16") and cpu_has_bf16():
+        on_cpu = training.device_of(run).type == "cpu"
+        if on_cpu and spec.precision in ("auto", "bf16") and training.cpu_multiplies_bf16():
             spec = replace(spec, precision="bf16")
-            model.set_attn_implementation(SDPA_FP32)
+            model.set_attn_implementation("eager")  # torch's fused backward is slower there, most in bf16
         encoder = self._encoder(tokenizer, prompt_loss=spec.prompt_loss)
         adapter = hasattr(model, "peft_config")
 

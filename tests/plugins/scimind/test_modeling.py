@@ -10,7 +10,6 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from harness.plugins.scimind.attention import SDPA_FP32
 from harness.plugins.scimind.configuration import ROUTINGS
 from harness.plugins.scimind.modeling import RoutedFeedForward, SciMindForCausalLM
 
@@ -174,12 +173,10 @@ def test_an_adapter_on_attention_and_experts_merges_exactly(scimind: Make, mixed
     assert torch.allclose(before, merged, atol=1e-4)
 
 
-def test_attention_in_fp32_under_autocast_is_the_same_attention(
-    scimind: Make, mixed_ids: torch.Tensor
-) -> None:
+def test_attention_by_plain_products_is_the_same_attention(scimind: Make, mixed_ids: torch.Tensor) -> None:
     model = scimind(routing="dense")
     plain = model(input_ids=mixed_ids).logits
-    model.set_attn_implementation(SDPA_FP32)
+    model.set_attn_implementation("eager")
     assert torch.allclose(model(input_ids=mixed_ids).logits, plain, atol=1e-6)
     with torch.autocast("cpu", torch.bfloat16):
         lowered = model(input_ids=mixed_ids).logits
