@@ -89,7 +89,27 @@ def measure_precision(lm_eval: str | None, rounds: int) -> None:
     )
 
 
-PARTS = {"process": measure_processes, "speed": measure_speed, "precision": measure_precision}
+def measure_caches(lm_eval: str | None, rounds: int) -> None:
+    from . import caches
+
+    write(
+        "decoding-caches",
+        "The harness against static caches and continuous batching of transformers",
+        [row for work in caches.works() for row in caches.measure(work, rounds)],
+        command=COMMAND,
+        method=f"Greedy decoding, medians of {rounds} rounds after one that warms up; generate in batches of "
+        f"{caches.BATCH} in the file's order. On a GPU a Llama of a billion parameters in bf16, which "
+        "transformers compiles for its static cache; on a CPU the tiny one.",
+        packages=PACKAGES,
+    )
+
+
+PARTS = {
+    "process": measure_processes,
+    "speed": measure_speed,
+    "precision": measure_precision,
+    "caches": measure_caches,
+}
 
 
 def whole_processes(lm_eval: str | None, rounds: int) -> list[dict[str, Any]]:

@@ -108,19 +108,21 @@ def harness(work: Work, words_of: Any, batch_tokens: str, *, deterministic: bool
 
 
 @torch.inference_mode()
-def fixed_batches(work: Work, words_of: Any, size: int) -> dict[str, str]:
+def fixed_batches(work: Work, words_of: Any, size: int, cache: str | None = None) -> dict[str, str]:
     decoder_only = not work.model.config.is_encoder_decoder
     words_of.padding_side = "left" if decoder_only else "right"
     texts: dict[str, str] = {}
     for start in range(0, len(work.requests), size):
         requests = work.requests[start : start + size]
         batch = words_of([request.prompt for request in requests], return_tensors="pt", padding=True)
+        batch = batch.to(work.model.device)
         out = work.model.generate(
             input_ids=batch["input_ids"],
             attention_mask=batch["attention_mask"],
             max_new_tokens=work.most,
             do_sample=False,
             num_beams=work.settings.get("num_beams", 1),
+            cache_implementation=cache,
         )
         new = out[:, batch["input_ids"].shape[1] :] if decoder_only else out
         decoded = words_of.batch_decode(new, skip_special_tokens=True)
