@@ -1,151 +1,236 @@
 """Adaptation against augmentation where few molecules are described: `python -m benchmarks.low_resource`.
 
-Half of the sample's training molecules may be described; the other half is met without captions and gets
+Half of the training molecules may be described; the other half is met without captions and gets
 pseudo-captions after its nearest described neighbours. For each share of described molecules three ways to
 learn from the same rows are compared on the same test, with the same number of updates:
 
     real   fine-tune on the described pairs alone
     aug    fine-tune on the described pairs mixed with the pseudo-captions
     ada    pretrain on the pseudo-captions in both directions, then fine-tune on the described pairs
+
+The molecules are those of the built-in synthetic sample, or with --pairs FILE --test DIR real ones: a tenth
+of them is set aside to choose the best step on, and the test is ChEBI-20's. On a GPU the same command takes
+the published sizes: --preset small, and --weights google/t5-v1_1-base beside it for the base. A command that
+was stopped goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
-import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
-from benchmarks.report import write
-from harness.api import DataSpec
-from harness.tasks.lpm24.task import SmilesToText
+from benchmarks.low_resource.material import Material, Share, bench, known_of, of_pairs, of_sample, write
+from benchmarks.report import write as report
+from harness.api import HarnessError
+from harness.leaderboards.from_run import from_run
 
-ROOT = Path(__file__).resolve().parents[2]
-METHOD = """ada-t5 tiny, one seed; pseudo-captions by the retrieval writer; every way takes the same number of
-updates; p is that of a paired permutation test of the first metric against `real`. The data is compositional
-and synthetic: nothing here says anything about real molecules."""
 SHOWN = {
-    "lpm24/smiles2text": ("bleu-2", "bleu-4", "rouge-l", "meteor"),
-    "lpm24/text2smiles": ("molecule-exact", "validity", "morgan"),
+    "smiles2text": ("bleu-2", "bleu-4", "rouge-l", "meteor"),
+    "text2smiles": ("molecule-exact", "validity", "morgan"),
 }
+SELECTS = {"smiles2text": "bleu-4", "text2smiles": "smiles-bleu"}  # as ada-T5's release chooses the best step
+# The recipe `small` starts from weights that have seen pseudo-captions; the comparison must not.
+WEIGHTS = {"tiny": "", "small": "google/t5-v1_1-small"}
+# The tiny recipes are cut to the sample, whose captions are shorter than real ones.
+LENGTHS = {"tiny": {"train.max_length": 512, "generate.max_new_tokens": 256}, "small": {}}
+LOOKS, LOOKED_AT = 6, 100  # how often, and on how many validation rows, the best step is looked for
+PRETRAINING = 0.6  # of the updates of `ada`
+TITLES = {
+    "lpm24": "Adaptation and augmentation on {} of the built-in synthetic sample",
+    "chebi20": "Adaptation and augmentation on {}, learned from few real pairs",
+}
+KINDS = ("smiles", "inchikey", "connectivity", "caption", "near-caption", "cid", "scaffold")
 
 
 def main() -> None:
+    args = arguments()
+    try:
+        material = of_pairs(args.pairs, args.test) if args.pairs else of_sample()
+        shares = [(share, known_of(share, len(material.describable))) for share in args.shares]
+    except HarnessError as error:
+        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    rows: list[dict[str, Any]] = []
+    overlaps: list[dict[str, Any]] = []
+    runs: dict[str, Path] = {}
+    for share, known in shares:
+        data = write(args.output / "data" / args.task / str(known), material, known)
+        described = f"{share:.0%} ({known})"
+        overlaps += overlap(described, data)
+        runs = compare_ways(args, described, data, rows)
+    facts: dict[str, Any] = {
+        "command": command(args),
+        "method": method(args, material, runs["real"]),
+        "packages": ("torch", "transformers", "rdkit"),
+    }
+    dataset, _, direction = args.task.partition("/")
+    names = ["low_resource", dataset * (dataset != "lpm24"), direction * (direction != "smiles2text")]
+    topic = "_".join(filter(None, names))
+    report(topic, TITLES[dataset].format(args.task), rows, **facts)
+    if overlaps:
+        report(f"{topic}_overlap", "What was learned from, compared with the test", overlaps, **facts)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.low_resource",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--pairs", type=Path, metavar="FILE", help="real pairs to learn from")
+    parser.add_argument("--test", type=Path, metavar="DIR", help="folder or file of the test of ChEBI-20")
+    parser.add_argument("--task", choices=[f"{name}/{way}" for name in TITLES for way in SHOWN],
+        help="what is tested (default: lpm24/smiles2text, chebi20/smiles2text with --pairs)",
+    )  # fmt: skip
     parser.add_argument(
-        "--shares", default="0.01,0.1,1", help="shares of the describable half (default: 0.01,0.1,1)"
+        "--shares", default="0.01,0.1,1", help="shares of the describable half (default: %(default)s)"
     )
+    parser.add_argument("--preset", default="tiny", choices=WEIGHTS, help="the size (default: %(default)s)")
     parser.add_argument(
-        "--task", default="lpm24/smiles2text", choices=SHOWN, help="the direction that is tested"
+        "--weights",
+        metavar="T5",
+        help="path or hub id (default: none for tiny, google/t5-v1_1-small for small)",
     )
     parser.add_argument("--steps", type=int, default=600, help="updates of each way to learn (default: 600)")
     parser.add_argument("--output", type=Path, default=Path("runs/low_resource"), help="where runs are kept")
     args = parser.parse_args()
-    pairs = [(row.inputs["smiles"], row.references[0]) for row in SmilesToText(DataSpec()).examples("train")]
-    half = len(pairs) // 2
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for share in map(float, args.shares.split(",")):
-            known = max(1, round(half * share))
-            work = Path(folder) / str(known)
-            pseudo, mixed = write_data(work, pairs, half, known)
-            rows += compare_ways(args, share, known, pseudo, mixed)
-    write(
-        "low_resource",
-        f"Adaptation and augmentation on {args.task} of the built-in synthetic sample",
-        rows,
-        command=f"python -m benchmarks.low_resource --task {args.task} --shares {args.shares} "
-        f"--steps {args.steps}",
-        method=METHOD,
-        packages=("torch", "transformers", "rdkit"),
-    )
-
-
-def write_data(work: Path, pairs: list[tuple[str, str]], half: int, known: int) -> tuple[Path, Path]:
-    """Write pseudo-captions for the undescribed half, and their mixture with the described rows."""
-    work.mkdir()
-    (work / "undescribed.smi").write_text(
-        "".join(f"{smiles}\n" for smiles, _ in pairs[half:]), encoding="utf-8"
-    )
-    pseudo = work / "pseudo" / "train.jsonl"
-    pseudo.parent.mkdir()
-    bench(
-        *("data", "pseudo", work / "undescribed.smi", "--described", "sample", "--train-limit", known),
-        *("--exclude", "sample", "--out", pseudo, "--least-similarity", "0.1", "--quiet"),
-    )
-    (work / "mixed").mkdir()
-    mixed = work / "mixed" / "train.jsonl"
-    real = [json.dumps({"smiles": smiles, "description": caption}) for smiles, caption in pairs[:known]]
-    made = [
-        json.dumps({name: row[name] for name in ("smiles", "description")})
-        for row in map(json.loads, pseudo.read_text(encoding="utf-8").splitlines())
-    ]
-    mixed.write_text("\n".join([*real, *made]) + "\n", encoding="utf-8")
-    return pseudo.parent, mixed.parent
+    if (args.pairs is None) != (args.test is None):
+        parser.error("--pairs and --test go together: what is learned from, and what it is tested on")
+    dataset = "chebi20" if args.pairs else "lpm24"
+    args.task = args.task or f"{dataset}/smiles2text"
+    if not args.task.startswith(dataset):
+        parser.error(f"--task {args.task} is tested " + ("without" if args.pairs else "with") + " --pairs")
+    try:
+        args.shares = [float(share) for share in args.shares.split(",")]
+    except ValueError:
+        parser.error(f"--shares {args.shares} is no list of numbers, such as 0.01,0.1,1")
+    if not all(0 < share <= 1 for share in args.shares):
+        parser.error("--shares takes shares above 0 and up to 1")
+    if args.steps < 2:
+        parser.error(f"--steps {args.steps} leaves nothing for one of the two stages of ada")
+    args.weights = args.weights or WEIGHTS[args.preset]
+    return args
 
 
 def compare_ways(
-    args: argparse.Namespace, share: float, known: int, pseudo: Path, mixed: Path
-) -> list[dict[str, Any]]:
-    """Train and score the three ways; return a row for each."""
-    third = args.steps * 6 // 10
-    ways = {
-        "real": ("--preset", "tiny", "--train-limit", known, "--max-steps", args.steps),
-        "aug": ("--preset", "tiny-aug", "--set", f"train.data={mixed}", "--max-steps", args.steps),
-        "ada": (
-            *("--preset", "tiny-ada", "--train-limit", known, "--set", f"stage.pretrain.data={pseudo}"),
-            *(
-                "--set",
-                f"stage.pretrain.max_steps={third}",
-                "--set",
-                f"stage.sft.max_steps={args.steps - third}",
-            ),
-        ),
-    }
-    rows: list[dict[str, Any]] = []
-    runs: dict[str, str] = {}
-    for way, options in ways.items():
-        command = (
-            "--model",
-            "ada-t5",
-            "--task",
-            args.task,
-            "--no-compare",
-            "--json",
-            "--output",
-            args.output,
-        )
-        (done,) = bench(*command, *options)["runs"]
-        runs[way] = done["directory"]
-        row: dict[str, Any] = {"described": f"{share:.0%} ({known})", "way": way}
-        for metric in SHOWN[args.task]:
+    args: argparse.Namespace, described: str, data: Share, rows: list[dict[str, Any]]
+) -> dict[str, Path]:
+    """Train and score the three ways; add a row for each and return their runs."""
+    metrics = SHOWN[args.task.partition("/")[2]]
+    command = ("--model", "ada-t5", "--task", args.task, "--no-compare", "--json", "--output", args.output)
+    runs: dict[str, Path] = {}
+    for way, chosen in ways(args, data).items():
+        (done,) = bench(*command, *chosen)["runs"]
+        runs[way] = Path(done["directory"])
+        row: dict[str, Any] = {"described": described, "way": way}
+        for metric in metrics:
             score = done["scores"][metric]
             low, high = score["interval"]
             row[metric] = f"{score['value'] * 100:.1f} [{low * 100:.1f}, {high * 100:.1f}]"
-        first = SHOWN[args.task][0]
-        row["p"] = "" if way == "real" else f"{difference(runs['real'], runs[way], first):.4f}"
+        if data.folder is not None:
+            found = json.loads((runs[way] / "record.json").read_text(encoding="utf-8"))["overlap"]
+            value = found.get("clean_scores", {}).get(metrics[0], done["scores"][metrics[0]]["value"])
+            row["unseen"] = f"{value * 100:.1f} ({found['clean_rows']:,})"
+        row["p"] = "" if way == "real" else f"{difference(runs['real'], runs[way], metrics[0], data):.4f}"
         rows.append(row)
         print(row, file=sys.stderr)
-    return rows
+    return runs
 
 
-def difference(first: str, second: str, metric: str) -> float:
+def ways(args: argparse.Namespace, data: Share) -> dict[str, list[object]]:
+    """Return the options of the three ways."""
+    first = int(args.steps * PRETRAINING)
+    dataset = args.task.partition("/")[0]
+    aug = {"train.data": data.mixed, "train.tasks": args.task}
+    ada = {"stage.pretrain.data": data.pseudo, "stage.pretrain.tasks": dataset}
+    return {
+        "real": options(args, data, "", {}, "train", args.steps),
+        "aug": options(args, data, "-aug", aug, "train", args.steps),
+        "ada": options(
+            args, data, "-ada", {**ada, "stage.pretrain.max_steps": first}, "stage.sft", args.steps - first
+        ),
+    }
+
+
+def options(
+    args: argparse.Namespace, data: Share, recipe: str, settings: Mapping[str, object], stage: str, steps: int
+) -> list[object]:
+    """Return the options of a way whose last stage takes `steps` updates."""
+    settings = {**settings, f"{stage}.max_steps": steps}
+    if args.weights:
+        settings |= {"model.weights": args.weights}
+    if data.folder is not None:
+        select = SELECTS[args.task.partition("/")[2]]
+        settings |= {f"{stage}.eval_every": -(-steps // LOOKS), f"{stage}.eval_limit": LOOKED_AT}
+        settings |= {f"{stage}.select_metric": select, **LENGTHS[args.preset]}
+    sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    return [*data.options, "--preset", args.preset + recipe, *sets]
+
+
+def difference(first: Path, second: Path, metric: str, data: Share) -> float:
     """Return the p-value of the difference between two runs."""
-    found = bench("compare", first, second, "--metric", metric, "--json")
+    source = ("--data", data.folder) if data.folder else ()
+    found = bench("compare", first, second, "--metric", metric, *source, "--json")
     (compared,) = found["differences"]
     return float(compared["p_value"])
 
 
-def bench(*arguments: object) -> Any:
-    """Run the program and return the JSON it prints, if any."""
-    command = [sys.executable, str(ROOT / "run_bench.py"), *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout) if "--json" in arguments else None
+def overlap(described: str, data: Share) -> list[dict[str, Any]]:
+    """Count what test rows share with the described pairs and with the pseudo-captions."""
+    rows = []
+    for learned, folder in (("pairs", data.folder), ("pseudo-captions", data.pseudo)):
+        if data.folder is None:
+            break  # the split of the sample shares no molecule
+        found = bench("data", "overlap", folder, data.folder, "--json")
+        counts = {kind: len(found["ids"][kind]) for kind in KINDS}
+        rows.append({"described": described, "learned": learned, "rows": found["train_rows"], **counts})
+        rows[-1] |= {"clean test rows": f"{found['clean']:,} of {found['rows']:,}"}
+    return rows
+
+
+def command(args: argparse.Namespace) -> str:
+    """Return the command without the folders of this machine."""
+    parts = ["python -m benchmarks.low_resource"]
+    parts += [f"--pairs {args.pairs.name} --test {args.test.name}"] if args.pairs else []
+    parts += [f"--task {args.task} --shares {','.join(f'{share:g}' for share in args.shares)}"]
+    parts += [f"--preset {args.preset}"] if args.preset != "tiny" else []
+    parts += [f"--weights {args.weights}"] if args.weights != WEIGHTS[args.preset] else []
+    return " ".join([*parts, f"--steps {args.steps}"])
+
+
+def method(args: argparse.Namespace, material: Material, run: Path) -> str:
+    """Say what was learned by what, and what the numbers do not say."""
+    about = from_run(run).about
+    start = f"from {args.weights}" if args.weights else "from nothing"
+    first = int(args.steps * PRETRAINING)
+    text = (
+        f"ada-t5 {args.preset}, {about['model']['parameters']:,} parameters, learned {start} on "
+        f"{about['hardware']['device']}, one seed; pseudo-captions by the retrieval writer. Every way takes "
+        f"{args.steps:,} updates, ada {first:,} of them on pseudo-captions; p is that of a paired "
+        "permutation test of the first metric against `real`. "
+    )
+    if material.test is None:
+        text += "The data is compositional and synthetic: nothing here says anything about real molecules."
+        return fill(text, 110)
+    select = SELECTS[args.task.partition("/")[2]]
+    text += (
+        f"Real data: the pairs of {args.pairs.name}, shuffled; {len(material.validation):,} are set aside to "
+        f"choose the best of {LOOKS} steps on ({select} of {LOOKED_AT} of them), "
+        f"{len(material.describable):,} may be described, and of {len(material.undescribed):,} only the "
+        "molecules are used; no pseudo-caption is of a validation or test molecule. Scored on every row of "
+        f"the test of {args.test.name}; `unseen` is the first metric on the rows (their number in brackets) "
+        "that the described pairs do not give away."
+    )
+    if args.preset == "tiny":
+        text += (
+            " A model of this size learns little in this time: the comparison is real, the scores are weak."
+        )
+    return fill(text, 110)
 
 
 if __name__ == "__main__":
