@@ -199,14 +199,19 @@ def command(args: argparse.Namespace) -> str:
     parts += [f"--pairs {args.pairs.name} --test {args.test.name}"] if args.pairs else []
     parts += [f"--task {args.task} --shares {','.join(f'{share:g}' for share in args.shares)}"]
     parts += [f"--preset {args.preset}"] if args.preset != "tiny" else []
-    parts += [f"--weights {args.weights}"] if args.weights != WEIGHTS[args.preset] else []
+    parts += [f"--weights {shown(args.weights)}"] if args.weights != WEIGHTS[args.preset] else []
     return " ".join([*parts, f"--steps {args.steps}"])
+
+
+def shown(weights: str) -> str:
+    """Return a hub id as it is, and a folder by its name."""
+    return Path(weights).name if Path(weights).is_dir() else weights
 
 
 def method(args: argparse.Namespace, material: Material, run: Path) -> str:
     """Say what was learned by what, and what the numbers do not say."""
     about = from_run(run).about
-    start = f"from {args.weights}" if args.weights else "from nothing"
+    start = f"from {shown(args.weights)}" if args.weights else "from nothing"
     first = int(args.steps * PRETRAINING)
     text = (
         f"ada-t5 {args.preset}, {about['model']['parameters']:,} parameters, learned {start} on "
