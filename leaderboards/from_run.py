@@ -61,7 +61,9 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "seed": spec["seed"],
         "sampling_seed": spec["generate"].get("seed"),
         "prompt_digest": record["prompt_digest"],
-        "prompt": str(environment.get("prompts", ""))[:20_000],
+        "prompt": str(environment.get("prompt_template", ""))[
+            :20_000
+        ],  # a made prompt holds a row of the data
         "generation": {key: value for key, value in spec["generate"].items() if value not in ("", None)},
         "command": _command(record["command"]),
         "run_id": record["run_id"],

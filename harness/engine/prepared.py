@@ -110,9 +110,11 @@ class Prepared:
         """Return the rows that are scored."""
         return self.data.scored(self.spec.data.split, self.spec.data.limit)
 
-    def prompt_text(self) -> str:
+    def prompt_facts(self) -> dict[str, str]:
         """Return the prompt's template, or the first prompt where the task makes them by hand."""
-        return self.data.prompt.template if self.data.prompt else self.data.render(self.examples()[0])
+        if self.data.prompt:
+            return {"prompt_template": self.data.prompt.template}
+        return {"first_prompt": self.data.render(self.examples()[0])}
 
     def trainings(self) -> list[tuple[str, Training, list[TaskData]]]:
         """Return each stage of the chain with the key that identifies its result, and its tasks."""

@@ -182,8 +182,8 @@ def _record(
     spec, data = prepared.spec, prepared.data
     kept = environment.describe() | {
         "generation": schedule,
-        "prompt": prepared.prompt_text(),
         "scoring_code": prepared.scoring_code,
+        **prepared.prompt_facts(),
     }
     return RunRecord(
         schema_version=SCHEMA_VERSION,

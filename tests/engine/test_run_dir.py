@@ -338,7 +338,7 @@ def test_a_record_holds_everything_that_is_needed_to_repeat_the_run(main, tmp_pa
     assert all(value > 1 for value in record["peak_memory_mib"].values())
     environment = record["environment"]
     assert environment["packages"]["pluggy"]
-    assert environment["prompt"] == "Write in cipher: {word}"
+    assert environment["prompt_template"] == "Write in cipher: {word}"
     assert {"assay", "commit", "python", "platform", "processor", "device"} <= set(environment)
     toy = [plugin for plugin in record["plugins"] if plugin["name"] == "toy"]
     assert all(len(plugin["files"]) == 16 and plugin["version"] for plugin in toy)

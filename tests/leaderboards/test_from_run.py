@@ -37,6 +37,14 @@ def test_a_run_says_what_its_training_rows_give_away_and_no_folder_in_a_setting(
     assert "overlap" not in from_run(run).about
 
 
+def test_a_template_is_shown_and_a_prompt_made_by_hand_is_not(run):
+    environment = json.loads((run / "record.json").read_text())["environment"]
+    change(run, environment=environment | {"prompt_template": "Say {word}:"})
+    assert from_run(run).about["prompt"] == "Say {word}:"
+    change(run, environment=environment | {"first_prompt": "Say this row of the data:"})
+    assert "prompt" not in from_run(run).about
+
+
 def test_runs_that_differ_only_in_their_seed_are_one_series(run):
     first = from_run(run).about
     spec = json.loads((run / "record.json").read_text())["spec"]
