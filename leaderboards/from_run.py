@@ -61,9 +61,8 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "seed": spec["seed"],
         "sampling_seed": spec["generate"].get("seed"),
         "prompt_digest": record["prompt_digest"],
-        "prompt": str(environment.get("prompt_template", ""))[
-            :20_000
-        ],  # a made prompt holds a row of the data
+        # A prompt made by hand holds a row of the data, a template none.
+        "prompt": str(environment.get("prompt_template", ""))[:20_000],
         "generation": {key: value for key, value in spec["generate"].items() if value not in ("", None)},
         "command": _command(record["command"]),
         "run_id": record["run_id"],
