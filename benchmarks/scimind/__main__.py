@@ -118,8 +118,8 @@ def optimizers() -> None:
         command="python -m benchmarks.scimind optimizers",
         method=(
             "The tiny preset cut short, one seed, each optimizer with a whole linear schedule at each rate. "
-            "With Muon, embeddings keep AdamW at 3e-3. AdamW has more steps by the ratio of the tokens a "
-            f"second, the best of {PROBES} trainings of {PROBE_STEPS} steps in turns before."
+            "With Muon, embeddings keep AdamW at the preset's rate. AdamW has more steps by the ratio of the "
+            f"tokens a second, the best of {PROBES} trainings of {PROBE_STEPS} steps in turns before."
         ),
         packages=("torch", "transformers"),
     )
@@ -227,14 +227,15 @@ def probe(*optimizers: str) -> dict[str, float]:
 def train(
     optimizer: str, rate: float, steps: int, output: Path | None = None, **changes: Any
 ) -> list[dict[str, Any]]:
-    settings = {
+    settings: dict[str, Any] = {
         "train.optimizer": optimizer,
         "train.learning_rate": rate,
         "train.eval_every": steps,
         "train.save_every": steps,
-        "train.options.rest_learning_rate": 3e-3 if optimizer == "muon" else rate,
         **changes,
     }
+    if optimizer != "muon":
+        settings["train.options.rest_learning_rate"] = rate
     sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     with tempfile.TemporaryDirectory() as folder:
         kept = str(output or folder)
