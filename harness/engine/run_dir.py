@@ -36,14 +36,14 @@ ROOM_MIB = 64  # less free space than this is refused before any work
 T = TypeVar("T")
 
 
-def to_json(value: Any) -> str:
+def to_json(value: Any, *, sort: bool = True) -> str:
     """Return canonical JSON: sorted keys, UTF-8 as it is, lone surrogates escaped."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    text = json.dumps(plain, sort_keys=True, ensure_ascii=False, indent=1, default=_plain)
+    text = json.dumps(plain, sort_keys=sort, ensure_ascii=False, indent=1, default=_plain)
     try:
         text.encode()
     except UnicodeEncodeError:  # a model may say half a surrogate pair
-        text = json.dumps(plain, sort_keys=True, indent=1, default=_plain)
+        text = json.dumps(plain, sort_keys=sort, indent=1, default=_plain)
     return text
 
 
@@ -62,12 +62,12 @@ def digest(value: Any) -> str:
     return hashlib.sha256(to_json(value).encode()).hexdigest()[:16]
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any, *, sort: bool = True) -> None:
     """Write a file whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("w", encoding="utf-8") as file:
-            file.write(to_json(value) + "\n")
+            file.write(to_json(value, sort=sort) + "\n")
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

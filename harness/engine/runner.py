@@ -154,7 +154,7 @@ def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
         outcome.record = _record(session, prepared, trained, directory, completions, scored, schedule, meter)
         try:
             save_scored(directory, scored)
-            write_json(directory / RECORD, outcome.record)
+            write_json(directory / RECORD, outcome.record, sort=False)  # its order is that of the table
         except (OSError, TypeError, ValueError) as error:  # numbers worth hours are shown all the same
             outcome.unsaved = f"{directory}: {getattr(error, 'strerror', None) or error}"
             return

@@ -60,6 +60,13 @@ def test_a_table_in_a_pipe_is_plain_text(main):
     assert steady(main(*TOY).out) == TABLE.replace("RUN", "RUN (was finished; --fresh starts over)")
 
 
+def test_a_finished_run_is_shown_again_with_its_columns_in_the_task_s_order(main):
+    command = ("--model", "baseline/random", "--task", "promoter", "--limit", "9")
+    first, again = steady(main(*command).out), steady(main(*command).out)
+    assert first.splitlines()[1].split() == ["model", "accuracy", "macro-f1", "mcc"]
+    assert again == first.replace("RUN", "RUN (was finished; --fresh starts over)")
+
+
 def test_seeds_are_one_row_with_mean_and_spread_and_a_name_given_twice_is_one_cell(main):
     done = main("--model", "toy,toy", "--task", "toys,toy", "--seeds", "1,2,1")
     lines = steady(done.out).splitlines()
