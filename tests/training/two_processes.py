@@ -13,6 +13,7 @@ ROOT = str(Path(__file__).resolve().parents[2])
 sys.path.insert(0, ROOT)
 
 from harness import LaunchSpec, RunContext, RunSpec, SilentProgress, TrainData, TrainSpec, training  # noqa: E402
+from harness.engine.worker import leave  # noqa: E402
 from tests.training.conftest import encode_causal, llama, pairs  # noqa: E402
 
 
@@ -66,3 +67,4 @@ def main(directory: Path, request: dict[str, object]) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), json.loads(sys.argv[2]))
+    leave(0)

@@ -12,6 +12,7 @@ sys.path.insert(0, ROOT)
 import torch  # noqa: E402
 
 from harness import LaunchSpec, RunContext, RunSpec, TrainData, TrainPair, TrainSpec, training  # noqa: E402
+from harness.engine.worker import leave  # noqa: E402
 from harness.plugins.scimind.modeling import SciMindForCausalLM  # noqa: E402
 from tests.plugins.scimind.conftest import config  # noqa: E402
 
@@ -41,3 +42,4 @@ def main(directory: Path, strategy: str) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), sys.argv[2])
+    leave(0)
