@@ -41,7 +41,7 @@ from harness.tasks.lpm24.task import SmilesToText, TextToSmiles
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = (0, 1, 2)
 SHOWN = ("molecule-exact", "validity", "morgan", "maccs", "rdk", "bleu-2", "bleu-4", "rouge-l", "meteor")
-RATES = (1e-3, 2e-3, 4e-3, 8e-3)
+RATES = (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
 MUON_STEPS = 500
 PROBE_STEPS, PROBES = 60, 3
 EXPERTS, CHOSEN = 16, 4
