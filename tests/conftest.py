@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,8 @@ QUIET = {
 os.environ.update(QUIET)  # before anything imports torch, tokenizers or the hub's client
 hypothesis.settings.register_profile("calm", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("calm")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background; what is started inherits it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
