@@ -19,9 +19,10 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import metadata
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pluggy
 
@@ -317,6 +318,17 @@ def _is_file(source: str) -> bool:
     return source.endswith(".py") or "/" in source
 
 
+class _FromSource(SourceFileLoader):
+    """Reads the file and no bytecode of it.
+
+    Python takes bytecode for current when second and size are the same, so an edit soon after a run
+    could be recorded and the code before it run.
+    """
+
+    def path_stats(self, path: object) -> NoReturn:
+        raise OSError("no bytecode is wanted")
+
+
 def _load_local(source: str) -> ModuleType:
     if source in (".", "..") or (_is_file(source) and Path(source).is_dir()):
         raise PluginError("it is a folder; name a .py file, or a module that Python finds")
@@ -328,13 +340,15 @@ def _load_local(source: str) -> ModuleType:
     module_name = path.stem
     if module_name in sys.modules and getattr(sys.modules[module_name], "__file__", None) != str(path):
         raise DuplicateName(f"the name '{module_name}' is already taken by another module; rename the file")
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise PluginError(f"{source} is no Python file")
+    loader = _FromSource(module_name, str(path))
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # its own targets name it: "iupac:Iupac"
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException:
         del sys.modules[module_name]
         raise

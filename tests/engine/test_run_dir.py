@@ -270,14 +270,16 @@ class Shouted(Task):
 
 
 def test_changed_targets_are_another_training_and_a_changed_reading_of_answers_only_scores_again(
-    main, write_plugin, tmp_path
+    main, write_plugin, tmp_path, monkeypatch
 ):
     import sys
 
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     reading = "\n    def answer(self, text, request):\n        return text.lower()\n"
     found = []
     for text in (TARGETS, TARGETS.replace("upper", "title"), TARGETS + reading):
         plugin = write_plugin(text, "shouted")
+        os.utime(plugin, (0, 0))  # edited within a second, and as long as before
         assert main("--model", "toy", "--task", "shouted", "--plugin", plugin).code == 0
         del sys.modules["shouted"]
         found.append(len(list(tmp_path.glob("runs/trained/toy/*-*"))))
