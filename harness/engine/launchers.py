@@ -78,7 +78,7 @@ def _run_once(command: list[str], directory: Path, stage: str) -> int:
         process = subprocess.Popen(command, env=worker_environment(), stdout=log, close_fds=False)
         try:
             return process.wait()
-        except BaseException:
+        except BaseException:  # whatever ends this process must not leave the workers behind
             _end(process)
             raise
 
@@ -88,7 +88,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
     try:
         process.wait()
-    except BaseException:
+    except BaseException:  # a second Ctrl-C too
         process.kill()
         raise
 

@@ -44,7 +44,7 @@ def _with_intervals(scores: Mapping[str, Score]) -> dict[str, Score]:
         for name, score in bare.items():
             try:
                 found[name] = bootstrap_interval(score)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001  a stranger's score; the others keep theirs
                 failed[name] = replace(score, value=None, note=_failure(error))
         scores = {**scores, **failed}
     return {name: replace(s, interval=found[name]) if name in found else s for name, s in scores.items()}

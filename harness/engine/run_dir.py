@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 def to_json(value: Any, *, sort: bool = True) -> str:
-    """Return canonical JSON: sorted keys, UTF-8 as it is, lone surrogates escaped."""
+    """Return canonical JSON: keys sorted unless told not to, UTF-8 as it is, lone surrogates escaped."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
     text = json.dumps(plain, sort_keys=sort, ensure_ascii=False, indent=1, default=_plain)
     try:
