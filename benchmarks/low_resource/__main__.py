@@ -8,6 +8,8 @@ learn from the same rows are compared on the same test, with the same number of 
     aug    fine-tune on the described pairs mixed with the pseudo-captions
     ada    pretrain on the pseudo-captions in both directions, then fine-tune on the described pairs
 
+Beside them stands `nearest`, which learns nothing and says what the most similar described pair says.
+
 The molecules are those of the built-in synthetic sample, or with --pairs FILE --test DIR real ones: a tenth
 of them is set aside to choose the best step on, and the test is ChEBI-20's. On a GPU the same command takes
 the published sizes: --preset small, and --weights google/t5-v1_1-base beside it for the base. A command that
@@ -57,15 +59,15 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
     rows: list[dict[str, Any]] = []
     overlaps: list[dict[str, Any]] = []
-    runs: dict[str, Path] = {}
+    run = Path()
     for share, known in shares:
         data = write(args.output / "data" / args.task / str(known), material, known)
         described = f"{share:.0%} ({known})"
         overlaps += overlap(described, data)
-        runs = compare_ways(args, described, data, rows)
+        run = compare_ways(args, described, data, rows)
     facts: dict[str, Any] = {
         "command": command(args),
-        "method": method(args, material, runs["real"]),
+        "method": method(args, material, run),
         "packages": ("torch", "transformers", "rdkit"),
     }
     dataset, _, direction = args.task.partition("/")
@@ -96,6 +98,7 @@ def arguments() -> argparse.Namespace:
         metavar="T5",
         help="path or hub id (default: none for tiny, google/t5-v1_1-small for small)",
     )
+    parser.add_argument("--seeds", default="0", help="seeds of the learning, such as 0,1,2 (default: 0)")
     parser.add_argument("--steps", type=int, default=600, help="updates of each way to learn (default: 600)")
     parser.add_argument("--output", type=Path, default=Path("runs/low_resource"), help="where runs are kept")
     args = parser.parse_args()
@@ -117,38 +120,50 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def compare_ways(
-    args: argparse.Namespace, described: str, data: Share, rows: list[dict[str, Any]]
-) -> dict[str, Path]:
-    """Train and score the three ways; add a row for each and return their runs."""
-    metrics = SHOWN[args.task.partition("/")[2]]
-    command = ("--model", "ada-t5", "--task", args.task, "--no-compare", "--json", "--output", args.output)
-    runs: dict[str, Path] = {}
+def compare_ways(args: argparse.Namespace, described: str, data: Share, rows: list[dict[str, Any]]) -> Path:
+    """Train and score the ways; add a row for each and each seed, and return a run that learned."""
+    first = SHOWN[args.task.partition("/")[2]][0]
+    command = ("--task", args.task, "--no-compare", "--json", "--output", args.output)
+    real: dict[int, Path] = {}
     for way, chosen in ways(args, data).items():
-        (done,) = bench(*command, *chosen)["runs"]
-        runs[way] = Path(done["directory"])
-        row: dict[str, Any] = {"described": described, "way": way}
-        for metric in metrics:
-            score = done["scores"][metric]
-            low, high = score["interval"]
-            row[metric] = f"{score['value'] * 100:.1f} [{low * 100:.1f}, {high * 100:.1f}]"
-        if data.folder is not None:
-            found = json.loads((runs[way] / "record.json").read_text(encoding="utf-8"))["overlap"]
-            value = found.get("clean_scores", {}).get(metrics[0], done["scores"][metrics[0]]["value"])
-            row["unseen"] = f"{value * 100:.1f} ({found['clean_rows']:,})"
-        row["p"] = "" if way == "real" else f"{difference(runs['real'], runs[way], metrics[0], data):.4f}"
-        rows.append(row)
-        print(row, file=sys.stderr)
-    return runs
+        for done in bench(*command, *chosen)["runs"]:
+            run = Path(done["directory"])
+            record = json.loads((run / "record.json").read_text(encoding="utf-8"))
+            seed = record["spec"]["seed"]
+            row = {"described": described, "way": way, "seed": "" if way == "nearest" else seed}
+            row |= scores(args, done["scores"], record.get("overlap"))
+            if way == "real":
+                real[seed] = run
+            against = real[seed] if way in ("aug", "ada") else None
+            row["p"] = f"{difference(against, run, first, data):.4f}" if against else ""
+            rows.append(row)
+            print(row, file=sys.stderr)
+    return next(iter(real.values()))
+
+
+def scores(
+    args: argparse.Namespace, found: Mapping[str, Any], overlap: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Return the cells of a run's scores; `unseen` is of the rows that its training rows do not give away."""
+    metrics = SHOWN[args.task.partition("/")[2]]
+    cells = {}
+    for metric in metrics:
+        low, high = found[metric]["interval"]
+        cells[metric] = f"{found[metric]['value'] * 100:.1f} [{low * 100:.1f}, {high * 100:.1f}]"
+    if args.pairs and overlap:
+        value = overlap.get("clean_scores", {}).get(metrics[0], found[metrics[0]]["value"])
+        cells["unseen"] = f"{value * 100:.1f} ({overlap['clean_rows']:,})"
+    return cells
 
 
 def ways(args: argparse.Namespace, data: Share) -> dict[str, list[object]]:
-    """Return the options of the three ways."""
+    """Return the options of each way: its model and what it learns from."""
     first = int(args.steps * PRETRAINING)
     dataset = args.task.partition("/")[0]
     aug = {"train.data": data.mixed, "train.tasks": args.task}
     ada = {"stage.pretrain.data": data.pseudo, "stage.pretrain.tasks": dataset}
     return {
+        "nearest": ["--model", "baseline/nearest", *data.options],
         "real": options(args, data, "", {}, "train", args.steps),
         "aug": options(args, data, "-aug", aug, "train", args.steps),
         "ada": options(
@@ -169,7 +184,8 @@ def options(
         settings |= {f"{stage}.eval_every": -(-steps // LOOKS), f"{stage}.eval_limit": LOOKED_AT}
         settings |= {f"{stage}.select_metric": select, **LENGTHS[args.preset]}
     sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
-    return [*data.options, "--preset", args.preset + recipe, *sets]
+    model = ["--model", "ada-t5", "--preset", args.preset + recipe, "--seeds", args.seeds]
+    return [*model, *data.options, *sets]
 
 
 def difference(first: Path, second: Path, metric: str, data: Share) -> float:
@@ -199,6 +215,7 @@ def command(args: argparse.Namespace) -> str:
     parts += [f"--pairs {args.pairs.name} --test {args.test.name}"] if args.pairs else []
     parts += [f"--task {args.task} --shares {','.join(f'{share:g}' for share in args.shares)}"]
     parts += [f"--preset {args.preset}"] if args.preset != "tiny" else []
+    parts += [f"--seeds {args.seeds}"] if args.seeds != "0" else []
     parts += [f"--weights {shown(args.weights)}"] if args.weights != WEIGHTS[args.preset] else []
     return " ".join([*parts, f"--steps {args.steps}"])
 
@@ -215,9 +232,10 @@ def method(args: argparse.Namespace, material: Material, run: Path) -> str:
     first = int(args.steps * PRETRAINING)
     text = (
         f"ada-t5 {args.preset}, {about['model']['parameters']:,} parameters, learned {start} on "
-        f"{about['hardware']['device']}, one seed; pseudo-captions by the retrieval writer. Every way takes "
-        f"{args.steps:,} updates, ada {first:,} of them on pseudo-captions; p is that of a paired "
-        "permutation test of the first metric against `real`. "
+        f"{about['hardware']['device']}, seed {args.seeds}; pseudo-captions by the retrieval writer. Every "
+        f"such way takes {args.steps:,} updates, ada {first:,} of them on pseudo-captions; p is that of a "
+        "paired permutation test of the first metric against `real` of the same seed. `nearest` learns "
+        "nothing: it says what its most similar described pair says. "
     )
     if material.test is None:
         text += "The data is compositional and synthetic: nothing here says anything about real molecules."

@@ -70,11 +70,11 @@ class Budget:
         if self.tokens is None and (free := _free_bytes(self.device)):
             self.tokens = int(free * MEMORY_SHARE / bytes_a_token)
 
-    def stepped(self, seconds: float, rows: int, tokens: int) -> None:
-        """Learn from one step of so many rows and tokens; climb while twice the rows pay."""
+    def stepped(self, seconds: float, rows: int) -> None:
+        """Learn from one step of so many rows; climb while twice the rows pay."""
         if not self._climbing or rows < 0.75 * self.rows:
             return
-        self._rates.append(tokens / seconds)
+        self._rates.append(rows / seconds)
         if len(self._rates) < STEPS_A_TRY:
             return
         rate = max(self._rates)  # the machine's own noise only ever slows a step down

@@ -15,19 +15,38 @@ from transformers.cache_utils import Cache, DynamicCache, DynamicLayer, EncoderD
 SLACK = 64  # columns allocated ahead; a plain dynamic layer copies its whole cache at every token
 
 
+class Columns:
+    """A tensor that grows in place along its next to last dimension, of which `filled` is what it holds."""
+
+    def __init__(self, buffer: torch.Tensor, length: int) -> None:
+        self._buffer = buffer
+        self.filled = buffer.narrow(-2, 0, length)
+
+    def append(self, states: torch.Tensor) -> torch.Tensor:
+        """Write new columns behind the filled ones, and return all of them."""
+        start = self.filled.shape[-2]
+        end = start + states.shape[-2]
+        if end > self._buffer.shape[-2]:
+            *others, _, last = self.filled.shape
+            self._buffer = self.filled.new_empty((*others, end + SLACK, last))
+            self._buffer.narrow(-2, 0, start).copy_(self.filled)
+        self._buffer.narrow(-2, start, end - start).copy_(states)
+        self.filled = self._buffer.narrow(-2, 0, end)
+        return self.filled
+
+
 class GrowingLayer(DynamicLayer):
     """Keys and values of one layer, appended in place."""
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Start empty, with the shape and type of the first states."""
-        self.dtype, self.device = key_states.dtype, key_states.device
-        self.adopt(key_states[:, :, :0], value_states[:, :, :0], 0)
+        self.adopt(Columns(key_states[:, :, :0], 0), Columns(value_states[:, :, :0], 0))
 
-    def adopt(self, keys: torch.Tensor, values: torch.Tensor, length: int) -> None:
-        """Hold buffers of which the first `length` columns are filled."""
-        self._key_buffer, self._value_buffer = keys, values
-        self.keys, self.values = keys[:, :, :length], values[:, :, :length]
-        self.dtype, self.device = keys.dtype, keys.device
+    def adopt(self, keys: Columns, values: Columns) -> None:
+        """Hold these keys and values."""
+        self._growing_keys, self._growing_values = keys, values
+        self.keys, self.values = keys.filled, values.filled
+        self.dtype, self.device = self.keys.dtype, self.keys.device
         self.is_initialized = True
 
     def update(
@@ -36,15 +55,8 @@ class GrowingLayer(DynamicLayer):
         """Append new states and return all of them."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        start = self.keys.shape[2]
-        end = start + key_states.shape[2]
-        if end > self._key_buffer.shape[2]:
-            room = end + SLACK
-            self.adopt(_with_room(self.keys, room), _with_room(self.values, room), start)
-        self._key_buffer[:, :, start:end] = key_states
-        self._value_buffer[:, :, start:end] = value_states
-        self.keys = self._key_buffer[:, :, :end]
-        self.values = self._value_buffer[:, :, :end]
+        self.keys = self._growing_keys.append(key_states)
+        self.values = self._growing_values.append(value_states)
         return self.keys, self.values
 
 
@@ -106,22 +118,18 @@ def join_caches(
     """
     layers = []
     for index in range(len(parts[0][0].layers)):
-        keys = gathered(
-            [(cache.layers[index].keys, rows) for cache, rows in parts],
-            length,
-            dim=2,
-            slack=slack,
-            align=align,
-        )
-        values = gathered(
-            [(cache.layers[index].values, rows) for cache, rows in parts],
-            length,
-            dim=2,
-            slack=slack,
-            align=align,
+        keys, values = (
+            gathered(
+                [(getattr(cache.layers[index], name), rows) for cache, rows in parts],
+                length,
+                dim=2,
+                slack=slack,
+                align=align,
+            )
+            for name in ("keys", "values")
         )
         layer = GrowingLayer()
-        layer.adopt(keys, values, length)
+        layer.adopt(Columns(keys, length), Columns(values, length))
         layers.append(layer)
         for cache, _ in parts:
             cache.layers[index] = GrowingLayer()
@@ -137,9 +145,3 @@ def bytes_per_column(cache: Cache | EncoderDecoderCache) -> float:
             if tensor is not None and tensor.ndim == 4:
                 total += tensor.shape[1] * tensor.shape[3] * tensor.element_size()
     return total
-
-
-def _with_room(tensor: torch.Tensor, room: int) -> torch.Tensor:
-    grown = tensor.new_empty((*tensor.shape[:2], room, tensor.shape[3]))
-    grown[:, :, : tensor.shape[2]] = tensor
-    return grown

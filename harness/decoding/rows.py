@@ -9,7 +9,7 @@ import torch
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from .cache import SLACK, bytes_per_column, can_join, gathered, join_caches
+from .cache import SLACK, Columns, bytes_per_column, can_join, gathered, join_caches
 from .language_model import LanguageModel
 
 Prompt = Mapping[str, Sequence[int]]
@@ -34,7 +34,7 @@ class Rows:
         self.encoded: torch.Tensor | None = None
         self.encoder_mask: torch.Tensor | None = None
         self.keep_hidden = keep_hidden
-        self.hidden: torch.Tensor | None = None
+        self._hidden: Columns | None = None
 
     @classmethod
     def read(
@@ -70,6 +70,11 @@ class Rows:
         return self.mask.shape[1]
 
     @property
+    def hidden(self) -> torch.Tensor | None:
+        """The last layer's states of every position, where they are kept."""
+        return self._hidden.filled if self._hidden else None
+
+    @property
     def bytes_per_column(self) -> float:
         """What one more token of one row takes in the cache."""
         return bytes_per_column(self.cache)
@@ -98,17 +103,22 @@ class Rows:
         logits: torch.Tensor = self._forward(ids, positions, last_only=False, **inputs).logits
         return logits
 
-    def kept(self, indices: Sequence[int]) -> Rows:
-        """Return the rows at these indices, an index may come again; what is returned replaces this."""
+    def kept(self, indices: Sequence[int], recent: int | None = None) -> Rows:
+        """Return the rows at these indices, an index may come again; what is returned replaces this.
+
+        Rows of one request are alike but for their last columns; `recent` says for how many, if known.
+        """
         if can_join(_own(self.cache)):
             if self._only_trade_places(indices):
-                return self._traded(indices)
+                return self._traded(indices, self.columns if recent is None else recent)
             return _collected([(self, indices)])
         index = torch.tensor(indices, device=self.lm.device)
         self.cache.reorder_cache(index)
-        for name in ("mask", "position", "logits", "encoded", "encoder_mask", "hidden"):
+        for name in ("mask", "position", "logits", "encoded", "encoder_mask"):
             tensor = getattr(self, name)
             setattr(self, name, None if tensor is None else tensor[index])
+        if self.hidden is not None:
+            self._hidden = Columns(self.hidden[index], self.columns)
         return self
 
     def _only_trade_places(self, indices: Sequence[int]) -> bool:
@@ -117,16 +127,18 @@ class Rows:
             self.prompts[index] is prompt for index, prompt in zip(indices, self.prompts, strict=True)
         )
 
-    def _traded(self, indices: Sequence[int]) -> Rows:
+    def _traded(self, indices: Sequence[int], recent: int) -> Rows:
         """Overwrite rows by others of their request: what differs is cache, logits and hidden states."""
         moved = [place for place, index in enumerate(indices) if place != index]
         if not moved:
             return self
         places = torch.tensor(moved, device=self.lm.device)
         sources = torch.tensor([indices[place] for place in moved], device=self.lm.device)
+        self.logits[places] = self.logits[sources]
         held = [tensor for layer in _own(self.cache).layers for tensor in (layer.keys, layer.values)]
-        for tensor in [self.logits, *held, *([] if self.hidden is None else [self.hidden])]:
-            tensor[places] = tensor[sources]
+        for tensor in [*held, *([] if self.hidden is None else [self.hidden])]:
+            differing = tensor.narrow(-2, tensor.shape[-2] - recent, recent)
+            differing[places] = differing[sources]
         return self
 
     def joined(self, indices: Sequence[int], others: Sequence[Rows]) -> Rows:
@@ -183,7 +195,8 @@ class Rows:
         self.logits = output.logits[:, -1].float()
         if self.keep_hidden:
             states = output.decoder_hidden_states if self.lm.encoder_decoder else output.hidden_states
-            self.hidden = states[-1] if self.hidden is None else torch.cat([self.hidden, states[-1]], dim=1)
+            self._hidden = self._hidden or Columns(states[-1][:, :0], 0)
+            self._hidden.append(states[-1])
 
 
 def _collected(parts: Sequence[tuple[Rows, Sequence[int]]]) -> Rows:
@@ -201,7 +214,8 @@ def _collected(parts: Sequence[tuple[Rows, Sequence[int]]]) -> Rows:
     result.position = torch.cat([rows.position[index] for rows, index in chosen])
     result.logits = torch.cat([rows.logits[index] for rows, index in chosen])
     if first.hidden is not None:
-        result.hidden = gathered([(_present(rows.hidden), index) for rows, index in chosen], length, dim=1)
+        hidden = [(_present(rows.hidden), index) for rows, index in chosen]
+        result._hidden = Columns(gathered(hidden, length, dim=1, slack=SLACK), length)
     own = join_caches([(_own(rows.cache), index) for rows, index in chosen], length, slack=SLACK)
     if not first.lm.encoder_decoder:
         result.cache = own

@@ -75,10 +75,11 @@ class Schedule:
                 while self._admit():
                     admitted = True
                 started = time.perf_counter()
-                rows = self._live * self.search.fan
+                rows = self._live
+                self.peak_rows = max(self.peak_rows, rows)
                 self._step()
                 if not admitted:
-                    self.budget.stepped(time.perf_counter() - started, rows, rows)
+                    self.budget.stepped(time.perf_counter() - started, rows)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -92,7 +93,7 @@ class Schedule:
     def _step(self) -> None:
         assert self.batch is not None
         self.steps += 1
-        self.new_tokens += self._live
+        self.new_tokens += self.batch.texts
         self._ended += self.search.choose(self.batch)
         if self.batch.live:
             self.batch.advance()
@@ -113,7 +114,6 @@ class Schedule:
             first.join(others)
         self.batch = first
         self._reading = []
-        self.peak_rows = max(self.peak_rows, self._live * self.search.fan)
         self.budget.weigh(first.rows.bytes_per_column, max(map(_planned, jobs)))
         return True
 

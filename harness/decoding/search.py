@@ -36,6 +36,11 @@ class Batch:
         return len(self.slots) - self.slots.count(None)
 
     @property
+    def texts(self) -> int:
+        """How many texts grow, of which one may stand on several rows."""
+        return len({id(slot) for slot in self.slots if slot is not None})
+
+    @property
     def jobs(self) -> list[Job]:
         """The requests whose rows live, in the order of their rows."""
         return list(dict.fromkeys(slot.job for slot in self.slots if slot is not None))
@@ -53,7 +58,8 @@ class Batch:
         if dead * DEAD_SHARE >= len(self.slots):
             self._drop_dead()
         if self.parents != list(range(len(self.rows))):
-            self.rows = self.rows.kept(self.parents)
+            written = max(len(slot.tokens) for slot in self.slots if slot is not None)
+            self.rows = self.rows.kept(self.parents, recent=written - 1)  # the newest is not yet read
         if self.tokens is not None:
             self.rows.step(self.tokens)
         self.parents = list(range(len(self.slots)))
@@ -77,11 +83,10 @@ class Batch:
 class Search(Protocol):
     """A way to choose tokens.
 
-    `width` is how many rows of the model one request takes at most, `fan` how many one live row takes.
+    `width` is how many rows of the model one request takes at most.
     """
 
     width: int
-    fan: int
     keep_hidden: bool
 
     def start(self, job: Job) -> list[Hypothesis]:
@@ -106,7 +111,6 @@ class Greedy:
     """
 
     width = 1
-    fan = 1
     keep_hidden = False
 
     def __init__(self, lm: LanguageModel, shaper: Shaper, ending: Ending) -> None:
@@ -160,7 +164,6 @@ class Greedy:
 class Sampling:
     """Draws tokens with a random stream of each request's own, so that the batch does not matter."""
 
-    fan = 1
     keep_hidden = False
 
     def __init__(self, lm: LanguageModel, shaper: Shaper, ending: Ending, spec: GenerateSpec) -> None:
@@ -207,30 +210,36 @@ class Sampling:
 
 def grow(batch: Batch, tokens: Sequence[int], ending: Ending, pad: int) -> list[Job]:
     """Append one token to every live row, and return the jobs of which no row lives on."""
-    slots: list[Hypothesis | None] = []
-    given: list[int] = []
-    ended: list[Job] = []
-    for slot, token in zip(batch.slots, tokens, strict=True):
-        if slot is not None:
-            slot.tokens.append(token)
-            slot.finish = ending.finish(slot, slot.tokens)
-            if slot.finish:
-                slot.job.live.remove(slot)
-                slot.job.ended.append(slot)
-                if not slot.job.live:
-                    slot.job.ended.sort(key=lambda hypothesis: -hypothesis.score)
-                    ended.append(slot.job)
-                slot = None
-        slots.append(slot)
-        given.append(pad if slot is None else token)
+    slots, ended = grown(batch.slots, tokens, ending)
+    given = [pad if slot is None else token for slot, token in zip(slots, tokens, strict=True)]
     batch.move(range(len(slots)), given, slots)
     return ended
+
+
+def grown(
+    slots: Sequence[Hypothesis | None], tokens: Sequence[int], ending: Ending
+) -> tuple[list[Hypothesis | None], list[Job]]:
+    """Append one token to every live text; return what lives on, and the jobs of which nothing does."""
+    left = list(slots)
+    ended: list[Job] = []
+    for place, (slot, token) in enumerate(zip(slots, tokens, strict=True)):
+        if slot is None:
+            continue
+        slot.tokens.append(token)
+        slot.finish = ending.finish(slot, slot.tokens)
+        if slot.finish:
+            left[place] = None
+            slot.job.live.remove(slot)
+            slot.job.ended.append(slot)
+            if not slot.job.live:
+                slot.job.ended.sort(key=lambda hypothesis: -hypothesis.score)
+                ended.append(slot.job)
+    return left, ended
 
 
 class Beam:
     """Beam search: the likeliest whole texts, each score divided by its length to the length penalty."""
 
-    fan = 1
     keep_hidden = False
 
     def __init__(self, lm: LanguageModel, shaper: Shaper, ending: Ending, spec: GenerateSpec) -> None:
@@ -245,24 +254,33 @@ class Beam:
         return [Hypothesis(job)]
 
     def choose(self, batch: Batch) -> list[Job]:
-        """Grow the best beams of every job."""
+        """Grow the best beams of every job, as many as can on the rows where they stood."""
         logs = self.shaper.apply(batch.rows.logits.log_softmax(-1), batch.slots)
         best, tokens = logs.topk(min(self.candidates, logs.shape[1]))
-        rows_of: dict[Job, list[int]] = {}
-        for row, slot in enumerate(batch.slots):
-            if slot is not None:
-                rows_of.setdefault(slot.job, []).append(row)
         logs_list, tokens_list = best.tolist(), tokens.tolist()
+        row_of = {slot: row for row, slot in enumerate(batch.slots) if slot is not None}
         ended: list[Job] = []
-        moves: list[tuple[int, int, Hypothesis]] = []
-        for job, rows in rows_of.items():
-            grown = self._grow(job, rows, batch.slots, logs_list, tokens_list)
-            if grown:
-                moves += grown
-            else:
+        placed: list[tuple[int, int, Hypothesis | None]] = [
+            (row, self.lm.pad, None) for row in range(len(batch.slots))
+        ]
+        for job in batch.jobs:
+            rows = [row_of[hypothesis] for hypothesis in job.live]
+            moves = self._grow(job, rows, logs_list, tokens_list)
+            if not moves:
                 ended.append(job)
+            free = set(rows)
+            homeless = []
+            for move in moves:
+                if move[0] in free:
+                    free.remove(move[0])
+                    placed[move[0]] = move
+                else:
+                    homeless.append(move)
+            for row, move in zip(sorted(free), homeless, strict=False):
+                placed[row] = move
+            placed += homeless[len(free) :]
         batch.move(
-            [row for row, _, _ in moves], [token for _, token, _ in moves], [slot for _, _, slot in moves]
+            [row for row, _, _ in placed], [token for _, token, _ in placed], [slot for _, _, slot in placed]
         )
         return ended
 
@@ -274,27 +292,25 @@ class Beam:
         self,
         job: Job,
         rows: Sequence[int],
-        slots: Sequence[Hypothesis | None],
         logs: Sequence[Sequence[float]],
         tokens: Sequence[Sequence[int]],
     ) -> list[tuple[int, int, Hypothesis]]:
-        candidates = []
-        for row in rows:
-            slot = slots[row]
-            assert slot is not None
-            candidates += [
-                (slot.score + log, row, token, slot)
-                for log, token in zip(logs[row], tokens[row], strict=True)
-                if log > float("-inf")
-            ]
+        """Grow the live texts of a job, which stand on these rows; return (row, token, text) of each beam."""
+        candidates = [
+            (text.score + log, row, token, text)
+            for text, row in zip(job.live, rows, strict=True)
+            for log, token in zip(logs[row], tokens[row], strict=True)
+            if log > float("-inf")
+        ]
         candidates.sort(key=lambda candidate: -candidate[0])
         moves: list[tuple[int, int, Hypothesis]] = []
         for rank, (score, row, token, parent) in enumerate(candidates[: self.candidates]):
             grown = Hypothesis(job, [*parent.tokens, token], score, state=parent.state)
             grown.finish = self.ending.finish(grown, grown.tokens)
             if not grown.finish:
-                if len(moves) < self.width:
-                    moves.append((row, token, grown))
+                moves.append((row, token, grown))
+                if len(moves) == self.width:  # of those that follow, none may even end
+                    break
             elif rank < self.width:
                 grown.score = score / len(grown.tokens) ** self.length_penalty
                 job.ended.append(grown)

@@ -105,9 +105,14 @@ def test_each_way_starts_from_the_same_weights_and_takes_the_same_number_of_upda
 def test_the_whole_experiment_on_few_pairs(files, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "RESULTS", tmp_path / "results")
     pairs, test = files
-    ask(monkeypatch, "--pairs", pairs, "--test", test, "--shares", "1", "--steps", "6", "--output", tmp_path)
+    options = {"--pairs": pairs, "--test": test, "--shares": "1", "--steps": "6", "--seeds": "0,1"}
+    ask(monkeypatch, *(part for pair in options.items() for part in pair), "--output", tmp_path)
     made = json.loads((tmp_path / "results" / "low_resource_chebi20.json").read_text())
-    assert [row["way"] for row in made["rows"]] == ["real", "aug", "ada"]
+    assert [(row["way"], row["seed"]) for row in made["rows"]] == [
+        ("nearest", ""),
+        *((way, seed) for way in ("real", "aug", "ada") for seed in (0, 1)),
+    ]
+    assert [bool(row["p"]) for row in made["rows"]] == [False] * 3 + [True] * 4
     assert {row["unseen"].rpartition(" ")[2] for row in made["rows"]} <= {"(2)", "(3)"}
     assert str(tmp_path) not in json.dumps(made) and "18 may be described" in made["method"].replace(
         "\n", " "

@@ -13,6 +13,7 @@ from transformers import LlamaForCausalLM
 
 from harness import GenerateSpec, RunContext, StageError, decoding
 from harness.decoding.budget import FIRST_ROWS, STEPS_A_TRY, Budget
+from harness.decoding.rows import _collected
 
 from .conftest import Answer, requests_of
 
@@ -151,13 +152,13 @@ def test_twice_the_rows_stay_where_they_pay_and_go_where_they_do_not() -> None:
     budget = Budget(GenerateSpec(), 1, torch.device("cpu"))
     for rows, tokens_per_second in ((32, 1000), (64, 1900), (128, 1950)):
         for _ in range(STEPS_A_TRY):
-            budget.stepped(rows / tokens_per_second, rows, rows)
+            budget.stepped(rows / tokens_per_second, rows)
     assert budget.room(1) == 128  # no slower than 64, and already in memory
     assert [tried["rows"] for tried in budget.facts()["tried"]] == [32, 64, 128]
     slower = Budget(GenerateSpec(), 1, torch.device("cpu"))
     for rows, tokens_per_second in ((32, 1000), (64, 900)):
         for _ in range(STEPS_A_TRY):
-            slower.stepped(rows / tokens_per_second, rows, rows)
+            slower.stepped(rows / tokens_per_second, rows)
     assert slower.room(1) == 32
 
 
@@ -169,3 +170,23 @@ def test_a_model_may_be_a_subclass(answer: Answer, llama: Any) -> None:
     model = Renamed(llama.config).eval()
     model.load_state_dict(llama.state_dict())
     assert answer(model, requests_of(4)) == answer(llama, requests_of(4))
+
+
+@pytest.mark.parametrize("wide", [{"num_beams": 4}, {"decoder": "contrastive", "top_k": 4}])
+def test_a_step_of_a_wide_decoder_copies_no_whole_cache(
+    model: Any,
+    answer: Answer,
+    events: list[tuple[str, dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    wide: dict[str, Any],
+) -> None:
+    whole = []
+    monkeypatch.setattr(
+        "harness.decoding.rows._collected", lambda parts: whole.append(1) or _collected(parts)
+    )
+    found = answer(model, requests_of(8), min_new_tokens=24, **wide)
+    [(_, facts)] = events
+    assert facts["steps"] >= 24 and facts["peak_rows"] == 8 * 4
+    assert len(whole) <= 2  # when one row becomes four, and at most once more when requests end
+    if "top_k" in wide:
+        assert facts["new_tokens"] == sum(completion.new_tokens for completion in found.values())
