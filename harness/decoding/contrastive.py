@@ -13,7 +13,7 @@ from harness.api.spec import GenerateSpec
 from .jobs import Hypothesis, Job
 from .language_model import LanguageModel
 from .rows import Rows
-from .search import Batch, grown
+from .search import Batch, extended
 from .shaping import Ending, Shaper
 
 CANDIDATES = 4  # the paper's middle ground, where no top_k is asked for
@@ -52,7 +52,7 @@ class Contrastive:
         kept = [row * self.width + choice for row, choice in enumerate(best) for _ in range(self.width)]
         batch.rows = batch.rows.kept(kept, recent=1)
         chosen = [row[choice] for row, choice in zip(tokens.tolist(), best, strict=True)]
-        left, ended = grown(texts, chosen, self.ending)
+        left, ended = extended(texts, chosen, self.ending)
         batch.move(range(len(kept)), None, [text for text in left for _ in range(self.width)])
         return ended
 

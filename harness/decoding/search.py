@@ -21,6 +21,9 @@ NOISE_MARGIN = 10  # a tie is near within so many times the rounding that this m
 DEAD_SHARE = 8  # rows that ended are dropped when they are one in so many: dropping copies the cache
 
 
+Move = tuple[int, int, Hypothesis | None]  # the row that is read on, by which token, and what stands there
+
+
 class Batch:
     """Rows of the model and the hypotheses that stand on them; None stands on a row that has ended."""
 
@@ -210,13 +213,13 @@ class Sampling:
 
 def grow(batch: Batch, tokens: Sequence[int], ending: Ending, pad: int) -> list[Job]:
     """Append one token to every live row, and return the jobs of which no row lives on."""
-    slots, ended = grown(batch.slots, tokens, ending)
+    slots, ended = extended(batch.slots, tokens, ending)
     given = [pad if slot is None else token for slot, token in zip(slots, tokens, strict=True)]
     batch.move(range(len(slots)), given, slots)
     return ended
 
 
-def grown(
+def extended(
     slots: Sequence[Hypothesis | None], tokens: Sequence[int], ending: Ending
 ) -> tuple[list[Hypothesis | None], list[Job]]:
     """Append one token to every live text; return what lives on, and the jobs of which nothing does."""
@@ -260,27 +263,15 @@ class Beam:
         logs_list, tokens_list = best.tolist(), tokens.tolist()
         row_of = {slot: row for row, slot in enumerate(batch.slots) if slot is not None}
         ended: list[Job] = []
-        placed: list[tuple[int, int, Hypothesis | None]] = [
-            (row, self.lm.pad, None) for row in range(len(batch.slots))
-        ]
+        moves: list[Move] = [(row, self.lm.pad, None) for row in range(len(batch.slots))]
         for job in batch.jobs:
             rows = [row_of[hypothesis] for hypothesis in job.live]
-            moves = self._grow(job, rows, logs_list, tokens_list)
-            if not moves:
+            grown = self._grow(job, rows, logs_list, tokens_list)
+            if not grown:
                 ended.append(job)
-            free = set(rows)
-            homeless = []
-            for move in moves:
-                if move[0] in free:
-                    free.remove(move[0])
-                    placed[move[0]] = move
-                else:
-                    homeless.append(move)
-            for row, move in zip(sorted(free), homeless, strict=False):
-                placed[row] = move
-            placed += homeless[len(free) :]
+            _place(moves, grown, rows)
         batch.move(
-            [row for row, _, _ in placed], [token for _, token, _ in placed], [slot for _, _, slot in placed]
+            [row for row, _, _ in moves], [token for _, token, _ in moves], [slot for _, _, slot in moves]
         )
         return ended
 
@@ -295,7 +286,7 @@ class Beam:
         logs: Sequence[Sequence[float]],
         tokens: Sequence[Sequence[int]],
     ) -> list[tuple[int, int, Hypothesis]]:
-        """Grow the live texts of a job, which stand on these rows; return (row, token, text) of each beam."""
+        """Grow the live texts of a job, which stand on these rows; return the best, with row and token."""
         candidates = [
             (text.score + log, row, token, text)
             for text, row in zip(job.live, rows, strict=True)
@@ -326,3 +317,18 @@ class Beam:
         if len(job.ended) < self.width:
             return False
         return bool(best.score / len(best.tokens) ** self.length_penalty <= job.ended[-1].score)
+
+
+def _place(moves: list[Move], grown: Sequence[Move], rows: Sequence[int]) -> None:
+    """Enter moves of one job, which has these rows: one stays on the row that it grows from if it can."""
+    free = set(rows)
+    others = []
+    for move in grown:
+        if move[0] in free:
+            free.remove(move[0])
+            moves[move[0]] = move
+        else:
+            others.append(move)
+    for row, move in zip(sorted(free), others, strict=False):
+        moves[row] = move
+    moves += others[len(free) :]
