@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from .conftest import Answer, requests_of
 from .test_greedy import text_of
+from .test_models import mistral
 
 
 def states_and_logits(model: Any, prompt: list[int], tokens: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -50,6 +51,14 @@ def test_equals_its_definition(model: Any, tokenizer: Any, answer: Answer, alpha
         tokens = plain_contrastive(model, prompt, alpha, 4, 12)
         assert found[request.id].text == text_of(tokenizer, tokens)
         assert found[request.id].new_tokens == len(tokens)
+
+
+def test_equals_its_definition_where_rows_start_together(tokenizer: Any, answer: Answer) -> None:
+    model, requests = mistral(), requests_of(6)
+    found = answer(model, requests, decoder="contrastive", top_k=3, max_new_tokens=20, batch_tokens="300")
+    for request in requests:
+        tokens = plain_contrastive(model, tokenizer(request.prompt)["input_ids"][:-1], 0.6, 3, 20)
+        assert found[request.id].text == text_of(tokenizer, tokens)
 
 
 def test_without_penalty_it_is_greedy(llama: Any, answer: Answer) -> None:
