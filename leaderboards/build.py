@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from .board import StoredRow, build_board
 from .foreign import import_foreign, is_foreign
 from .from_run import find_runs, from_run
 from .plain import mapping
-from .scored import key_of, score
+from .scored import Scored, key_of, score
 from .store import SCORED, Store
 from .submission import Submission, read_submission
 from .task_card import task_card
@@ -71,7 +71,7 @@ def _put(store: Store, source: str, submission: Submission, open_task: OpenTask,
     scored = score(submission, view)
     store.put_card(task_card(view))
     folder = store.put(submission, scored, [example.id for example in view.examples])
-    return Added(source, folder, submission, notes=submission.notes)
+    return Added(source, folder, submission, notes=[*submission.notes, *_without_value(scored)])
 
 
 def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) -> list[Added]:
@@ -94,9 +94,21 @@ def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) 
         submission = import_foreign(path, view, row["name"], row["form"], **origin)
         store.put_card(task_card(view))
         ids = [example.id for example in view.examples]
-        folder = store.put(submission, score(submission, view), ids, keep_answers=False)
-        found.append(Added(str(path), folder, submission, notes=submission.notes))
+        scored = score(submission, view)
+        folder = store.put(submission, scored, ids, keep_answers=False)
+        notes = [*submission.notes, *_without_value(scored)]
+        found.append(Added(str(path), folder, submission, notes=notes))
     return found
+
+
+def _without_value(scored: Scored) -> Iterator[str]:
+    """Say which metrics a row has no value of, those of one reason together."""
+    names: dict[str, list[str]] = {}
+    for name, found in scored.facts["scores"].items():
+        if found["value"] is None:
+            names.setdefault(found["note"] or "it gave no value", []).append(name)
+    for reason, metrics in names.items():
+        yield f"no value of {', '.join(metrics)}: {reason}"
 
 
 def add_runs(store: Store, runs: Path, open_task: OpenTask, tasks: Sequence[str], say: Say) -> list[Added]:

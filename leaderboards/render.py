@@ -108,7 +108,10 @@ def health_cells(line: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _sources(table: Table) -> str:
-    lines = [f"- {_md(row['name'])}: {_md(row['source'])}" for row in table["reported"]]
+    lines = []
+    for row in table["reported"]:
+        note = f" ({_md(row['note'])})" if row.get("note") else ""
+        lines.append(f"- {_md(row['name'])}: {_md(row['source'])}{note}")
     return "Sources of the reported numbers:\n\n" + "\n".join(dict.fromkeys(lines))
 
 

@@ -120,8 +120,15 @@ class Store:
         return found
 
     def put_card(self, card: Mapping[str, Any]) -> None:
-        """Keep a table's task."""
-        write(self.root / "tasks" / f"{board_id(card)}.json", canonical(dict(card)))
+        """Keep a table's task; fixed points that could not be computed this time stay as they were known."""
+        path = self.root / "tasks" / f"{board_id(card)}.json"
+        before = read_json(path)["metrics"] if path.exists() else []
+        known = {(metric["name"], metric["version"]): metric["reference"] for metric in before}
+        metrics = [
+            {**metric, "reference": metric["reference"] or known.get((metric["name"], metric["version"]))}
+            for metric in card["metrics"]
+        ]
+        write(path, canonical({**card, "metrics": metrics}))
 
     def cards(self) -> list[dict[str, Any]]:
         """Return every table's task, in a fixed order."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness import DataError
+from harness import DataError, UsageError
 from harness.leaderboards.build import Foreign, _put, add, build
 from harness.leaderboards.notes import notes
 from harness.leaderboards.plain import canonical
@@ -17,7 +17,7 @@ from harness.leaderboards.site import write_site
 from harness.leaderboards.store import Store
 from harness.leaderboards.submission import Output, Submission, write_submission
 
-from .conftest import make_submission, make_view
+from .conftest import METRICS, make_submission, make_view
 
 
 def put(store, opened, *submissions):
@@ -211,6 +211,22 @@ def test_a_metric_without_a_value_makes_a_row_unrankable_with_the_reason(store, 
     assert "bad is not ranked: mode collapse" in FORMATS["md"][1](table)
 
 
+def test_a_metric_that_cannot_be_computed_here_is_said_and_keeps_its_fixed_points(
+    store, view, opened, tmp_path
+):
+    def without_vocabulary(pairs):
+        raise UsageError("vocabulary not found")
+
+    put(store, opened, make_submission(view, 0.9, "a"))
+    points = [metric["reference"] for metric in store.cards()[0]["metrics"]]
+    lacking = replace(view, metrics=dict(view.metrics) | {"exact": (METRICS["exact"][0], without_vocabulary)})
+    made = make_submission(lacking, 0.5, "b")
+    write_submission(made, tmp_path / "s", made.outputs)
+    added = add(store, tmp_path / "s", lambda *_, **__: lacking, Foreign())
+    assert list(added.notes) == ["no value of exact: vocabulary not found"]
+    assert None not in points and [metric["reference"] for metric in store.cards()[0]["metrics"]] == points
+
+
 def test_a_metric_of_another_version_is_not_mixed_in(store, view, opened):
     put(store, opened, make_submission(view, 0.9, "a"))
     card = json.loads(next((store.root / "tasks").glob("*.json")).read_text())
@@ -237,12 +253,13 @@ def test_reported_numbers_stand_unranked_below_and_never_under_a_sample(store, v
         "data": "",
         "scores": {"exact": 0.99},
         "source": "a paper, table 1",
+        "note": "its first version says 0.98",
     }
     (store.root / "reported" / "words.json").write_text(json.dumps({"rows": [row]}))
     (table,) = build(store)
     assert table["reported"] == [row] and [line["name"] for line in table["lines"]] == ["model"]
     markdown = FORMATS["md"][1](table)
-    assert "*Paper*" in markdown and "a paper, table 1" in markdown
+    assert "*Paper*" in markdown and "a paper, table 1 (its first version says 0.98)" in markdown
     assert build_sample_reported(store, row) == []
 
 
