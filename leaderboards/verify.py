@@ -89,10 +89,28 @@ def _scored_again(name: str, submission: Submission, view: TaskView, row: Stored
         yield Finding(name, "differs", error.message)
         return
     now = scored.facts
-    found = [Finding(name, "differs", text) for text in (*differences(stored, now), *_others(row, scored))]
+    aside = _without_training(stored, now)
+    texts = [*differences(stored, now, aside), *_others(row, scored, aside)]
     new = len(now["scores"].keys() - stored["scores"].keys())
     gained = f"; {new} more since it was scored" if new else ""
-    yield from found or [Finding(name, "same", f"{len(stored['scores'])} metrics and health{gained}")]
+    same = Finding(name, "same", f"{len(stored['scores'])} metrics and health{gained}")
+    yield from [Finding(name, "differs", text) for text in texts] or [same]
+    if "copied" in aside and "copied" in stored["health"]:
+        what = ", ".join(sorted(aside))
+        yield Finding(name, "unchecked", f"{what}: scored beside training rows that are not here")
+
+
+def _without_training(stored: Mapping[str, Any], now: Mapping[str, Any]) -> frozenset[str]:
+    """Name what cannot be compared because one of two scorings had no training rows beside it."""
+    if ("copied" in stored["health"]) == ("copied" in now["health"]):
+        return frozenset()
+    one, other = stored["scores"], now["scores"]
+    halves = {
+        name
+        for name in one
+        if name in other and (one[name]["value"] is None) != (other[name]["value"] is None)
+    }
+    return frozenset({"copied", "clean", *halves})
 
 
 class NotKept(DataError):
@@ -116,13 +134,17 @@ def answers(store: Store, folder: Path, view: TaskView, originals: Path | None) 
     return Submission(about, read.outputs, read.notes, store.evidence(folder))
 
 
-def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def differences(
+    stored: Mapping[str, Any], now: Mapping[str, Any], aside: frozenset[str] = frozenset()
+) -> Iterator[str]:
     """Say for each stored metric where its value or interval is not what scoring gives now.
 
     A metric that the task has gained since is no fault of the row; building the table adds it.
     """
     kits = f"(stored with {_versions(stored['toolkit'])}; here {_versions(toolkit())})"
     for metric, before in sorted(stored["scores"].items()):
+        if metric in aside:
+            continue
         after = now["scores"].get(metric)
         if after is None:
             yield f"{metric}: no longer computed {kits}"
@@ -136,10 +158,11 @@ def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[s
                 break
 
 
-def _others(row: StoredRow, now: Scored) -> Iterator[str]:
+def _others(row: StoredRow, now: Scored, aside: frozenset[str]) -> Iterator[str]:
     """Say what else a table shows of a row and scoring does not give: parts, health, resamples."""
     for part in ("details", "health", "clean", "signature"):
-        if _comparable(row.facts[part]) != _comparable(now.facts[part]):
+        before, after = (_comparable(facts[part], aside) for facts in (row.facts, now.facts))
+        if part not in aside and before != after:
             yield f"{part}: stored {row.facts[part]!r:.200}, computed {now.facts[part]!r:.200}"
     common = [name for name in row.facts["drawn"] if name in now.facts["drawn"]]
     places = [now.facts["drawn"].index(name) for name in common]
@@ -149,10 +172,10 @@ def _others(row: StoredRow, now: Scored) -> Iterator[str]:
             yield f"{name}: its resamples, which ranks are made of, are not those of its answers"
 
 
-def _comparable(part: Any) -> Any:
-    """Return facts without a text that a row whose answers are kept elsewhere leaves out, and rounded."""
+def _comparable(part: Any, aside: frozenset[str]) -> Any:
+    """Return facts rounded, without the text that a row whose answers are kept elsewhere leaves out."""
     if isinstance(part, Mapping):
-        return {key: _comparable(value) for key, value in part.items() if key != "answer"}
+        return {k: _comparable(v, aside) for k, v in part.items() if k != "answer" and k not in aside}
     return round(part, 9) if isinstance(part, float) else part
 
 

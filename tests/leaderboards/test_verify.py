@@ -79,6 +79,23 @@ def test_a_row_whose_answers_are_not_kept_is_not_called_verified(store, view, op
     assert finding.verdict == "unchecked" and "not kept here" in finding.reason
 
 
+def test_what_only_training_rows_tell_is_unchecked_without_them_and_checked_with_them(store, view):
+    seen = [example.references[0] for example in view.examples[:50]]
+    beside = replace(view, training_targets=lambda: seen, cache={})
+    put(store, lambda *_, **__: beside, make_submission(beside, 0.9, "a"))
+
+    def verdicts(here):
+        findings = verify(store, lambda *_, **__: here)
+        return {f.verdict: f.reason for f in findings if f.what.startswith("words/")}
+
+    assert list(verdicts(beside)) == ["same"]
+    apart = verdicts(replace(view, cache={}))
+    assert list(apart) == ["same", "unchecked"]
+    assert apart["unchecked"] == "clean, copied: scored beside training rows that are not here"
+    other = replace(view, training_targets=lambda: seen[:9], cache={})
+    assert "health" in verdicts(other)["differs"]
+
+
 def differing(store, opened):
     return [finding for finding in verify(store, opened) if finding.verdict == "differs"]
 
