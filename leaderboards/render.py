@@ -73,16 +73,17 @@ def _name(line: Mapping[str, Any]) -> str:
 
 def _health(table: Table) -> str:
     """Return the table of what scores do not show."""
-    rows = [[_md(_name(line)), *(text for _, text in health_cells(line))] for line in table["lines"]]
-    names = [name for name, _ in health_cells(table["lines"][0])]
-    for line in table["lines"]:
-        names = max(names, [name for name, _ in health_cells(line)], key=len)
-    filled = []
-    for line, row in zip(table["lines"], rows, strict=True):
-        known = dict(health_cells(line))
-        filled.append([row[0], *(known.get(name, numbers.DASH) for name in names)])
+    names, rows = health_rows(table)
     head = [_row(["model", *names]), _row(["---", *("---:" for _ in names)])]
-    return "\n".join([*head, *map(_row, filled)])
+    body = [_row([_md(_name(line)), *cells]) for line, cells in zip(table["lines"], rows, strict=True)]
+    return "\n".join([*head, *body])
+
+
+def health_rows(table: Table) -> tuple[list[str], list[list[str]]]:
+    """Return the names of the health columns that any line has, and every line's cells."""
+    found = [dict(health_cells(line)) for line in table["lines"]]
+    names = max((list(cells) for cells in found), key=len)
+    return names, [[cells.get(name, numbers.DASH) for name in names] for cells in found]
 
 
 def health_cells(line: Mapping[str, Any]) -> list[tuple[str, str]]:

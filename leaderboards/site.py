@@ -15,7 +15,7 @@ from .html import Child, Html, h, page
 from .notes import SAMPLE, notes, title
 from .numbers import rank_range
 from .plain import digest, write
-from .render import FORMATS, cell, columns, health_cells, is_best, lead
+from .render import FORMATS, cell, columns, health_rows, is_best, lead
 from .store import Store
 
 Table = Mapping[str, Any]
@@ -214,12 +214,11 @@ def _reported(row: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> Htm
 
 
 def _health(table: Table) -> Html:
-    names = list(dict.fromkeys(name for line in table["lines"] for name, _ in health_cells(line)))
+    names, texts = health_rows(table)
     heads = [_sortable("model", "text"), *(_sortable(name, "text") for name in names)]
     rows = []
-    for line in table["lines"]:
-        known = dict(health_cells(line))
-        cells = [h("td", known.get(name, numbers.DASH)) for name in names]
+    for line, shown in zip(table["lines"], texts, strict=True):
+        cells = [h("td", text) for text in shown]
         rows.append(h("tr", h("th", line["name"], scope="row"), cells, data_trust=line["trust"]))
     caption = h("caption", "What a score does not show")
     return h("table", caption, h("thead", h("tr", heads)), h("tbody", rows), data_sortable=True)
