@@ -181,9 +181,12 @@ def test_a_step_of_a_wide_decoder_copies_no_whole_cache(
     wide: dict[str, Any],
 ) -> None:
     whole = []
-    monkeypatch.setattr(
-        "harness.decoding.rows._collected", lambda parts: whole.append(1) or _collected(parts)
-    )
+
+    def counted(parts: Any) -> Any:
+        whole.append(parts)
+        return _collected(parts)
+
+    monkeypatch.setattr("harness.decoding.rows._collected", counted)
     found = answer(model, requests_of(8), min_new_tokens=24, **wide)
     [(_, facts)] = events
     assert facts["steps"] >= 24 and facts["peak_rows"] == 8 * 4
