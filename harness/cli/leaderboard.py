@@ -106,6 +106,12 @@ def _store(args: argparse.Namespace) -> Any:
     return hosted("store:Store")(board_folder(args.board))
 
 
+def _written_to(args: argparse.Namespace) -> None:
+    """Refuse to change the board that comes with the program."""
+    if args.board == SHIPPED:
+        raise UsageError(f"{SHIPPED} is only read", hint="name a board of your own: --board DIR")
+
+
 def _tasks(registry: Any, names: str) -> list[str]:
     return [member.entry.name for name in names.split(",") if name for member in registry.expand(name)]
 
@@ -121,15 +127,17 @@ def _no_paths(args: argparse.Namespace) -> None:
 
 def _build(args: argparse.Namespace) -> int:
     _no_paths(args)
+    if args.runs is not None:
+        _written_to(args)
     registry = open_registry(args)
     views, store, tasks = (
-        TaskViews(registry, args.data, vocab=args.vocab),
+        None if args.board == SHIPPED else TaskViews(registry, args.data, vocab=args.vocab),
         _store(args),
         _tasks(registry, args.task),
     )
     runs = args.runs or Path("runs")
     refused = []
-    if args.runs is not None or (runs.is_dir() and args.board != SHIPPED):
+    if args.runs is not None or (views is not None and runs.is_dir()):
         refused = [a for a in hosted("build:add_runs")(store, runs, views, tasks, _say) if a.reason]
     tables = hosted("build:build")(store, views, tasks)
     if not tables:
@@ -137,7 +145,7 @@ def _build(args: argparse.Namespace) -> int:
             f"{store.root} has no row" + (f" of {args.task}" if args.task else ""),
             hint="finish a run, or: run-bench leaderboard add SUBMISSION",
         )
-    written = [] if args.board == SHIPPED else _write(store, tables, args.format.split(","), registry)
+    written = [] if views is None else _write(store, tables, args.format.split(","), registry)
     if args.json:
         sys.stdout.write(json.dumps(tables, indent=1, ensure_ascii=False) + "\n")
         return 0
@@ -184,6 +192,7 @@ def _write(
 
 
 def _add(args: argparse.Namespace) -> int:
+    _written_to(args)
     registry = open_registry(args)
     views, store = TaskViews(registry, args.data, vocab=args.vocab or args.originals), _store(args)
     if not args.paths:

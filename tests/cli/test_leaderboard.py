@@ -1,11 +1,14 @@
 """The verbs around tables, run as a user runs them."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from harness.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -124,3 +127,17 @@ def test_a_plugin_may_write_another_form_of_table(run_bench, toy_runs, write_plu
     assert done.code == 0, done.err
     (table,) = (plugin.parent / "b" / "tables").glob("*.count")
     assert table.read_text() == "2 lines of toy"
+
+
+def test_the_shipped_board_is_read_and_never_written(run_bench, toy_runs, tmp_path, monkeypatch, capsys):
+    shipped = tmp_path / "shipped"
+    shutil.copytree(ROOT / "leaderboards" / "published", shipped)
+    before = {path: path.read_bytes() for path in shipped.rglob("*") if path.is_file()}
+    monkeypatch.setattr("harness.cli.leaderboard.board_folder", lambda name: shipped)
+    monkeypatch.setattr("harness.leaderboards.scored.toolkit", lambda: {"python": "of another version"})
+    assert main(["leaderboard", "--board", "@published", "--task", "toy"]) == 0
+    assert "toy (tiny)" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in shipped.rglob("*") if path.is_file()} == before
+    for words in (["add", toy_runs["good"]], ["--runs", toy_runs["good"].parents[2]]):
+        refused = run_bench("leaderboard", *words, "--board", "@published")
+        assert refused.code == 2 and "@published is only read" in refused.err
