@@ -68,9 +68,17 @@ def _put(store: Store, source: str, submission: Submission, open_task: OpenTask,
     view = open_task(submission.task, str(about["split"]), digest, data)
     if reason := rules.refusal(submission, view):
         raise DataError(f"'{submission.name}' is refused: {reason}")
+    return _keep(store, source, submission, view)
+
+
+def _keep(
+    store: Store, source: str, submission: Submission, view: TaskView, *, keep_answers: bool = True
+) -> Added:
+    """Score a submission that is in order and put it on the board, with or without its answers."""
     scored = score(submission, view)
     store.put_card(task_card(view))
-    folder = store.put(submission, scored, [example.id for example in view.examples])
+    ids = [example.id for example in view.examples]
+    folder = store.put(submission, scored, ids, keep_answers=keep_answers)
     return Added(source, folder, submission, notes=[*submission.notes, *_without_value(scored)])
 
 
@@ -92,12 +100,7 @@ def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) 
         )
         origin = {key: row[key] for key in ("file", "source", "licence", "note") if key in row}
         submission = import_foreign(path, view, row["name"], row["form"], **origin)
-        store.put_card(task_card(view))
-        ids = [example.id for example in view.examples]
-        scored = score(submission, view)
-        folder = store.put(submission, scored, ids, keep_answers=False)
-        notes = [*submission.notes, *_without_value(scored)]
-        found.append(Added(str(path), folder, submission, notes=notes))
+        found.append(_keep(store, str(path), submission, view, keep_answers=False))
     return found
 
 

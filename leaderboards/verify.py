@@ -95,7 +95,7 @@ def _scored_again(name: str, submission: Submission, view: TaskView, row: Stored
     gained = f"; {new} more since it was scored" if new else ""
     same = Finding(name, "same", f"{len(stored['scores'])} metrics and health{gained}")
     yield from [Finding(name, "differs", text) for text in texts] or [same]
-    if "copied" in aside and "copied" in stored["health"]:
+    if aside and "copied" in stored["health"]:
         what = ", ".join(sorted(aside))
         yield Finding(name, "unchecked", f"{what}: scored beside training rows that are not here")
 
@@ -134,9 +134,7 @@ def answers(store: Store, folder: Path, view: TaskView, originals: Path | None) 
     return Submission(about, read.outputs, read.notes, store.evidence(folder))
 
 
-def differences(
-    stored: Mapping[str, Any], now: Mapping[str, Any], aside: frozenset[str] = frozenset()
-) -> Iterator[str]:
+def differences(stored: Mapping[str, Any], now: Mapping[str, Any], aside: frozenset[str]) -> Iterator[str]:
     """Say for each stored metric where its value or interval is not what scoring gives now.
 
     A metric that the task has gained since is no fault of the row; building the table adds it.

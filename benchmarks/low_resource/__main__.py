@@ -131,7 +131,7 @@ def compare_ways(args: argparse.Namespace, described: str, data: Share, rows: li
             record = json.loads((run / "record.json").read_text(encoding="utf-8"))
             seed = record["spec"]["seed"]
             row = {"described": described, "way": way, "seed": "" if way == "nearest" else seed}
-            row |= scores(args, done["scores"], record.get("overlap"))
+            row |= scores(args, done["scores"], record["overlap"])
             if way == "real":
                 real[seed] = run
             against = real[seed] if way in ("aug", "ada") else None
@@ -141,18 +141,16 @@ def compare_ways(args: argparse.Namespace, described: str, data: Share, rows: li
     return next(iter(real.values()))
 
 
-def scores(
-    args: argparse.Namespace, found: Mapping[str, Any], overlap: Mapping[str, Any] | None
-) -> dict[str, str]:
+def scores(args: argparse.Namespace, found: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, str]:
     """Return the cells of a run's scores; `unseen` is of the rows that its training rows do not give away."""
     metrics = SHOWN[args.task.partition("/")[2]]
     cells = {}
     for metric in metrics:
         low, high = found[metric]["interval"]
         cells[metric] = f"{found[metric]['value'] * 100:.1f} [{low * 100:.1f}, {high * 100:.1f}]"
-    if args.pairs and overlap:
-        value = overlap.get("clean_scores", {}).get(metrics[0], found[metrics[0]]["value"])
-        cells["unseen"] = f"{value * 100:.1f} ({overlap['clean_rows']:,})"
+    if args.pairs:
+        value = shared.get("clean_scores", {}).get(metrics[0], found[metrics[0]]["value"])
+        cells["unseen"] = f"{value * 100:.1f} ({shared['clean_rows']:,})"
     return cells
 
 

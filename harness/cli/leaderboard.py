@@ -106,7 +106,7 @@ def _store(args: argparse.Namespace) -> Any:
     return hosted("store:Store")(board_folder(args.board))
 
 
-def _written_to(args: argparse.Namespace) -> None:
+def _refuse_shipped(args: argparse.Namespace) -> None:
     """Refuse to change the board that comes with the program."""
     if args.board == SHIPPED:
         raise UsageError(f"{SHIPPED} is only read", hint="name a board of your own: --board DIR")
@@ -128,7 +128,7 @@ def _no_paths(args: argparse.Namespace) -> None:
 def _build(args: argparse.Namespace) -> int:
     _no_paths(args)
     if args.runs is not None:
-        _written_to(args)
+        _refuse_shipped(args)
     registry = open_registry(args)
     views, store, tasks = (
         None if args.board == SHIPPED else TaskViews(registry, args.data, vocab=args.vocab),
@@ -137,7 +137,7 @@ def _build(args: argparse.Namespace) -> int:
     )
     runs = args.runs or Path("runs")
     refused = []
-    if args.runs is not None or (views is not None and runs.is_dir()):
+    if views is not None and (args.runs is not None or runs.is_dir()):
         refused = [a for a in hosted("build:add_runs")(store, runs, views, tasks, _say) if a.reason]
     tables = hosted("build:build")(store, views, tasks)
     if not tables:
@@ -192,7 +192,7 @@ def _write(
 
 
 def _add(args: argparse.Namespace) -> int:
-    _written_to(args)
+    _refuse_shipped(args)
     registry = open_registry(args)
     views, store = TaskViews(registry, args.data, vocab=args.vocab or args.originals), _store(args)
     if not args.paths:

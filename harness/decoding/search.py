@@ -41,7 +41,7 @@ class Batch:
     @property
     def texts(self) -> int:
         """How many texts grow, of which one may stand on several rows."""
-        return len({id(slot) for slot in self.slots if slot is not None})
+        return len(set(self.slots) - {None})
 
     @property
     def jobs(self) -> list[Job]:
