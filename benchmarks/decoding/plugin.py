@@ -14,6 +14,7 @@ from harness import (
     GenerateSpec,
     ModelEntry,
     ModelPlugin,
+    ModelSession,
     PromptFormat,
     Request,
     RunContext,
@@ -27,7 +28,7 @@ from harness import (
 @hookimpl
 def harness_models() -> list[ModelEntry]:
     """Offer the tiny Llama that `--checkpoint` names."""
-    return [ModelEntry("bench-llama", "a tiny random Llama", f"{__name__}:Llama", trains=False)]
+    return [ModelEntry("bench-llama", "a tiny random Llama", f"{__name__}:Llama", stages=())]
 
 
 @hookimpl
@@ -78,21 +79,32 @@ def reference(row: dict[str, Any]) -> str:
 class Llama(ModelPlugin):
     """The model of a folder, asked through the harness's decoders."""
 
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ModelSession:
+        """Load the folder."""
+        return Loaded(*loaded(checkpoint))
+
+
+class Loaded(ModelSession):
+    """The model, loaded."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.loaded = model, tokenizer
+
     def generate(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
     ) -> Iterator[Completion]:
         """Continue prompts."""
         from harness import decoding
 
-        yield from decoding.generate(*loaded(checkpoint), requests, spec, run)
+        yield from decoding.generate(*self.loaded, requests, spec, run)
 
     def choose(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
     ) -> Iterator[Completion]:
         """Score choices."""
         from harness import decoding
 
-        yield from decoding.choose(*loaded(checkpoint), requests, spec, run)
+        yield from decoding.choose(*self.loaded, requests, spec, run)
 
 
 def loaded(checkpoint: Checkpoint | None) -> tuple[Any, Any]:

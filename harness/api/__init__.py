@@ -14,29 +14,40 @@ from .errors import (
     nearest,
 )
 from .example import (
+    Annotation,
     Completion,
+    Example,
+    Message,
+    Pairs,
+    Passage,
+    Prediction,
+    Request,
+    Score,
+)
+from .hooks import API_VERSION, hookimpl, hookspec
+from .metric import Metric, MetricEntry
+from .model import ModelEntry, ModelPlugin, NoOptions
+from .prompt import PromptFormat
+from .rows import (
     Conversation,
     Document,
     Evaluator,
-    Example,
-    Pairs,
-    Prediction,
-    PromptFormat,
-    Request,
-    Score,
+    Judge,
+    Preference,
+    PromptRow,
     TrainData,
     TrainPair,
     TrainRow,
 )
-from .hooks import API_VERSION, hookimpl, hookspec
-from .metric import Metric, MetricEntry
-from .model import ModelEntry, ModelPlugin, NoOptions, PromptTokens
 from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
+from .session import Answers, ModelSession, PromptTokens
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
-from .task import DataReport, Finding, Task, TaskEntry
+from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
 
 __all__ = [
     "API_VERSION",
+    "Annotation",
+    "Answers",
     "Checkpoint",
     "Completion",
     "Conversation",
@@ -50,19 +61,25 @@ __all__ = [
     "Finding",
     "GenerateSpec",
     "HarnessError",
+    "Judge",
     "LaunchSpec",
     "LostProcess",
+    "Message",
     "Metric",
     "MetricEntry",
     "MissingDependency",
     "ModelEntry",
     "ModelPlugin",
+    "ModelSession",
     "NoOptions",
     "Pairs",
+    "Passage",
     "PluginError",
     "Prediction",
+    "Preference",
     "Progress",
     "PromptFormat",
+    "PromptRow",
     "PromptTokens",
     "Request",
     "RunContext",
@@ -74,6 +91,7 @@ __all__ = [
     "StageError",
     "Task",
     "TaskEntry",
+    "TaskOptions",
     "TrainData",
     "TrainPair",
     "TrainRow",

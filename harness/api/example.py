@@ -1,88 +1,80 @@
 """The words of an evaluation: what a task holds, what a model sees, what it says, what a metric returns.
 
-A model sees `Request` and `TrainPair`, never `Example`: references stay on the task's side of the wall.
+A model sees `Request` and rows of training, never `Example`: references stay on the task's side of the wall.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any, overload
 
-from .errors import UsageError
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation. `role` is system, user, assistant or tool; `name` is the tool that speaks.
+
+    `calls` are the tools an assistant calls, each as JSON: `{"name": …, "arguments": {…}}`.
+    """
+
+    role: str
+    text: str
+    name: str = ""
+    calls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a source that an answer may rest on: a paragraph, a table's caption, an abstract."""
+
+    id: str
+    text: str
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What is known of one reference: its kind, the ids of passages it rests on, and who gave it."""
+
+    kind: str = ""
+    evidence: tuple[str, ...] = ()
+    annotator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row of a task: named inputs, the accepted answers, and what else is known of the row."""
+    """One row of a task: named inputs, the accepted answers, and what else is known of the row.
+
+    `choices` are the answers to choose from, in the order of the data; `references` are then texts
+    among them. `passages` are what may be looked up to answer. `annotations`, where there are any,
+    stand beside the references, one for each. `messages` are the turns before the last, in a dialogue.
+    """
 
     id: str
     inputs: Mapping[str, str]
     references: tuple[str, ...]
     meta: Mapping[str, Any] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    messages: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a model is asked: an exact prompt, the inputs behind it, and the choices where there are any."""
+    """What a model is asked: an exact prompt, the inputs behind it, and the choices where there are any.
+
+    `messages` are the turns before the prompt, which a model lays out by its chat template. `passages`
+    are those the prompt shows as evidence.
+    """
 
     id: str
     prompt: str
     inputs: Mapping[str, str] = field(default_factory=dict)
     choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TrainPair:
-    """One supervised row: the prompt as it will be at generation, and the wanted text."""
-
-    prompt: str
-    target: str
-    inputs: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One text of a pretraining corpus; `tokens` where the corpus is already tokenised."""
-
-    text: str
-    tokens: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A multi-turn supervised row: (role, text) turns; the turns of role `assistant` are learned."""
-
-    turns: tuple[tuple[str, str], ...]
-
-
-TrainRow = TrainPair | Document | Conversation
-
-
-class Evaluator(Protocol):
-    """Scores completions of validation requests with the task's own metrics, references unseen."""
-
-    requests: Sequence[Request]
-    select: str
-    higher_is_better: bool
-
-    def __call__(self, completions: Iterable[Completion]) -> Mapping[str, float]:
-        """Return metric name -> value for completions of `requests`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class TrainData:
-    """What a stage learns from. `train` is re-iterable; a streamed corpus has no length."""
-
-    train: Iterable[TrainRow]
-    validation: Sequence[TrainRow] = ()
-    digest: str = ""
-    evaluator: Evaluator | None = None
+    messages: tuple[Message, ...] = ()
+    passages: tuple[Passage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +83,9 @@ class Completion:
 
     `finish` is `stop`, `length`, `stop-string` or `choice`; `choice_scores` are log-likelihoods in the
     order of the request's choices; `notes` name anything odd (`prompt-truncated-left`, `double-bos`, …)
-    and are counted in the record; `alternatives` are the further texts of an n-best search, best first.
+    and are counted in the record; `alternatives` are the further texts of an n-best search, best first;
+    `evidence` are the ids of the passages that the model says its answer rests on. `log_likelihood` is
+    that of the request's own text, where it was asked for, and `new_tokens` how many tokens it counts.
     """
 
     request_id: str
@@ -102,16 +96,27 @@ class Completion:
     choice_scores: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    log_likelihood: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A completion read by its task: `text` is the answer that is scored, `raw` what the model said."""
+    """A completion read by its task: `text` is the answer that is scored, `raw` what the model said.
+
+    `reasoning` is what stood between the tags of thinking aloud; it is never scored. `evidence` are the
+    ids of the passages that the answer rests on. `log_likelihood` and `tokens` are those of the
+    request's own text, where a model was asked how well it predicts it.
+    """
 
     example_id: str
     text: str
     raw: str = ""
     choice_scores: tuple[float, ...] = ()
+    reasoning: str = ""
+    evidence: tuple[str, ...] = ()
+    log_likelihood: float | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,31 +167,3 @@ class Pairs(Sequence[tuple[Example, Prediction]]):
 
     def __iter__(self) -> Iterator[tuple[Example, Prediction]]:
         return iter(self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class PromptFormat:
-    """The exact text around an example's inputs, the same object for training and generation.
-
-    `template` names inputs in braces: `"{smiles}"`. `digest` goes into checkpoints and records, so a
-    checkpoint is never silently asked with a prompt that it was not trained with.
-    """
-
-    name: str
-    template: str
-    version: str = "1"
-
-    def render(self, inputs: Mapping[str, str]) -> str:
-        """Fill the template; an input that is not there is an error, never an empty string."""
-        wanted = {key for _, key, _, _ in string.Formatter().parse(self.template) if key}
-        if missing := sorted(wanted - set(inputs)):
-            raise UsageError(
-                f"prompt '{self.name}' needs input {', '.join(missing)}, the example has {', '.join(inputs)}"
-            )
-        return self.template.format_map(inputs)
-
-    @property
-    def digest(self) -> str:
-        """A short hash of name, version and template."""
-        text = json.dumps([self.name, self.version, self.template])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]

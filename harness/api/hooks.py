@@ -8,9 +8,9 @@ from typing import Any
 
 import pluggy
 
-from .example import PromptFormat
 from .metric import MetricEntry
 from .model import ModelEntry
+from .prompt import PromptFormat
 from .run import RunContext, RunRecord
 from .spec import LaunchSpec, RunSpec
 from .task import TaskEntry

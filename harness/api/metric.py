@@ -14,6 +14,7 @@ class MetricEntry:
 
     `scale` is what a value is multiplied by in tables (100 for shares). `silence_wins` declares that
     under this definition an empty answer can beat a wrong one; tables then mark the column.
+    `reference_free` declares that references are not looked at, so that answers alone can be scored.
     """
 
     name: str
@@ -25,6 +26,7 @@ class MetricEntry:
     range: tuple[float | None, float | None] = (0.0, 1.0)
     scale: float = 1.0
     silence_wins: bool = False
+    reference_free: bool = False
     kind: str = "text"  # text | molecule | property | qa | choice
     definition: str = ""
     edge_cases: str = ""

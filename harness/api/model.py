@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
-from .example import Completion, Request, TrainData
+from .rows import TrainData
 from .run import Checkpoint, RunContext
-from .spec import GenerateSpec, TrainSpec
+from .session import ModelSession
+from .spec import TrainSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class ModelEntry:
     """A model on the shelf. `target` is `"package.module:Class"` and is imported only when chosen.
 
     `recipes` is a folder of `<preset>.toml` files; the first of `presets` is the default. With
-    `multitask`, a task group is learned as one model instead of one model a member. With
-    `trains` False nothing is learned before generation (a baseline, an API model).
+    `multitask`, a task group is learned as one model instead of one model a member. `stages` are the
+    stages of training that the model has; without any, nothing is learned before it is asked.
     """
 
     name: str
@@ -29,22 +29,10 @@ class ModelEntry:
     recipes: Path | None = None
     presets: tuple[str, ...] = ()
     multitask: bool = False
-    trains: bool = True
+    stages: tuple[str, ...] = ("sft",)
     tags: tuple[str, ...] = ()
     licence: str = ""
     citation: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PromptTokens:
-    """A prompt as a model reads it: token ids, their text, and how many begin the sequence.
-
-    `bos` is None where the model has no such token; two of them are a well-known silent mistake.
-    """
-
-    ids: tuple[int, ...]
-    pieces: tuple[str, ...]
-    bos: int | None = None
 
 
 class NoOptions:
@@ -63,28 +51,15 @@ class ModelPlugin:
         self.options = self.Options() if options is None else options
 
     def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
-        """Run any stage other than the supervised one: pretraining and what a plugin adds."""
-        raise self._unsupported(f"stage '{spec.stage}'")
+        """Run one stage, `spec.stage`, and return what it leaves under `run.directory`.
 
-    def finetune(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
-        """Run the supervised stage on a task's pairs."""
-        raise self._unsupported("fine-tuning")
+        A stage goes on from `spec.base`; what else it needs is in `run.inputs`, such as a reward model.
+        """
+        raise self._unsupported(f"training stage '{spec.stage}'")
 
-    def generate(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
-    ) -> Iterator[Completion]:
-        """Yield one completion a request, in any order, each as soon as it is finished."""
-        raise self._unsupported("generation")
-
-    def choose(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
-    ) -> Iterator[Completion]:
-        """Yield completions that carry the log-likelihood of each of the request's choices."""
-        raise self._unsupported("scoring choices by log-likelihood")
-
-    def prompt_tokens(self, request: Request, checkpoint: Checkpoint | None) -> PromptTokens:
-        """Return exactly what generation feeds the model for a request."""
-        raise self._unsupported("showing the tokens of a prompt")
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ModelSession:
+        """Load the checkpoint, or the preset's own weights without one, ready to be asked."""
+        raise self._unsupported("being asked")
 
     def _unsupported(self, what: str) -> UsageError:
         return UsageError(f"{type(self).__name__} does not support {what}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .example import PromptFormat
+from .prompt import PromptFormat
 from .spec import RunSpec
 
 SCHEMA_VERSION = 1
@@ -66,7 +66,8 @@ class RunContext:
 
     `event(kind, **facts)` appends to the run's events; facts must be JSON. `prompt` is the format that
     the requests and pairs were rendered with. `event("note", text=...)` is for what a reader of the
-    numbers must know: the record keeps it and the table shows it as a footnote.
+    numbers must know: the record keeps it and the table shows it as a footnote. `inputs` are the
+    checkpoints of other stages that this one needs, by the names it gave them, such as `reward`.
     """
 
     directory: Path
@@ -77,6 +78,7 @@ class RunContext:
     local_rank: int = 0
     progress: Progress = field(default_factory=SilentProgress)
     event: Callable[..., None] = _ignore
+    inputs: Mapping[str, Checkpoint] = field(default_factory=dict)
 
     @property
     def is_main(self) -> bool:

@@ -115,6 +115,7 @@ class RunSpec:
     preset: str = ""
     data: DataSpec = field(default_factory=DataSpec)
     model_options: Mapping[str, Any] = field(default_factory=dict)
+    task_options: Mapping[str, Any] = field(default_factory=dict)
     train: tuple[TrainSpec, ...] = ()
     generate: GenerateSpec = field(default_factory=GenerateSpec)
     checkpoint: str = ""

@@ -5,15 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from .errors import DataError
-from .example import Example, PromptFormat, Request, TrainPair, TrainRow
+from .example import Example, Request
+from .prompt import PromptFormat
+from .rows import TrainPair, TrainRow
 from .spec import DataSpec
 
 
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
-    """A task on the shelf. A group has `members` and no target. `kind` is `generate` or `choose`."""
+    """A task on the shelf. A group has `members` and no target. `kind` is generate, choose or perplexity."""
 
     name: str
     summary: str
@@ -51,12 +54,33 @@ class DataReport:
     counts: Mapping[str, int] = field(default_factory=dict)  # kind of finding -> rows
 
 
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """What `--set task.NAME=VALUE` changes on every task; a task with options of its own extends this.
+
+    `shots` examples of `shots_split` stand before the question, drawn by `shots_seed`, never the row
+    itself. `ask` is how a choice is asked for: `likelihood` of each choice's text, `letters` (choices
+    listed in the prompt, likelihood of each letter), `letter` (listed, and the letter is read out of
+    what the model says), or `auto`: likelihood where the model can, else letter. `permute` is the seed
+    by which choices change places, None for their own order; answers are mapped back.
+    """
+
+    shots: int = 0
+    shots_split: str = "train"
+    shots_seed: int = 0
+    ask: str = "auto"
+    permute: int | None = None
+
+
 class Task(ABC):
     """Base of a task. The module that defines it must be light: `show` imports it.
 
-    `data` says which source was asked for. Override `examples`; the rest has defaults that fit most
-    tasks. `prompt_format` is the task's own; a model plugin may bring another through `harness_prompt`.
+    `data` says which source was asked for, `options` what `--set task.NAME=VALUE` changed. Override
+    `examples`; the rest has defaults that fit most tasks. `prompt_format` is the task's own; a model
+    plugin may bring another through `harness_prompt`.
     """
+
+    Options: type[TaskOptions] = TaskOptions
 
     version: str = "1"
     metrics: tuple[str, ...] = ()
@@ -68,8 +92,9 @@ class Task(ABC):
     citation: str = ""
     homepage: str = ""
 
-    def __init__(self, data: DataSpec | None = None) -> None:
+    def __init__(self, data: DataSpec | None = None, options: Any = None) -> None:
         self.data = data or DataSpec()
+        self.options = self.Options() if options is None else options
         self.notes: list[str] = []  # what loading did that a reader of the record must know: skips, repairs
 
     @abstractmethod
@@ -118,8 +143,10 @@ class Task(ABC):
         return example.references[0]
 
     def request(self, example: Example, prompt: str) -> Request:
-        """Wrap a prompt for the model; a task with choices adds them here."""
-        return Request(example.id, prompt, example.inputs)
+        """Wrap a prompt for the model; a task that shows only some passages says here which."""
+        return Request(
+            example.id, prompt, example.inputs, example.choices, example.messages, example.passages
+        )
 
     def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
         """Yield what is learned from one example."""

@@ -168,9 +168,10 @@ def _generator(args: argparse.Namespace, registry: Registry) -> Any:
     place = Path(args.checkpoint) if args.checkpoint else None
     done = place is not None and (place / CHECKPOINT).exists()
     checkpoint = read_checkpoint(place) if place and done else Checkpoint(place) if place else None
-    context = RunContext(args.out.parent, cell.spec)
+    run = RunContext(args.out.parent, cell.spec)
+    session = model.open(checkpoint, run)
 
     def generate(requests: Sequence[Request]) -> Iterable[Completion]:
-        return model.generate(requests, checkpoint, cell.spec.generate, context)
+        return session.generate(requests, cell.spec.generate, run)
 
     return generate

@@ -13,7 +13,7 @@ from harness.api.spec import DataSpec
 from harness.engine.config import flatten
 from harness.engine.data import TaskData
 from harness.engine.matrix import Cell
-from harness.engine.prepared import Prepared, Session
+from harness.engine.prepared import Bench, Prepared
 from harness.engine.progress import duration
 from harness.engine.run_dir import CHECKPOINT, RECORD, read_json
 
@@ -48,14 +48,14 @@ def _shown(value: Any) -> str:
     return "-" if value in (None, "") else str(value)
 
 
-def print_plan(session: Session, cells: Sequence[Cell], *, as_json: bool) -> int:
+def print_plan(bench: Bench, cells: Sequence[Cell], *, as_json: bool) -> int:
     """Print the plan of every cell; one that could not run says why and makes the exit code non-zero."""
     code = 0
     plans = []
     for cell in cells:
         facts: dict[str, Any] = {"model": cell.spec.model, "task": cell.spec.task}
         try:
-            facts |= _facts(session, cell)
+            facts |= _facts(bench, cell)
         except HarnessError as error:
             facts["would_fail"] = error.message
             code = code or error.exit_code
@@ -72,10 +72,10 @@ def print_plan(session: Session, cells: Sequence[Cell], *, as_json: bool) -> int
     return code
 
 
-def _facts(session: Session, cell: Cell) -> dict[str, Any]:
-    prepared = Prepared(session, cell)
+def _facts(bench: Bench, cell: Cell) -> dict[str, Any]:
+    prepared = Prepared(bench, cell)
     spec = cell.spec
-    facts = _scored(prepared) if session.until != "train" else {}
+    facts = _scored(prepared) if bench.until != "train" else {}
     facts |= {
         "prompt digest": prepared.data.prompt_digest,
         "sample data": "yes" if prepared.data.sample else "no",
@@ -84,16 +84,14 @@ def _facts(session: Session, cell: Cell) -> dict[str, Any]:
     known = True
     for key, training, tasks in prepared.trainings():
         stage = training.train.stage
-        places = list(
-            (session.output / "trained" / spec.model.replace("/", "-")).glob(f"*-{key}/{CHECKPOINT}")
-        )
+        places = list((bench.output / "trained" / spec.model.replace("/", "-")).glob(f"*-{key}/{CHECKPOINT}"))
         learned = ", ".join(f"{data.name} ({_size(data, training.spec.data)})" for data in tasks)
         done = f"done: {places[-1].parent}" if places else ""
         facts[f"stage {stage}"] = done or f"to be run on {learned}, key {key}"
         facts["training digest"] = training.data_digest
         if not places:
             known = False
-    seconds = [read_json(path)["seconds"] for path in _earlier(session, cell)]
+    seconds = [read_json(path)["seconds"] for path in _earlier(bench, cell)]
     if seconds:
         estimate = sum(seconds[-1].values())
     facts["estimate"] = (
@@ -124,6 +122,6 @@ def _size(data: TaskData, spec: DataSpec) -> str:
     return f"{len(data.scored(spec.train_split, spec.train_limit)):,} rows"
 
 
-def _earlier(session: Session, cell: Cell) -> list[Any]:
-    found = sorted((session.output / cell.spec.task / cell.spec.model.replace("/", "-")).glob(f"*/{RECORD}"))
+def _earlier(bench: Bench, cell: Cell) -> list[Any]:
+    found = sorted((bench.output / cell.spec.task / cell.spec.model.replace("/", "-")).glob(f"*/{RECORD}"))
     return [path for path in found if read_json(path)["spec"]["preset"] == cell.spec.preset]

@@ -44,7 +44,7 @@ MODEL_HOOK = '''
 
 @hookimpl
 def harness_models() -> list[ModelEntry]:
-    """Offer the model; "trains=False" would say that it needs no training."""
+    """Offer the model; "stages=()" would say that it needs no training."""
     return [ModelEntry("$name", "learns which letter stands for which", f"{__name__}.model:Model")]
 '''
 
@@ -70,14 +70,12 @@ MODEL = '''\
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 
 from harness import (
+    Answers,
     Checkpoint,
-    Completion,
-    GenerateSpec,
     ModelPlugin,
-    Request,
+    ModelSession,
     RunContext,
     TrainData,
     TrainPair,
@@ -89,7 +87,7 @@ from harness import (
 class Model(ModelPlugin):
     """Remembers, letter by letter, what the last word of a prompt was turned into."""
 
-    def finetune(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+    def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         """Learn from the training pairs and leave a checkpoint in the run's directory."""
         letters: dict[str, str] = {}
         for row in data.train:
@@ -101,20 +99,20 @@ class Model(ModelPlugin):
             (folder / "letters.json").write_text(json.dumps(letters), encoding="utf-8")
         return Checkpoint(folder)
 
-    def generate(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
-    ) -> Iterator[Completion]:
-        """Answer each request; every answer is on disk as soon as it is yielded."""
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ModelSession:
+        """Load what was learned, ready to be asked as often as there is something to ask."""
         if checkpoint is None:
             raise UsageError("this model needs a checkpoint", hint="leave --no-train out")
         letters = json.loads((checkpoint.path / "letters.json").read_text(encoding="utf-8"))
-        for request in requests:
-            word = _last_word(request.prompt)
-            yield Completion(request.id, "".join(letters.get(letter, letter) for letter in word))
+        return Answers(lambda request: _written(_last_word(request.prompt), letters))
 
 
 def _last_word(prompt: str) -> str:
     return (prompt.split() or [""])[-1]
+
+
+def _written(word: str, letters: dict[str, str]) -> str:
+    return "".join(letters.get(letter, letter) for letter in word)
 '''
 
 TASK = '''\

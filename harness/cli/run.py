@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.api.errors import StageError, UsageError
 from harness.engine.matrix import plan
-from harness.engine.prepared import Session
+from harness.engine.prepared import Bench
 from harness.engine.progress import choose_progress
 from harness.engine.runner import Outcome, execute
 from harness.engine.stage import go_offline
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         go_offline()
     registry = open_registry(args, asked.plugins)
     cells = plan(registry, asked, compare=args.verb == "run" and not args.no_compare)
-    session = Session(
+    bench = Bench(
         registry=registry,
         output=asked.output,
         progress=choose_progress(quiet=args.quiet or args.json),
@@ -66,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
         until={"run": "score", "train": "train", "generate": "generate"}[args.verb],
     )
     if args.dry_run:
-        return print_plan(session, cells, as_json=args.json)
+        return print_plan(bench, cells, as_json=args.json)
     outcomes: list[Outcome] = []
-    for outcome in execute(session, cells):
+    for outcome in execute(bench, cells):
         outcomes.append(outcome)
         if outcome.error is not None and len(cells) > 1 and not args.json:
             sys.stderr.write(

@@ -10,8 +10,9 @@ from typing import Any
 
 from harness.api.errors import HarnessError, UsageError, nearest
 from harness.api.example import Example, Request
-from harness.api.model import ModelPlugin, PromptTokens
-from harness.api.run import Checkpoint
+from harness.api.model import ModelPlugin
+from harness.api.run import Checkpoint, RunContext
+from harness.api.session import PromptTokens
 from harness.engine.data import TaskData, open_task
 from harness.engine.matrix import Cell, plan
 from harness.engine.registry import Registry
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _facts(cell: Cell, registry: Registry, wanted: str | None) -> dict[str, Any]:
     spec = cell.spec
-    data = open_task(registry, cell.task, spec.data, spec.model)
+    data = open_task(registry, cell.task, spec.data, spec.model, spec.task_options)
     example = _row(data, spec.data.split, wanted)
     request = data.request(example)
     facts: dict[str, Any] = {
@@ -63,7 +64,7 @@ def _facts(cell: Cell, registry: Registry, wanted: str | None) -> dict[str, Any]
         "target": data.task.target(example),
     }
     model = make_model(cell.model, spec.model_options)
-    return facts | _reading(model, request, _checkpoint(spec.checkpoint))
+    return facts | _reading(model, request, _checkpoint(spec.checkpoint), RunContext(Path(), spec))
 
 
 def _row(data: TaskData, split: str, wanted: str | None) -> Example:
@@ -84,9 +85,12 @@ def _checkpoint(path: str) -> Checkpoint | None:
     return read_checkpoint(folder) if folder is not None else Checkpoint(Path(path))
 
 
-def _reading(model: ModelPlugin, request: Request, checkpoint: Checkpoint | None) -> dict[str, Any]:
+def _reading(
+    model: ModelPlugin, request: Request, checkpoint: Checkpoint | None, run: RunContext
+) -> dict[str, Any]:
     try:
-        tokens: PromptTokens = model.prompt_tokens(request, checkpoint)
+        with model.open(checkpoint, run) as session:
+            tokens: PromptTokens = session.prompt_tokens(request)
     except HarnessError as error:  # the prompt is worth showing without its tokens
         return {"tokens": None, "why no tokens": error.message}
     return {

@@ -8,9 +8,9 @@ from typing import Any
 
 from harness.api.errors import DataError, HarnessError
 from harness.api.example import Example
-from harness.api.model import PromptTokens
-from harness.api.run import Checkpoint
-from harness.api.spec import DataSpec
+from harness.api.run import Checkpoint, RunContext
+from harness.api.session import PromptTokens
+from harness.api.spec import DataSpec, RunSpec
 from harness.engine.data import TaskData, open_task
 from harness.engine.plugin_manager import blamed
 from harness.engine.registry import Registry, load_target
@@ -100,8 +100,10 @@ class TaskViews:
         request = data.task.request(example, self._prompt(data, example, name))
         given = Checkpoint(Path(str(spec["checkpoint"]))) if spec.get("checkpoint") else None
         model = make_model(self._registry.models.get(name), spec.get("model_options", {}))
-        with blamed(f"model '{name}'"):
-            return model.prompt_tokens(request, read_checkpoint(trained) if trained else given)
+        run = RunContext(Path(), RunSpec(name, data.name))
+        checkpoint = read_checkpoint(trained) if trained else given
+        with blamed(f"model '{name}'"), model.open(checkpoint, run) as session:
+            return session.prompt_tokens(request)
 
     def _blind(self, task: str, rows: int) -> Any:
         registered = self._registry.tasks.get(task)

@@ -14,7 +14,7 @@ from harness.api.errors import DataError, StageError, UsageError
 from harness.api.run import Checkpoint
 
 from .data import TaskData
-from .prepared import Prepared, Session
+from .prepared import Bench, Prepared
 from .run_dir import (
     CHECKPOINT,
     EVENTS,
@@ -42,11 +42,11 @@ class Trained:
     peak_memory_mib: dict[str, float] = field(default_factory=dict)
 
 
-def obtain(session: Session, prepared: Prepared) -> Trained:
+def obtain(bench: Bench, prepared: Prepared) -> Trained:
     """Run the chain of stages or find it done; without stages, take the checkpoint that was named."""
     if not prepared.spec.train:
         return _given(prepared)
-    stages = _train(session, prepared)
+    stages = _train(bench, prepared)
     directory = stages[-1][1]
     summaries = tuple(_summary(key, path) for key, path in stages)
     _check_prompt(prepared, read_json(directory / CHECKPOINT))
@@ -61,40 +61,40 @@ def obtain(session: Session, prepared: Prepared) -> Trained:
     )
 
 
-def _train(session: Session, prepared: Prepared) -> list[tuple[str, Path]]:
+def _train(bench: Bench, prepared: Prepared) -> list[tuple[str, Path]]:
     """Run the chain of stages, or find it done; return each stage's key and directory."""
-    parent = session.output / "trained" / prepared.spec.model.replace("/", "-")
+    parent = bench.output / "trained" / prepared.spec.model.replace("/", "-")
     finished_stages: list[tuple[str, Path]] = []
     for key, training, tasks in prepared.trainings():
         if finished_stages:
             training = replace(training, previous=str(finished_stages[-1][1]))
         with locked(parent, key):
-            directory = open_directory(parent, key, fresh=session.wants_fresh(key), resume=session.resume)
+            directory = open_directory(parent, key, fresh=bench.wants_fresh(key), resume=bench.resume)
             if not (directory / CHECKPOINT).exists():
                 write_json(directory / SPEC, training)
                 cut_torn_row(directory / EVENTS)
-                _launch_training(session, training, tasks, directory)
+                _launch_training(bench, training, tasks, directory)
         finished_stages.append((key, directory))
     return finished_stages
 
 
-def _launch_training(session: Session, training: Training, tasks: list[TaskData], directory: Path) -> None:
+def _launch_training(bench: Bench, training: Training, tasks: list[TaskData], directory: Path) -> None:
     begin = time.perf_counter()
     launch = training.train.launch
     if launch.processes > 1 and launch.kind == "inline":
         launch = replace(launch, kind="torchrun")
-    here = partial(run_training, directory, session.registry, session.progress, tasks)
-    if session.ranks is not None:
-        session.ranks.together("train", directory, here)
-    elif not session.registry.plugins.ask(
+    here = partial(run_training, directory, bench.registry, bench.progress, tasks)
+    if bench.ranks is not None:
+        bench.ranks.together("train", directory, here)
+    elif not bench.registry.plugins.ask(
         "harness_launch", bool, launch=launch, stage="train", directory=directory
     ):
         here()
-    session.progress.finish()
+    bench.progress.finish()
     if not (directory / CHECKPOINT).exists():
         raise StageError(f"training ended without a checkpoint in {directory}")
-    run = context(directory, training.spec, session.registry, session.progress, tasks)
-    session.notify(
+    run = context(directory, training.spec, bench.registry, bench.progress, tasks)
+    bench.notify(
         "harness_stage_finished", stage=training.train.stage, seconds=time.perf_counter() - begin, run=run
     )
 
@@ -125,7 +125,7 @@ def _given(prepared: Prepared) -> Trained:
 def _check_prompt(prepared: Prepared, done: Mapping[str, Any]) -> None:
     """Refuse to ask a checkpoint with another prompt than it was trained with."""
     trained = done["prompts"].get(prepared.spec.task)
-    if trained is None or prepared.session.other_prompt or trained["digest"] == prepared.data.prompt_digest:
+    if trained is None or prepared.bench.other_prompt or trained["digest"] == prepared.data.prompt_digest:
         return
     now = prepared.data.prompt.template if prepared.data.prompt else "(made by the task)"
     was = trained["template"] or "(made by the task)"

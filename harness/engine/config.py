@@ -89,7 +89,7 @@ def _flatten(kind: type, prefix: str) -> dict[str, Any]:
 
 def is_open(key: str) -> bool:
     """Whether a key's meaning belongs to a plugin, which checks it when it is loaded."""
-    return key.startswith(("model.", "train.options.", "generate.options."))
+    return key.startswith(("model.", "task.", "train.options.", "generate.options."))
 
 
 def read_flag(text: str) -> tuple[str, Any]:
@@ -278,8 +278,8 @@ def resolve(
     for layer in asked.layers:
         _lay(asked_for, layer)
     explicit, stages_asked_for = _split_stages(asked_for)
-    stages = merged.pop("stages", Setting(("sft",) if entry.trains else (), "default")).value
-    if merged.get("checkpoint", Setting("", "")).value or not entry.trains:
+    stages = merged.pop("stages", Setting(entry.stages and ("sft",), "default")).value
+    if merged.get("checkpoint", Setting("", "")).value or not entry.stages:
         stages = ()
     train = []
     sources = {**asked.named_by, **{key: setting.source for key, setting in merged.items()}}
@@ -299,9 +299,8 @@ def resolve(
         train_tasks=tuple(train_tasks),
         preset=preset,
         data=_section(DataSpec, "data", merged),
-        model_options={
-            k.removeprefix("model."): v.value for k, v in merged.items() if k.startswith("model.")
-        },
+        model_options=_open_section(merged, "model."),
+        task_options=_open_section(merged, "task."),
         train=tuple(train),
         generate=_section(GenerateSpec, "generate", merged),
         checkpoint=_value(merged, "checkpoint", str, ""),
@@ -345,6 +344,10 @@ def _one_length_of_training(merged: dict[str, Any], layer: Mapping[str, Any]) ->
 
 def _value(settings: Settings, key: str, hint: Any, default: Any) -> Any:
     return convert(settings[key], key, hint) if key in settings else default
+
+
+def _open_section(settings: Settings, prefix: str) -> dict[str, Any]:
+    return {k.removeprefix(prefix): v.value for k, v in settings.items() if k.startswith(prefix)}
 
 
 def _section(kind: type, section: str, settings: Settings) -> Any:
@@ -464,19 +467,19 @@ def check(spec: RunSpec) -> None:
         raise UsageError(f"device is {spec.device}, it must be auto, cpu, cuda or cuda:N")
 
 
-def make_options(kind: type, values: Mapping[str, Any], model: str) -> Any:
-    """Build a model's options; a name that it does not have gets the nearest that it has."""
+def make_options(kind: type, values: Mapping[str, Any], owner: str, section: str = "model") -> Any:
+    """Build a model's or a task's options; a name that it does not have gets the nearest that it has."""
     if kind is NoOptions or not is_dataclass(kind):
         if values:
-            raise UsageError(f"model '{model}' has no options, '{next(iter(values))}' was set")
+            raise UsageError(f"{section} '{owner}' has no options, '{next(iter(values))}' was set")
         return kind()
     hints = get_type_hints(kind)
     known = {item.name for item in fields(kind)}
     converted = {}
     for name, value in values.items():
         if name not in known:
-            raise UsageError(f"model '{model}' has no option '{name}'", hint=nearest(name, known))
-        converted[name] = convert(Setting(value, "model option"), f"model.{name}", hints[name])
+            raise UsageError(f"{section} '{owner}' has no option '{name}'", hint=nearest(name, known))
+        converted[name] = convert(Setting(value, f"{section} option"), f"{section}.{name}", hints[name])
     return kind(**converted)
 
 

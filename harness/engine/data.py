@@ -5,26 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from harness.api.errors import DataError, PluginError, UsageError, nearest
-from harness.api.example import (
-    Completion,
-    Example,
-    Pairs,
-    Prediction,
-    PromptFormat,
-    Request,
-    TrainData,
-    TrainRow,
-)
+from harness.api.example import Completion, Example, Pairs, Prediction, Request
 from harness.api.metric import Metric, MetricEntry
+from harness.api.prompt import PromptFormat
+from harness.api.rows import TrainData, TrainRow
 from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
 
 from . import references
+from .config import make_options
 from .plugin_manager import blamed
 from .registry import Registered, Registry
 
@@ -85,8 +80,7 @@ class TaskData:
                 return fingerprint
             total = hashlib.sha256()
             for example in self.examples(split):
-                row = [example.id, dict(example.inputs), list(example.references)]
-                total.update(json.dumps(row, sort_keys=True).encode() + b"\n")
+                total.update(json.dumps(_content(example), sort_keys=True).encode() + b"\n")
             self._digests[split] = total.hexdigest()[:16]
         return self._digests[split]
 
@@ -109,6 +103,18 @@ class TaskData:
             yield from self.task.training_rows(example, self.render(example))
 
 
+def _content(example: Example) -> list[Any]:
+    """Return what identifies a row; what it does not have leaves no trace, so that old digests hold."""
+    row: list[Any] = [example.id, dict(example.inputs), list(example.references)]
+    more = {
+        "choices": list(example.choices),
+        "passages": [asdict(passage) for passage in example.passages],
+        "annotations": [asdict(annotation) for annotation in example.annotations],
+        "messages": [asdict(message) for message in example.messages],
+    }
+    return [*row, held] if (held := {name: value for name, value in more.items() if value}) else row
+
+
 def _checked(examples: Iterable[Example], task: str, split: str) -> Iterator[Example]:
     seen: set[str] = set()
     for example in examples:
@@ -124,8 +130,14 @@ def _checked(examples: Iterable[Example], task: str, split: str) -> Iterator[Exa
         )
 
 
-def open_task(registry: Registry, registered: Registered[TaskEntry], data: DataSpec, model: str) -> TaskData:
-    """Import a task, open it on a data source, and settle its prompt format."""
+def open_task(
+    registry: Registry,
+    registered: Registered[TaskEntry],
+    data: DataSpec,
+    model: str,
+    options: Mapping[str, Any] | None = None,
+) -> TaskData:
+    """Import a task, open it on a data source with its options, and settle its prompt format."""
     kind = registered.load()
     name = registered.entry.name
     if not (isinstance(kind, type) and issubclass(kind, Task)):
@@ -136,8 +148,9 @@ def open_task(registry: Registry, registered: Registered[TaskEntry], data: DataS
         raise UsageError(
             f"task '{name}' has no data source '{data.source}'", hint="it has: " + ", ".join(kind.sources)
         )
+    chosen = make_options(kind.Options, options, name, "task") if options else None
     with blamed(f"task '{name}'"):
-        task = kind(data)
+        task = kind(data, chosen) if chosen is not None else kind(data)
     prompt = (
         registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
     )
@@ -159,7 +172,7 @@ class ValidationScorer:
             for example in examples:
                 request = data.request(example)
                 if len(parts) > 1:  # two tasks may number their rows alike
-                    request = _renamed(request, f"{data.name}:{request.id}")
+                    request = replace(request, id=f"{data.name}:{request.id}")
                 self._answers[request.id] = (data, example, request)
                 requests.append(request)
         self.requests: Sequence[Request] = requests
@@ -182,10 +195,6 @@ class ValidationScorer:
                 if name in self._metrics and (value := self._metrics[name][1](pairs).value) is not None:
                     values.setdefault(name, []).append(value)
         return {name: sum(found) / len(found) for name, found in values.items()}
-
-
-def _renamed(request: Request, name: str) -> Request:
-    return Request(name, request.prompt, request.inputs, request.choices)
 
 
 def predict(task: Task, request: Request, example: Example, completion: Completion) -> Prediction:

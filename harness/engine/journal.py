@@ -19,7 +19,10 @@ from .run_dir import COMPLETIONS, cut_torn_row, digest, read_rows
 
 def request_key(request: Request) -> str:
     """Identify a request by its content, not by its place in the file."""
-    return digest([request.id, request.prompt, dict(request.inputs), list(request.choices)])
+    asked: list[Any] = [request.id, request.prompt, dict(request.inputs), list(request.choices)]
+    if request.messages or request.passages:
+        asked.append([[asdict(m) for m in request.messages], [asdict(p) for p in request.passages]])
+    return digest(asked)
 
 
 def finished(directory: Path, requests: Sequence[Request]) -> dict[str, Completion]:
@@ -59,7 +62,7 @@ class Journal:
     def append(self, completion: Completion) -> None:
         """Write one completion, in one system call, before anything else happens to it."""
         request = self._open(completion)
-        row = {key: value for key, value in asdict(completion).items() if value not in ((), 0)}
+        row = {key: value for key, value in asdict(completion).items() if value not in ((), 0, None)}
         row["key"] = request_key(request)
         line = json.dumps(row).encode() + b"\n"
         if self._file.write(line) != len(line):
@@ -101,6 +104,8 @@ def _completion(request_id: str, row: Mapping[str, Any]) -> Completion:
         tuple(row.get("choice_scores", ())),
         tuple(row.get("notes", ())),
         tuple(row.get("alternatives", ())),
+        tuple(row.get("evidence", ())),
+        row.get("log_likelihood"),
     )
 
 

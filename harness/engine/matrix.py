@@ -86,5 +86,10 @@ def _context_cell(registry: Registry, asked: Asked, model: str, cell: Cell) -> C
 def _check_names(registry: Registry, model: Registered[ModelEntry], spec: RunSpec) -> None:
     for name in spec.metrics:
         registry.metrics.get(name)
+    stages = model.entry.stages
+    if absent := [stage.stage for stage in spec.train if stage.stage not in stages]:
+        raise UsageError(
+            f"model '{model.entry.name}' has no stage '{absent[0]}'", hint="it has: " + ", ".join(stages)
+        )
     if spec.checkpoint and not Path(spec.checkpoint).exists():
         raise DataError(f"there is no checkpoint at {spec.checkpoint}")

@@ -6,12 +6,14 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.api.example import Example
 from harness.api.metric import Metric, MetricEntry
-from harness.api.run import Progress, SilentProgress
+from harness.api.model import ModelPlugin
+from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
+from harness.api.session import ModelSession
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
 
 from .data import TaskData, open_task, training_digest
@@ -21,11 +23,37 @@ from .registry import Registry
 from .run_dir import digest
 from .stage import Training, make_model
 
+if TYPE_CHECKING:
+    from .chain import Trained
+
 logger = logging.getLogger(__name__)
 
 
+class OpenModel:
+    """The model that was last opened: kept while it is the one that is asked, closed when another is."""
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._session: ModelSession | None = None
+
+    def session(
+        self, key: str, model: ModelPlugin, checkpoint: Checkpoint | None, run: RunContext
+    ) -> ModelSession:
+        """Return the open session of a key, or close the one before and open this one."""
+        if self._session is None or key != self._key:
+            self.close()
+            self._session, self._key = model.open(checkpoint, run), key
+        return self._session
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            session.close()
+
+
 @dataclass(slots=True)
-class Session:
+class Bench:
     """What all cells of one command share."""
 
     registry: Registry
@@ -40,8 +68,17 @@ class Session:
     other_prompt: bool = False
     until: str = "score"  # the last thing done: train | generate | score
     ranks: Ranks | None = None  # the other processes, inside somebody else's launcher
+    opened: OpenModel = field(default_factory=OpenModel)
     _parsed: dict[tuple[str, DataSpec], dict[Any, Any]] = field(default_factory=dict)
     _fresh_done: set[str] = field(default_factory=set)
+
+    def session(self, prepared: Prepared, trained: Trained, run: RunContext) -> ModelSession:
+        """Open what a run asks; runs that ask the same weights in the same way share it."""
+        spec = prepared.spec
+        weights = trained.digest or str(trained.checkpoint and trained.checkpoint.path)
+        precision = spec.generate.precision
+        key = digest([spec.model, spec.preset, dict(spec.model_options), weights, spec.device, precision])
+        return self.opened.session(key, prepared.model, trained.checkpoint, run)
 
     @property
     def quiet(self) -> bool:
@@ -74,13 +111,13 @@ class Session:
 class Prepared:
     """A cell with everything imported that it will need, so that a missing library fails now."""
 
-    def __init__(self, session: Session, cell: Cell) -> None:
-        registry = session.registry
-        self.session = session
+    def __init__(self, bench: Bench, cell: Cell) -> None:
+        registry = bench.registry
+        self.bench = bench
         self.cell = cell
         self.spec = cell.spec
         self.model = make_model(cell.model, self.spec.model_options)
-        self.data = open_task(registry, cell.task, self.spec.data, self.spec.model)
+        self.data = open_task(registry, cell.task, self.spec.data, self.spec.model, self.spec.task_options)
         names = self.spec.metrics or self.data.task.metrics
         found = {name: registry.metrics.get(name, near=cell.task.plugin) for name in names}
         self.metrics: dict[str, tuple[MetricEntry, Metric]] = {
@@ -96,12 +133,12 @@ class Prepared:
 
     def _tasks(self, stage: RunSpec) -> list[TaskData]:
         """Open what a stage learns from; a task that is scored too is opened once."""
-        registry = self.session.registry
+        registry = self.bench.registry
         found = []
         for name in stage.train_tasks:
             if (name, stage.data) not in self._open:
                 self._open[name, stage.data] = open_task(
-                    registry, registry.tasks.get(name), stage.data, stage.model
+                    registry, registry.tasks.get(name), stage.data, stage.model, stage.task_options
                 )
             found.append(self._open[name, stage.data])
         return found
@@ -124,10 +161,10 @@ class Prepared:
             training = Training(
                 spec=spec,
                 data_digest=training_digest(tasks, spec.data),
-                plugins=self.session.local_plugins,
-                excluded=self.session.excluded,
-                offline=self.session.offline,
-                quiet=self.session.quiet,
+                plugins=self.bench.local_plugins,
+                excluded=self.bench.excluded,
+                offline=self.bench.offline,
+                quiet=self.bench.quiet,
             )
             previous = training_key(training, previous, self.code)
             found.append((previous, training, tasks))
@@ -176,6 +213,7 @@ def run_key(prepared: Prepared, checkpoint_digest: str) -> str:
         spec.preset,
         dict(spec.model_options),
         spec.task,
+        *([dict(spec.task_options)] if spec.task_options else []),
         asdict(spec.data),
         generate,
         spec.seed,

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.api.errors import HarnessError, StageError, UsageError
 from harness.api.example import Completion, Example, Request
-from harness.api.run import SCHEMA_VERSION, Checkpoint, RunContext, RunRecord
+from harness.api.run import SCHEMA_VERSION, RunContext, RunRecord
 from harness.api.spec import RunSpec
 
 from . import environment
@@ -25,7 +25,7 @@ from .launchers import run_worker, torchrun
 from .matrix import Cell
 from .measure import score_as_json
 from .plugin_manager import describe
-from .prepared import Prepared, Session, run_key
+from .prepared import Bench, Prepared, run_key
 from .run_dir import (
     EVENTS,
     RECORD,
@@ -42,7 +42,7 @@ from .run_dir import (
     write_json,
 )
 from .scoring import Scored, save_scored, score_run
-from .stage import GENERATION, Generation, answer, context, run_generation
+from .stage import GENERATION, Generation, answer, context, reported, run_generation
 
 
 @dataclass(slots=True)
@@ -75,27 +75,34 @@ class Meter:
         self.peak_memory_mib[stage] = round(environment.peak_memory_mib(), 1)
 
 
-def execute(session: Session, cells: Sequence[Cell]) -> Iterator[Outcome]:
+def execute(bench: Bench, cells: Sequence[Cell]) -> Iterator[Outcome]:
     """Carry out every cell; one that fails is reported and the rest go on."""
-    check_output(session.output)
-    for cell in cells:
-        outcome = Outcome(cell)
-        try:
-            _execute(session, cell, outcome)
-        except HarnessError as error:
-            outcome.error = error
-        except (Exception, SystemExit) as error:  # noqa: BLE001  one cell's fault must not cost the others
-            outcome.error = unforeseen(error)
-        finally:
-            session.progress.finish()
-        if outcome.error is not None and outcome.directory is not None:
-            session.notify(
-                "harness_run_failed",
-                spec=cell.spec,
-                reason=outcome.error.message,
-                directory=outcome.directory,
-            )
-        yield outcome
+    check_output(bench.output)
+    try:
+        for cell in cells:
+            yield _outcome(bench, cell)
+    finally:
+        bench.opened.close()
+
+
+def _outcome(bench: Bench, cell: Cell) -> Outcome:
+    outcome = Outcome(cell)
+    try:
+        _execute(bench, cell, outcome)
+    except HarnessError as error:
+        outcome.error = error
+    except (Exception, SystemExit) as error:  # noqa: BLE001  one cell's fault must not cost the others
+        outcome.error = unforeseen(error)
+    finally:
+        bench.progress.finish()
+    if outcome.error is not None and outcome.directory is not None:
+        bench.notify(
+            "harness_run_failed",
+            spec=cell.spec,
+            reason=outcome.error.message,
+            directory=outcome.directory,
+        )
+    return outcome
 
 
 def unforeseen(error: BaseException) -> HarnessError:
@@ -109,56 +116,56 @@ def unforeseen(error: BaseException) -> HarnessError:
     return made
 
 
-def _execute(session: Session, cell: Cell, outcome: Outcome) -> None:
+def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
     label = f"{cell.spec.model} on {cell.spec.task}"
     meter = Meter()
-    if session.until == "train" and not cell.spec.train:
+    if bench.until == "train" and not cell.spec.train:
         raise UsageError(
             f"there is nothing to train: {label} has no training stage",
             hint="leave --no-train and --checkpoint out, or choose a model that learns",
         )
-    session.progress.start(f"{label}: loading")
+    bench.progress.start(f"{label}: loading")
     with meter.measured("load"):
-        prepared = Prepared(session, cell)
-        examples = prepared.examples() if session.until != "train" else []
-    session.progress.finish()
-    trained = obtain(session, prepared)
+        prepared = Prepared(bench, cell)
+        examples = prepared.examples() if bench.until != "train" else []
+    bench.progress.finish()
+    trained = obtain(bench, prepared)
     outcome.trained = trained.directory
-    if session.until == "train":
+    if bench.until == "train":
         return
     key = run_key(prepared, trained.digest)
-    parent = session.output / cell.spec.task / cell.spec.model.replace("/", "-")
+    parent = bench.output / cell.spec.task / cell.spec.model.replace("/", "-")
     with locked(parent, key):
         outcome.directory = directory = open_directory(
-            parent, key, fresh=session.wants_fresh(key), resume=session.resume
+            parent, key, fresh=bench.wants_fresh(key), resume=bench.resume
         )
         if (record := _finished_record(directory, prepared)) is not None:
             outcome.record, outcome.reused = record, True
             return
-        _remember(directory, cell.spec, session)
-        session.notify("harness_run_started", spec=cell.spec, directory=directory)
-        run = context(directory, cell.spec, session.registry, session.progress, [prepared.data])
+        _remember(directory, cell.spec, bench)
+        bench.notify("harness_run_started", spec=cell.spec, directory=directory)
+        run = context(directory, cell.spec, bench.registry, bench.progress, [prepared.data])
         with meter.measured("generate"):
-            completions, schedule = _generate(session, prepared, trained, run, examples)
+            completions, schedule = _generate(bench, prepared, trained, run, examples)
         meter.peak_memory_mib["generate"] = max(
             [meter.peak_memory_mib["generate"], *(row["peak_memory_mib"] for row in schedule["workers"])]
         )
-        session.notify("harness_stage_finished", stage="generate", seconds=meter.seconds["generate"], run=run)
-        if session.until == "generate":
+        bench.notify("harness_stage_finished", stage="generate", seconds=meter.seconds["generate"], run=run)
+        if bench.until == "generate":
             return
-        session.progress.start(f"{label}: scoring")
+        bench.progress.start(f"{label}: scoring")
         with meter.measured("score"):
             scored = score_run(prepared, examples, completions)
-        session.progress.finish()
+        bench.progress.finish()
 
-        outcome.record = _record(session, prepared, trained, directory, completions, scored, schedule, meter)
+        outcome.record = _record(bench, prepared, trained, directory, completions, scored, schedule, meter)
         try:
             save_scored(directory, scored)
             write_json(directory / RECORD, outcome.record, sort=False)  # its order is that of the table
         except (OSError, TypeError, ValueError) as error:  # numbers worth hours are shown all the same
             outcome.unsaved = f"{directory}: {getattr(error, 'strerror', None) or error}"
             return
-        session.notify("harness_run_finished", record=outcome.record, directory=directory)
+        bench.notify("harness_run_finished", record=outcome.record, directory=directory)
 
 
 def _finished_record(directory: Path, prepared: Prepared) -> RunRecord | None:
@@ -170,7 +177,7 @@ def _finished_record(directory: Path, prepared: Prepared) -> RunRecord | None:
 
 
 def _record(
-    session: Session,
+    bench: Bench,
     prepared: Prepared,
     trained: Trained,
     directory: Path,
@@ -188,7 +195,7 @@ def _record(
     return RunRecord(
         schema_version=SCHEMA_VERSION,
         run_id=directory.name,
-        command=session.command,
+        command=bench.command,
         spec=asdict(spec),
         sources=dict(prepared.cell.resolved.sources),
         sample=data.sample,
@@ -203,7 +210,7 @@ def _record(
         counts=count_oddities(iter(completions)),
         seconds=trained.seconds | meter.seconds,
         peak_memory_mib=meter.peak_memory_mib | trained.peak_memory_mib,
-        plugins=tuple(describe(plugin) for plugin in session.registry.plugins.loaded if plugin.ok),
+        plugins=tuple(describe(plugin) for plugin in bench.registry.plugins.loaded if plugin.ok),
         environment=kept,
         notes=(
             *data.task.notes,
@@ -221,23 +228,23 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _remember(directory: Path, spec: RunSpec, session: Session) -> None:
+def _remember(directory: Path, spec: RunSpec, bench: Bench) -> None:
     """Write what `resume` needs to repeat the command."""
     write_json(
         directory / SPEC,
         {
             "spec": asdict(spec),
-            "command": list(session.command),
+            "command": list(bench.command),
             "directory": str(Path.cwd()),
             "environment": {k: v for k, v in os.environ.items() if k.startswith("HARNESS_")},
-            "plugins": list(session.local_plugins),
+            "plugins": list(bench.local_plugins),
         },
     )
     cut_torn_row(directory / EVENTS)
 
 
 def _generate(
-    session: Session,
+    bench: Bench,
     prepared: Prepared,
     trained: Trained,
     run: RunContext,
@@ -252,11 +259,13 @@ def _generate(
             append_row(
                 run.directory / EVENTS, {"event": "resumed", "answered": len(done), "asked": len(missing)}
             )
-        if session.ranks is not None or prepared.spec.generate.processes > 1:
-            _generate_in_processes(session, prepared, trained, run.directory, missing)
+        if bench.ranks is not None or prepared.spec.generate.processes > 1:
+            _generate_in_processes(bench, prepared, trained, run.directory, missing)
         else:
-            _generate_here(prepared, trained.checkpoint, run, missing)
-        session.progress.finish()
+            with reported("generation", run.directory):
+                session = bench.session(prepared, trained, run)
+            answer(session, missing, run, kind=prepared.cell.task.entry.kind)
+        bench.progress.finish()
         done = finished(run.directory, requests)
     if unanswered := [request.id for request in requests if request.id not in done]:
         raise StageError(
@@ -273,15 +282,8 @@ def _generate(
     return [done[request.id] for request in requests], facts
 
 
-def _generate_here(
-    prepared: Prepared, checkpoint: Checkpoint | None, run: RunContext, missing: list[Request]
-) -> None:
-    choose = prepared.cell.task.entry.kind == "choose"
-    answer(prepared.model, missing, checkpoint, run, choose=choose)
-
-
 def _generate_in_processes(
-    session: Session, prepared: Prepared, trained: Trained, directory: Path, missing: Sequence[Request]
+    bench: Bench, prepared: Prepared, trained: Trained, directory: Path, missing: Sequence[Request]
 ) -> None:
     """Share the requests among worker processes; what each has answered is kept even if another dies."""
     spec = prepared.spec
@@ -289,15 +291,15 @@ def _generate_in_processes(
         spec,
         str(trained.directory or spec.checkpoint),
         tuple(request.id for request in missing),
-        session.local_plugins,
-        session.excluded,
-        session.offline,
-        session.quiet,
+        bench.local_plugins,
+        bench.excluded,
+        bench.offline,
+        bench.quiet,
     )
     write_json(directory / GENERATION, generation)
-    if session.ranks is not None:
-        here = partial(run_generation, directory, session.registry, session.progress)
-        session.ranks.together("generate", directory, here)
+    if bench.ranks is not None:
+        here = partial(run_generation, directory, bench.registry, bench.progress)
+        bench.ranks.together("generate", directory, here)
         return
     run_worker(torchrun(spec.generate.processes, directory, "generate"), directory, "generate")
 

@@ -37,7 +37,7 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
         for example in data.examples(data.task.data.train_split):
             yield data.task.target(example)
 
-    parsed = prepared.session.parsed(prepared.spec)
+    parsed = prepared.bench.parsed(prepared.spec)
     has_training = data.task.data.train_split in data.task.splits()
     scored = Pairs(pairs, training_targets=targets if has_training else None, cache={"shared": parsed})
     scores = score_pairs(scored, prepared.metrics)

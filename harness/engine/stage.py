@@ -11,16 +11,18 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.api.errors import HarnessError, PluginError, StageError, UsageError
-from harness.api.example import Request, TrainData
+from harness.api.example import Request
 from harness.api.model import ModelEntry, ModelPlugin
+from harness.api.rows import TrainData
 from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
+from harness.api.session import ModelSession
 from harness.api.spec import RunSpec, TrainSpec
 
 from .config import make_options
@@ -140,7 +142,10 @@ def _log(directory: Path, stage: str) -> None:
 
 def open_tasks(registry: Registry, spec: RunSpec) -> list[TaskData]:
     """Open the tasks that a training mixes."""
-    return [open_task(registry, registry.tasks.get(name), spec.data, spec.model) for name in spec.train_tasks]
+    return [
+        open_task(registry, registry.tasks.get(name), spec.data, spec.model, spec.task_options)
+        for name in spec.train_tasks
+    ]
 
 
 def load_training_data(registry: Registry, tasks: list[TaskData], training: Training) -> TrainData:
@@ -183,8 +188,7 @@ def run_training(
     run = context(directory, training.spec, registry, progress, tasks)
     start = time.perf_counter()
     with reported(f"training stage '{spec.stage}'", directory):
-        stage: Callable[..., Checkpoint] = model.finetune if spec.stage == "sft" else model.train
-        checkpoint = stage(data, spec, run)
+        checkpoint = model.train(data, spec, run)
     if run.is_main:
         seconds = time.perf_counter() - start
         if checkpoint.last is not None:
@@ -245,7 +249,7 @@ def run_generation(directory: Path, registry: Registry, progress: Progress) -> N
     """Answer this rank's share of the requests that are asked."""
     generation = from_mapping(Generation, read_json(directory / GENERATION))
     spec = generation.spec
-    data = open_task(registry, registry.tasks.get(spec.task), spec.data, spec.model)
+    data = open_task(registry, registry.tasks.get(spec.task), spec.data, spec.model, spec.task_options)
     model = make_model(registry.models.get(spec.model), spec.model_options)
     rows = {example.id: example for example in data.scored(spec.data.split, spec.data.limit)}
     path = Path(generation.checkpoint)
@@ -254,27 +258,21 @@ def run_generation(directory: Path, registry: Registry, progress: Progress) -> N
         checkpoint = read_checkpoint(path) if (path / CHECKPOINT).exists() else Checkpoint(path)
     run = context(directory, spec, registry, progress, [data])
     share = [data.request(rows[name]) for name in generation.requests[run.rank :: run.world_size]]
-    answer(model, share, checkpoint, run, choose=data.registered.entry.kind == "choose")
+    with reported("generation", directory), model.open(checkpoint, run) as session:
+        answer(session, share, run, kind=data.registered.entry.kind)
     run.event("generated", peak_memory_mib=round(peak_memory_mib(), 1))
 
 
-def answer(
-    model: ModelPlugin,
-    requests: list[Request],
-    checkpoint: Checkpoint | None,
-    run: RunContext,
-    *,
-    choose: bool,
-) -> None:
-    """Ask a model and journal each answer as it comes."""
+def answer(session: ModelSession, requests: list[Request], run: RunContext, *, kind: str) -> None:
+    """Ask a model and journal each answer as it comes; `kind` is the task's."""
     if not requests:
         return
-    ask = model.choose if choose else model.generate
+    ask = {"choose": session.choose, "perplexity": session.perplexity}.get(kind, session.generate)
     with (
         reported("generation", run.directory),
         Journal(run.directory, requests, rank=run.rank, world_size=run.world_size) as journal,
     ):
-        for completion in ask(requests, checkpoint, run.spec.generate, run):
+        for completion in ask(requests, run.spec.generate, run):
             journal.append(completion)
         if missing := journal.missing():
             raise StageError(

@@ -41,7 +41,7 @@ def _fault(row: TrainRow) -> str:
         return "has an empty target"
     if isinstance(row, Document) and not (row.text or row.tokens):
         return "is an empty document"
-    if isinstance(row, Conversation) and not any(role == "assistant" for role, _ in row.turns):
+    if isinstance(row, Conversation) and not any(message.role == "assistant" for message in row.messages):
         return "has no turn of the assistant to learn"
     return ""
 

@@ -7,6 +7,7 @@ import random
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from harness import (
     DataError,
     GenerateSpec,
     ModelPlugin,
+    ModelSession,
     Request,
     RunContext,
     TrainData,
@@ -30,7 +32,7 @@ FILE = "remembered.jsonl"
 
 
 class Baseline(ModelPlugin):
-    """Remembers rows in `finetune` and answers from them; a subclass says what and how."""
+    """Remembers rows in `train` and answers from them; a subclass says what and how."""
 
     name: ClassVar[str]
 
@@ -42,7 +44,7 @@ class Baseline(ModelPlugin):
     def answerer(self, kept: list[TrainPair], seed: int) -> Callable[[Request], str]:
         """Return a function that answers requests out of the kept pairs."""
 
-    def finetune(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+    def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         """Write down what is remembered of the training pairs."""
         pairs = [row for row in data.train if isinstance(row, TrainPair)]
         if not pairs:
@@ -56,29 +58,38 @@ class Baseline(ModelPlugin):
                     stream.write(json.dumps([dict(pair.inputs), pair.prompt, pair.target]) + "\n")
         return Checkpoint(folder)
 
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> Remembering:
+        """Read what was remembered."""
+        if checkpoint is None:
+            raise UsageError(f"{self.name} needs a checkpoint to answer", hint="leave --no-train out")
+        kept = read_checkpoint(checkpoint.path / FILE, self.name)
+        return Remembering(partial(self.answerer, kept))
+
+
+class Remembering(ModelSession):
+    """A baseline that is asked; `answerer` makes for a seed the function that answers."""
+
+    def __init__(self, answerer: Callable[[int], Callable[[Request], str]]) -> None:
+        self._answerer = cache(answerer)
+
     def generate(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
     ) -> Iterator[Completion]:
         """Answer each request."""
-        answer = self.answerer(self._remembered(checkpoint), spec.seed)
+        answer = self._answerer(spec.seed)
         for request in requests:
             yield Completion(request.id, answer(request))
 
     def choose(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
     ) -> Iterator[Completion]:
         """Take the choice that shares most words with the baseline's answer, the first of equals."""
-        answer = self.answerer(self._remembered(checkpoint), spec.seed)
+        answer = self._answerer(spec.seed)
         for request in requests:
             words = set(answer(request).lower().split())
             scores = tuple(float(len(words & set(choice.lower().split()))) for choice in request.choices)
             best = request.choices[scores.index(max(scores))]
             yield Completion(request.id, best, "choice", choice_scores=scores)
-
-    def _remembered(self, checkpoint: Checkpoint | None) -> list[TrainPair]:
-        if checkpoint is None:
-            raise UsageError(f"{self.name} needs a checkpoint to answer", hint="leave --no-train out")
-        return read_checkpoint(checkpoint.path / FILE, self.name)
 
 
 class Frequent(Baseline):

@@ -12,12 +12,10 @@ import torch
 from transformers import AutoConfig, LlamaForCausalLM
 
 from harness import (
-    Checkpoint,
     Completion,
-    DataError,
+    Conversation,
+    Document,
     GenerateSpec,
-    ModelPlugin,
-    PromptTokens,
     Request,
     RunContext,
     TrainData,
@@ -28,6 +26,7 @@ from harness import (
     decoding,
     training,
 )
+from harness.language_models import LanguageModelPlugin, Loaded, named_if_absent
 
 from . import modalities
 from .configuration import ROUTINGS, SciMindConfig, configured
@@ -65,163 +64,72 @@ class SciMindOptions:
     context: int = 1024
 
 
-class SciMind(ModelPlugin):
+class SciMind(LanguageModelPlugin):
     """LLaMA with experts for text, molecules, nucleotides and proteins."""
 
     Options = SciMindOptions
+    targets = ATTENTION
 
-    def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
-        """Continue pretraining on documents."""
-        if spec.stage != "pretrain":
-            raise UsageError(f"scimind has no stage '{spec.stage}'", hint="its stages are pretrain and sft")
-        return self._fit(data, spec, run)
-
-    def finetune(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
-        """Learn a task, or all directions of a group at once."""
-        return self._fit(data, spec, run)
-
-    def generate(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
-    ) -> Iterator[Completion]:
-        """Answer requests with the checkpoint, or with the weights of the preset."""
-        model, tokenizer = self._trained(checkpoint, spec, run)
-        yield from self._answers(model, tokenizer, requests, spec, run)
-
-    def choose(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
-    ) -> Iterator[Completion]:
-        """Score the choices of each request."""
-        model, tokenizer = self._trained(checkpoint, spec, run)
-        encoder = self._encoder(tokenizer)
-        prompts = {request.id: request.prompt for request in requests}
-
-        def encode(request: Request) -> Mapping[str, list[int]]:
-            """Read a choice as an answer is learned: tokenised apart from the prompt that it follows."""
-            prompt = prompts[request.id]
-            return encoder.request(replace(request, prompt=prompt), request.prompt[len(prompt) :])
-
-        yield from decoding.choose(model, tokenizer, requests, spec, run, encode=encode)
-
-    def prompt_tokens(self, request: Request, checkpoint: Checkpoint | None) -> PromptTokens:
-        """Return the ids that generation feeds the model for a request, from the tokenizer alone."""
-        path = self._whole(str(checkpoint.path) if checkpoint is not None else "")
-        try:
-            is_scimind = AutoConfig.from_pretrained(path).model_type == "scimind"
-        except (OSError, ValueError) as error:
-            raise DataError(f"no LLaMA or SciMind at {path}: {str(error).splitlines()[0]}") from error
-        read = SciMindTokenizer.from_pretrained if is_scimind else SciMindTokenizer.from_base
-        tokenizer: SciMindTokenizer = read(path)
-        ids = self._encoder(tokenizer).request(request)["input_ids"]
-        pieces = tokenizer.convert_ids_to_tokens(ids)
-        return PromptTokens(tuple(ids), tuple(pieces), ids.count(tokenizer.bos_token_id))
-
-    def _fit(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
-        training.check(data, spec)
-        model, tokenizer = self._start(data, spec)
+    def begin(self, loaded: Loaded, data: TrainData, spec: TrainSpec, run: RunContext) -> TrainSpec:
+        """Train in bf16 where the CPU multiplies it."""
         on_cpu = training.device_of(run).type == "cpu"
         if on_cpu and spec.precision in ("auto", "bf16") and training.cpu_multiplies_bf16():
             spec = replace(spec, precision="bf16")
-            model.set_attn_implementation("eager")  # torch's fused backward is slower there, most in bf16
-        encoder = self._encoder(tokenizer, prompt_loss=spec.prompt_loss)
-        adapter = hasattr(model, "peft_config")
+            # torch's fused backward is slower there, most in bf16
+            loaded.model.set_attn_implementation("eager")
+        return spec
 
-        def save(model: Any, folder: Path) -> None:
-            # An adapter carries the rows of new tokens already.
-            model.save_pretrained(folder, **({"save_embedding_layers": False} if adapter else {}))
-            tokenizer.save_pretrained(folder)
-
-        def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
-            return self._answers(model, tokenizer, requests, run.spec.generate, run)
-
-        return training.fit(
-            model,
-            data,
-            encoder.row,
-            spec,
-            run,
-            save=save,
-            pad={"input_ids": tokenizer.pad_token_id, "labels": -100},
-            generate=generate,
-        )
-
-    def _answers(
-        self,
-        model: Any,
-        tokenizer: SciMindTokenizer,
-        requests: Sequence[Request],
-        spec: GenerateSpec,
-        run: RunContext,
-    ) -> Iterator[Completion]:
-        encoder = self._encoder(tokenizer)
-        for limited, asked in self._by_limit(requests, encoder, spec):
-            yield from decoding.generate(
-                model, tokenizer, asked, limited, run, encode=encoder.request, decode=tokenizer.decode_text
-            )
-
-    def _by_limit(
-        self, requests: Sequence[Request], encoder: RowEncoder, spec: GenerateSpec
-    ) -> Iterator[tuple[GenerateSpec, Sequence[Request]]]:
-        """Yield requests with their limit of new tokens; in the release the prompt counts towards it."""
-        if not self.options.release_quirks:
-            yield spec, requests
-            return
-
-        def room(request: Request) -> int:
-            return max(1, spec.max_new_tokens - len(encoder.request(request)["input_ids"]))
-
-        for limit, group in groupby(sorted(requests, key=room), key=room):
-            yield replace(spec, max_new_tokens=limit), list(group)
-
-    def _encoder(self, tokenizer: SciMindTokenizer, *, prompt_loss: bool = False) -> RowEncoder:
+    def coder(self, model: Any, tokenizer: SciMindTokenizer, spec: TrainSpec | None = None) -> RowEncoder:
+        """Return how rows are read: plainly, or in the release's conversation form."""
         return RowEncoder(
             tokenizer,
             inst=self.options.inst,
-            prompt_loss=prompt_loss,
+            prompt_loss=bool(spec and spec.prompt_loss),
             quirks=self.options.release_quirks,
         )
 
-    def _start(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
-        """Load what training starts from: an earlier stage, the preset's weights, or nothing."""
-        if not spec.base and not self.options.weights:
-            if spec.method == "full":
-                return self._from_nothing(data, spec)
-            raise UsageError("an adapter needs weights under it", hint="--set model.weights=DIR")
-        # AdamW in the weights' own fp16 would lose its updates.
-        halves = spec.method != "full" and torch.cuda.is_available()
-        dtype = torch.bfloat16 if halves else torch.float32
-        # An adapter does not carry the routers that were fitted to rows under it.
-        rows = data.train if spec.method == "full" else ()
-        model, tokenizer = self._load(self._whole(spec.base), dtype, training.quantization(spec), rows)
-        new = [token for first, end in tokenizer.modality_ranges.values() for token in range(first, end)]
-        return training.prepare_model(model, spec, targets=ATTENTION, new_tokens=new), tokenizer
+    def new_tokens(self, tokenizer: SciMindTokenizer) -> Sequence[int]:
+        """Return the tokens of the modalities."""
+        return [token for first, end in tokenizer.modality_ranges.values() for token in range(first, end)]
 
-    def _trained(
-        self, checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
-    ) -> tuple[Any, SciMindTokenizer]:
-        path = str(checkpoint.path) if checkpoint is not None else ""
-        device = training.device_of(run)
-        model, tokenizer = self._load(self._whole(path), decoding.load_dtype(spec.precision, device))
-        if training.is_adapter(path):
-            model = training.load_adapter(model, Path(path))
-        return model.to(device), tokenizer
+    def answers(
+        self, loaded: Loaded, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Answer requests; in the release a prompt counts towards the limit of new tokens."""
+        if not self.options.release_quirks:
+            yield from super().answers(loaded, requests, spec, run)
+            return
+        coder = self.coder(*loaded)
 
-    def _whole(self, path: str) -> str:
-        """Name the folder of whole weights: `path`, what an adapter there stands on, or the preset's own."""
-        weights = training.base_of(path) or self.options.weights
-        if not weights and path:
-            raise UsageError(
-                f"{path} is an adapter, and its base is not named", hint="--set model.weights=DIR names it"
-            )
-        if not weights:
-            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
-        if training.is_adapter(weights):
-            raise UsageError(
-                f"{weights} is an adapter, not whole weights",
-                hint="name its base in model.weights, and it with --checkpoint or in train.base",
-            )
-        return weights
+        def room(request: Request) -> int:
+            return max(1, spec.max_new_tokens - len(coder.request(request)["input_ids"]))
 
-    def _from_nothing(self, data: TrainData, spec: TrainSpec) -> tuple[Any, SciMindTokenizer]:
+        for limit, asked in groupby(sorted(requests, key=room), key=room):
+            yield from super().answers(loaded, list(asked), replace(spec, max_new_tokens=limit), run)
+
+    def choices(
+        self, loaded: Loaded, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Score choices, each read as an answer is learned: tokenised apart from the prompt it follows."""
+        coder = self.coder(*loaded)
+        prompts = {request.id: request.prompt for request in requests}
+
+        def encode(request: Request) -> Mapping[str, list[int]]:
+            prompt = prompts[request.id]
+            return coder.request(replace(request, prompt=prompt), request.prompt[len(prompt) :])
+
+        return decoding.choose(*loaded, requests, spec, run, encode=encode)
+
+    def load_tokenizer(self, path: str) -> SciMindTokenizer:
+        """Load the tokenizer of a SciMind, or grow that of a LLaMA."""
+        with named_if_absent(path, "LLaMA or SciMind"):
+            is_scimind = AutoConfig.from_pretrained(path).model_type == "scimind"
+            read = SciMindTokenizer.from_pretrained if is_scimind else SciMindTokenizer.from_base
+            tokenizer: SciMindTokenizer = read(path)
+        return tokenizer
+
+    def fresh(self, data: TrainData, spec: TrainSpec) -> Loaded:
+        """Return a SciMind of the preset's sizes and a tokenizer learned from the training texts."""
         texts = (modalities.to_tokens(text, inputs) for row in data.train for text, inputs in _texts(row))
         tokenizer = learn_tokenizer(texts, self.options.pieces)
         options = self.options
@@ -235,7 +143,7 @@ class SciMind(ModelPlugin):
             tie_word_embeddings=True,
         )
         torch.manual_seed(spec.seed)
-        return SciMindForCausalLM(config), tokenizer
+        return Loaded(SciMindForCausalLM(config), tokenizer)
 
     def _configured(self, tokenizer: SciMindTokenizer, **sizes: Any) -> SciMindConfig:
         if self.options.routing not in ROUTINGS:
@@ -263,39 +171,32 @@ class SciMind(ModelPlugin):
             "protein": options.protein_experts,
         }
 
-    def _load(
+    def load(
         self, path: str, dtype: torch.dtype, quantization: Any = None, rows: Iterable[TrainRow] = ()
-    ) -> tuple[Any, SciMindTokenizer]:
+    ) -> Loaded:
         """Load SciMind, or arrange a LLaMA into it, with routers fitted to the first of the rows."""
-        try:
+        with named_if_absent(path, "LLaMA or SciMind"):
             kind = AutoConfig.from_pretrained(path).model_type
             if kind == "scimind":
                 model = SciMindForCausalLM.from_pretrained(
                     path, dtype=dtype, quantization_config=quantization
                 )
-                return model, SciMindTokenizer.from_pretrained(path)
-            if kind == "llama" and quantization is not None:
-                raise UsageError(
-                    "4-bit weights cannot be arranged into experts",
-                    hint="turn LLaMA into SciMind once, as docs/how-to/use-scimind.md shows, and name that",
-                )
-            if kind == "llama":
+                return Loaded(model, SciMindTokenizer.from_pretrained(path))
+            if kind == "llama" and quantization is None:
                 return self._upcycled(path, dtype, rows)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"no LLaMA or SciMind could be loaded from {path}: {str(error).splitlines()[0]}",
-                hint="--set model.weights=DIR with config.json, model.safetensors and the tokenizer's files",
-            ) from error
+        if kind == "llama":
+            raise UsageError(
+                "4-bit weights cannot be arranged into experts",
+                hint="turn LLaMA into SciMind once, as docs/how-to/use-scimind.md shows, and name that",
+            )
         raise UsageError(
             f"{path} holds a model of type {kind}, scimind takes a SciMind or a LLaMA",
             hint="--set model.weights=DIR",
         )
 
-    def _upcycled(
-        self, path: str, dtype: torch.dtype, rows: Iterable[TrainRow]
-    ) -> tuple[Any, SciMindTokenizer]:
+    def _upcycled(self, path: str, dtype: torch.dtype, rows: Iterable[TrainRow]) -> Loaded:
         tokenizer = SciMindTokenizer.from_base(path, self.options.modalities)
-        routed, encoder = self.options.routing == "routed", self._encoder(tokenizer)
+        routed, encoder = self.options.routing == "routed", self.coder(None, tokenizer)
         first = [encoder.row(row)["input_ids"] for row in islice(rows, CALIBRATION_ROWS)] if routed else []
         if routed and not first:
             raise UsageError(
@@ -322,14 +223,14 @@ class SciMind(ModelPlugin):
         )
         if first:
             calibrate(model, first)
-        return model, tokenizer
+        return Loaded(model, tokenizer)
 
 
 def _texts(row: TrainRow) -> Iterator[tuple[str, Mapping[str, str]]]:
     if isinstance(row, TrainPair):
         yield row.prompt, row.inputs
         yield row.target, {}
-    elif hasattr(row, "text"):
+    elif isinstance(row, Document):
         yield row.text, {}
-    else:
-        yield from ((text, {}) for _, text in row.turns)
+    elif isinstance(row, Conversation):
+        yield from ((message.text, {}) for message in row.messages)

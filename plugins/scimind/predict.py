@@ -50,10 +50,8 @@ def answer_file(
         raise DataError(f"{prompts} is no text file that can be read: {error}") from error
     run = RunContext(answers.parent, RunSpec("scimind", "lines", generate=spec))
     requests = [Request(str(number), line) for number, line in enumerate(lines)]
-    found = {
-        int(completion.request_id): completion.text
-        for completion in SciMind(options).generate(requests, Checkpoint(checkpoint), spec, run)
-    }
+    with SciMind(options).open(Checkpoint(checkpoint), run) as session:
+        found = {int(said.request_id): said.text for said in session.generate(requests, spec, run)}
     partial = answers.with_name(answers.name + ".partial")
     with partial.open("w", encoding="utf-8") as file:
         for number, line in enumerate(lines):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import Conversation, DataError, Document, Request, TrainPair, TrainRow
+from harness import Conversation, DataError, Document, Message, Request, TrainPair, TrainRow
 
 from .tokenizer import SciMindTokenizer
 
@@ -33,6 +33,15 @@ class RowEncoder:
     inst: bool = False
     prompt_loss: bool = False
     quirks: bool = False
+
+    @property
+    def pad(self) -> Mapping[str, int]:
+        """The padding value of each key."""
+        return {"input_ids": self.tokenizer.pad_token_id, "labels": IGNORED}
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Return what the model has said."""
+        return self.tokenizer.decode_text(ids)
 
     def row(self, row: TrainRow) -> Mapping[str, Sequence[int]]:
         """Encode one training row as `input_ids` and `labels`."""
@@ -64,10 +73,10 @@ class RowEncoder:
             yield self._answered(row.target), {}, True
         elif isinstance(row, Document):
             yield row.text, {}, True
-        else:
-            for role, text in row.turns:
-                answer = role == "assistant"
-                yield self._answered(text) if answer else self._asked(text), {}, answer
+        elif isinstance(row, Conversation):
+            for message in row.messages:
+                answer = message.role == "assistant"
+                yield self._answered(message.text) if answer else self._asked(message.text), {}, answer
 
     def _asked(self, text: str) -> str:
         return f" [INST]: {text} [/INST]:" if self.inst else text
@@ -101,5 +110,5 @@ def _conversation(record: Any, where: str) -> Conversation:
             raise DataError(f"{where} has a turn without text", hint='a turn is {"from": …, "value": …}')
         if turn.get("from") not in SPEAKERS:
             raise DataError(f"{where} has a turn by '{turn.get('from')}'", hint="speakers are human and gpt")
-        turns.append((SPEAKERS[turn["from"]], turn["value"]))
+        turns.append(Message(SPEAKERS[turn["from"]], turn["value"]))
     return Conversation(tuple(turns))

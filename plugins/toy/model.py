@@ -21,6 +21,7 @@ from harness import (
     DataError,
     GenerateSpec,
     ModelPlugin,
+    ModelSession,
     Request,
     RunContext,
     StageError,
@@ -111,14 +112,14 @@ class Toy(ModelPlugin):
 
     Options = ToyOptions
 
-    def finetune(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+    def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         """Count the letters of the training pairs, batch by batch, and save the table."""
         pairs = [row for row in data.train if isinstance(row, TrainPair)]
         if not pairs:
             raise DataError("the toy model learns from pairs and the training split has none")
         steps = _steps(spec, len(pairs))
         table = LetterTable(smoothing=self.options.smoothing)
-        run.progress.start("finetune", steps)
+        run.progress.start("training", steps)
         for step, batch in enumerate(_batches(pairs, spec, steps), start=1):
             loss = -sum(table.log_likelihood(p.prompt, p.target) for p in batch) / len(batch)
             for pair in batch:
@@ -132,41 +133,48 @@ class Toy(ModelPlugin):
             table.save(folder)
         return Checkpoint(folder, step=steps)
 
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ToySession:
+        """Read the table of a checkpoint."""
+        if checkpoint is None:
+            raise UsageError("the toy model needs a checkpoint to answer", hint="leave --no-train out")
+        return ToySession(LetterTable.load(checkpoint.path), self.options)
+
+
+class ToySession(ModelSession):
+    """A table of letters that is asked."""
+
+    def __init__(self, table: LetterTable, options: ToyOptions) -> None:
+        self.table = table
+        self.options = options
+
     def generate(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
     ) -> Iterator[Completion]:
         """Answer each request letter by letter, greedily or by sampling."""
         if spec.decoder not in ("greedy", "sampling"):
             raise UsageError(
                 f"the toy model has no decoder '{spec.decoder}'", hint="--set generate.decoder=greedy"
             )
-        table = self._table(checkpoint)
         for number, request in enumerate(requests):
             self._misbehave(number)
             word = last_word(request.prompt)
             # Seeded by request, so that an answer does not depend on which others are asked with it.
             dice = random.Random(f"{spec.seed}/{request.id}")
             letters = [
-                _write(table.probabilities(letter), spec, dice) for letter in word[: spec.max_new_tokens]
+                _write(self.table.probabilities(letter), spec, dice) for letter in word[: spec.max_new_tokens]
             ]
             finish = "length" if len(word) > spec.max_new_tokens else "stop"
             yield Completion(request.id, "".join(letters), finish, len(request.prompt), len(letters))
 
     def choose(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
     ) -> Iterator[Completion]:
         """Score the choices of each request by log-likelihood."""
-        table = self._table(checkpoint)
         for number, request in enumerate(requests):
             self._misbehave(number)
-            scores = tuple(table.log_likelihood(request.prompt, choice) for choice in request.choices)
+            scores = tuple(self.table.log_likelihood(request.prompt, choice) for choice in request.choices)
             best = request.choices[scores.index(max(scores))]
             yield Completion(request.id, best, "choice", len(request.prompt), 0, scores)
-
-    def _table(self, checkpoint: Checkpoint | None) -> LetterTable:
-        if checkpoint is None:
-            raise UsageError("the toy model needs a checkpoint to answer", hint="leave --no-train out")
-        return LetterTable.load(checkpoint.path)
 
     def _misbehave(self, answered: int) -> None:
         if answered == self.options.crash_after:

@@ -37,7 +37,7 @@ def failed(done, code: int, said: str, hint: str = "") -> None:
         ([*TOY, "--epochs", "1", "--max-steps", "1"], 2, "not allowed with argument", ""),
         ([*TOY, "--seeds", "1,x"], 2, "seed 'x' is no whole number", ""),
         ([*TOY, "--split", "tset"], 2, "task 'toy' has no split 'tset'", "test"),
-        ([*TOY, "--stage", "pretrain"], 2, "does not support stage 'pretrain'", ""),
+        ([*TOY, "--stage", "pretrain"], 2, "model 'toy' has no stage 'pretrain'", "it has: sft"),
         ([*TOY, "--set", "model.smothing=1"], 2, "model 'toy' has no option 'smothing'", "smoothing"),
         ([*TOY, "--set", "generate.decoder=beam"], 2, "the toy model has no decoder 'beam'", "greedy"),
         ([*TOY, "--no-train"], 2, "the toy model needs a checkpoint", "--no-train"),

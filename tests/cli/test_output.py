@@ -76,14 +76,18 @@ def test_seeds_are_one_row_with_mean_and_spread_and_a_name_given_twice_is_one_ce
 def test_a_seed_that_failed_is_counted_and_named(main, tmp_path, write_plugin):
     plugin = write_plugin(
         """
-        from harness import Completion, ModelEntry, ModelPlugin, hookimpl
+        from harness import Completion, ModelEntry, ModelPlugin, ModelSession, hookimpl
 
         @hookimpl
         def harness_models():
-            return [ModelEntry("moody", "fails under one seed", f"{__name__}:Moody", trains=False)]
+            return [ModelEntry("moody", "fails under one seed", f"{__name__}:Moody", stages=())]
 
         class Moody(ModelPlugin):
-            def generate(self, requests, checkpoint, spec, run):
+            def open(self, checkpoint, run):
+                return Asked()
+
+        class Asked(ModelSession):
+            def generate(self, requests, spec, run):
                 for request in requests:
                     yield Completion(request.id, "Rome"[1 / (spec.seed - 2) > 9 :])
         """,

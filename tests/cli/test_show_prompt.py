@@ -3,11 +3,16 @@
 import json
 
 PLUGIN = """
-from harness import ModelEntry, ModelPlugin, PromptTokens, hookimpl
+from harness import ModelEntry, ModelPlugin, ModelSession, PromptTokens, hookimpl
 
 
 class Reader(ModelPlugin):
-    def prompt_tokens(self, request, checkpoint):
+    def open(self, checkpoint, run):
+        return Reading()
+
+
+class Reading(ModelSession):
+    def prompt_tokens(self, request):
         pieces = ("<s>", "<s>", *request.prompt.split())
         return PromptTokens(tuple(range(len(pieces))), pieces, bos=2)
 

@@ -23,11 +23,11 @@ PLUGIN = """
 import json, time
 from dataclasses import dataclass
 from pathlib import Path
-from harness import Example, ModelEntry, ModelPlugin, PromptFormat, Task, TaskEntry, hookimpl
+from harness import Example, ModelEntry, ModelPlugin, ModelSession, PromptFormat, Task, TaskEntry, hookimpl
 
 @hookimpl
 def harness_models():
-    return [ModelEntry("byte-lm", "a tiny model that reads bytes", f"{__name__}:Model", trains=False)]
+    return [ModelEntry("byte-lm", "a tiny model that reads bytes", f"{__name__}:Model", stages=())]
 
 @hookimpl
 def harness_tasks():
@@ -49,13 +49,20 @@ class Options:
 class Model(ModelPlugin):
     Options = Options
 
-    def generate(self, requests, checkpoint, spec, run):
-        from harness import decoding
+    def open(self, checkpoint, run):
         from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, ByT5Tokenizer
 
         two = AutoConfig.from_pretrained(checkpoint.path).is_encoder_decoder
         model = (AutoModelForSeq2SeqLM if two else AutoModelForCausalLM).from_pretrained(checkpoint.path)
-        tokenizer = ByT5Tokenizer()
+        return Asked(model, ByT5Tokenizer(), two, self.options)
+
+class Asked(ModelSession):
+    def __init__(self, model, tokenizer, two, options):
+        self.model, self.tokenizer, self.two, self.options = model, tokenizer, two, options
+
+    def generate(self, requests, spec, run):
+        from harness import decoding
+        model, tokenizer, two = self.model, self.tokenizer, self.two
 
         def encode(request):
             ids = tokenizer(request.prompt)["input_ids"]

@@ -98,7 +98,7 @@ def test_a_killed_worker_costs_only_what_it_had_not_answered(start, tmp_path, ex
     ("arguments", "code", "said"),
     [
         (["--set", "generate.processes=2", "--set", "model.crash_after=3"], 5, "the toy model crashed"),
-        (["--stage", "reward", "--set", "train.launch.processes=2"], 2, "does not support stage 'reward'"),
+        (["--stage", "reward", "--set", "train.launch.processes=2"], 2, "has no stage 'reward'"),
     ],
 )
 def test_what_a_worker_fails_with_is_said_once_with_its_exit_code(tmp_path, arguments, code, said):
@@ -170,14 +170,18 @@ def test_inside_another_launcher_a_failing_stage_ends_every_rank(tmp_path):
 
 DIALLER = """
 import socket, time
-from harness import Completion, ModelEntry, ModelPlugin, hookimpl
+from harness import Completion, ModelEntry, ModelPlugin, ModelSession, hookimpl
 
 @hookimpl
 def harness_models():
-    return [ModelEntry("dialler", "asks another machine", f"{__name__}:Dialler", trains=False)]
+    return [ModelEntry("dialler", "asks another machine", f"{__name__}:Dialler", stages=())]
 
 class Dialler(ModelPlugin):
-    def generate(self, requests, checkpoint, spec, run):
+    def open(self, checkpoint, run):
+        return Asked()
+
+class Asked(ModelSession):
+    def generate(self, requests, spec, run):
         for request in requests:
             try:
                 socket.create_connection(("192.0.2.1", 80), timeout=0.1)

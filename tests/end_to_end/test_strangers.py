@@ -14,14 +14,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = """
 import sys
-from harness import Checkpoint, Completion, ModelEntry, ModelPlugin, hookimpl
+from harness import Checkpoint, Completion, ModelEntry, ModelPlugin, ModelSession, hookimpl
 
 @hookimpl
 def harness_models():
-    return [ModelEntry("odd", "misbehaves", f"{{__name__}}:Odd", trains=False)]
+    return [ModelEntry("odd", "misbehaves", f"{{__name__}}:Odd", stages=())]
 
 class Odd(ModelPlugin):
-    def generate(self, requests, checkpoint, spec, run):
+    def open(self, checkpoint, run):
+        return Asked()
+
+class Asked(ModelSession):
+    def generate(self, requests, spec, run):
         for request in requests:
             {answer}
 """

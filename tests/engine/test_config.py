@@ -340,5 +340,11 @@ def test_canonical_json_does_not_depend_on_the_order_of_keys(spec: RunSpec):
 
 
 def test_every_field_of_a_spec_is_a_setting_or_named_by_the_matrix():
-    known = {key.split(".")[0] for key in schema()} | {"model", "task", "train_tasks", "model_options"}
+    known = {key.split(".")[0] for key in schema()} | {
+        "model",
+        "task",
+        "train_tasks",
+        "model_options",
+        "task_options",
+    }
     assert {field.name for field in fields(RunSpec)} <= known

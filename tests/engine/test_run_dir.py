@@ -211,20 +211,27 @@ def test_changed_rows_of_a_folder_are_another_run(main, tmp_path):
 
 MODEL = """
 from pathlib import Path
-from harness import Checkpoint, Completion, ModelEntry, ModelPlugin, hookimpl
+from harness import Checkpoint, Completion, ModelEntry, ModelPlugin, ModelSession, hookimpl
 
 @hookimpl
 def harness_models():
     return [ModelEntry("both", "learns a group as one", f"{__name__}:Both", multitask=True)]
 
 class Both(ModelPlugin):
-    def finetune(self, data, spec, run):
+    def train(self, data, spec, run):
         (run.directory / "checkpoint").write_text(str(len(list(data.train))))
         return Checkpoint(run.directory / "checkpoint")
 
-    def generate(self, requests, checkpoint, spec, run):
+    def open(self, checkpoint, run):
+        return Asked(checkpoint.path.read_text())
+
+class Asked(ModelSession):
+    def __init__(self, text):
+        self.text = text
+
+    def generate(self, requests, spec, run):
         for request in requests:
-            yield Completion(request.id, checkpoint.path.read_text())
+            yield Completion(request.id, self.text)
 
     choose = generate
 """

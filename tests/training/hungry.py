@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from harness import Completion, ModelEntry, ModelPlugin, hookimpl
+from harness import Completion, ModelEntry, ModelPlugin, ModelSession, hookimpl
 
 
 @hookimpl
@@ -18,7 +18,7 @@ class HungryOptions:
 class Hungry(ModelPlugin):
     Options = HungryOptions
 
-    def finetune(self, data, spec, run):
+    def train(self, data, spec, run):
         import torch
         from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -42,6 +42,11 @@ class Hungry(ModelPlugin):
 
         return training.fit(model, data, encode, spec, run, loss=loss)
 
-    def generate(self, requests, checkpoint, spec, run):
+    def open(self, checkpoint, run):
+        return Asked()
+
+
+class Asked(ModelSession):
+    def generate(self, requests, spec, run):
         for request in requests:
             yield Completion(request.id, "")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import Conversation, DataError, Document, TrainPair, training
+from harness import Conversation, DataError, Document, Message, TrainPair, training
 
 PAIR = TrainPair("C", "methane")
-SPOKEN = Conversation((("assistant", "a"),))
+SPOKEN = Conversation((Message("assistant", "a"),))
 LIGHT = (
     "import sys; from harness import training as t; t.check_rows; t.Corpus; sys.exit('torch' in sys.modules)"
 )
@@ -26,7 +26,7 @@ LIGHT = (
         ([Document("x")], "sft", "stage 'sft' learns from TrainPair or Conversation, row 0 is a Document"),
         ([PAIR, SPOKEN], "sft", "row 1 is a Conversation, earlier rows are TrainPair"),
         ([PAIR, TrainPair("C", "")], "sft", "row 1 has an empty target"),
-        ([Conversation((("user", "a"),))], "sft", "row 0 has no turn of the assistant to learn"),
+        ([Conversation((Message("user", "a"),))], "sft", "row 0 has no turn of the assistant to learn"),
         ([Document("")], "pretrain", "row 0 is an empty document"),
     ],
 )

@@ -10,6 +10,7 @@ from harness import (
     Completion,
     GenerateSpec,
     ModelPlugin,
+    ModelSession,
     Request,
     RunContext,
     TrainData,
@@ -23,7 +24,7 @@ from harness.training import device_of, fit
 
 
 class ChemT5(ModelPlugin):
-    def finetune(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+    def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         tokenizer = ByT5Tokenizer()
         torch.manual_seed(spec.seed)
         shape = T5Config(
@@ -36,10 +37,18 @@ class ChemT5(ModelPlugin):
 
         return fit(T5ForConditionalGeneration(shape), data, encode, spec, run)
 
-    def generate(
-        self, requests: Sequence[Request], checkpoint: Checkpoint | None, spec: GenerateSpec, run: RunContext
-    ) -> Iterator[Completion]:
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ModelSession:
         if checkpoint is None:
             raise UsageError("chem-t5 has no weights of its own", hint="train it, or name a --checkpoint")
         model = T5ForConditionalGeneration.from_pretrained(checkpoint.path).to(device_of(run))
-        yield from generate(model, ByT5Tokenizer(), requests, spec, run)
+        return Asked(model.eval())
+
+
+class Asked(ModelSession):
+    def __init__(self, model: T5ForConditionalGeneration) -> None:
+        self.model = model
+
+    def generate(
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        return generate(self.model, ByT5Tokenizer(), requests, spec, run)

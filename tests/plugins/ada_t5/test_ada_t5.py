@@ -92,12 +92,12 @@ def test_what_is_saved_loads_with_plain_transformers_and_generates(tiny: Any, tm
     from transformers import AutoTokenizer, T5ForConditionalGeneration
 
     run, _ = context(tmp_path)
-    checkpoint = tiny.finetune(TrainData(PAIRS), spec(), run)
+    checkpoint = tiny.train(TrainData(PAIRS), spec(), run)
     model = T5ForConditionalGeneration.from_pretrained(checkpoint.path)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint.path)
     assert model.get_input_embeddings().num_embeddings >= len(tokenizer)
     requests = [Request(str(index), pair.prompt) for index, pair in enumerate(PAIRS)]
-    completions = list(tiny.generate(requests, checkpoint, GenerateSpec(max_new_tokens=5), run))
+    completions = list(tiny.open(checkpoint, run).generate(requests, GenerateSpec(max_new_tokens=5), run))
     assert sorted(completion.request_id for completion in completions) == ["0", "1", "2", "3"]
     assert all(completion.new_tokens <= 5 for completion in completions)
 
@@ -107,7 +107,7 @@ def test_pretraining_comes_before_fine_tuning_on_the_same_tokenizer(tiny: Any, t
     first, _ = context(tmp_path / "pretrain")
     pretrained = tiny.train(TrainData(both), spec(stage="pretrain"), first)
     second, _ = context(tmp_path / "sft")
-    tuned = tiny.finetune(TrainData(PAIRS), spec(base=str(pretrained.path)), second)
+    tuned = tiny.train(TrainData(PAIRS), spec(base=str(pretrained.path)), second)
     names = ("tokenizer.json", "config.json")
     assert all((pretrained.path / n).read_bytes() == (tuned.path / n).read_bytes() for n in names)
 
@@ -124,14 +124,14 @@ def test_what_the_tokenizer_loses_is_noted_for_the_table(test_data: Path, tmp_pa
     tokenizer.save_pretrained(weights)
 
     run, events = context(tmp_path / "as-it-is")
-    AdaT5(AdaT5Options(weights=str(weights))).finetune(TrainData(PAIRS), spec(max_steps=1), run)
+    AdaT5(AdaT5Options(weights=str(weights))).train(TrainData(PAIRS), spec(max_steps=1), run)
     notes = [event["text"] for event in events if event["event"] == "note"]
     assert notes == [
         "1 of 8 training texts hold '\\', which the tokenizer cannot write; "
         "--set model.grow_vocabulary=true adds them"
     ]
     run, events = context(tmp_path / "grown")
-    AdaT5(AdaT5Options(weights=str(weights), grow_vocabulary=True)).finetune(
+    AdaT5(AdaT5Options(weights=str(weights), grow_vocabulary=True)).train(
         TrainData(PAIRS), spec(max_steps=1), run
     )
     assert [event["text"] for event in events if event["event"] == "note"] == ["vocabulary grown by '\\'"]
@@ -140,7 +140,7 @@ def test_what_the_tokenizer_loses_is_noted_for_the_table(test_data: Path, tmp_pa
 def test_rows_that_are_cut_are_counted_for_the_table(tiny: Any, tmp_path: Path) -> None:
     run, events = context(tmp_path)
     data = TrainData([*PAIRS, TrainPair("the molecule is long, " * 20, "C" * 70), TrainPair("x", "N" * 80)])
-    tiny.finetune(data, spec(max_steps=1), run)
+    tiny.train(data, spec(max_steps=1), run)
     assert [event["text"] for event in events if event["event"] == "note"] == [
         "2 of 6 training rows hold more than 64 tokens and were cut; --set train.max_length=N lets in more"
     ]
@@ -151,19 +151,19 @@ def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
 
     run, _ = context(tmp_path)
     with pytest.raises(DataError, match="no T5 could be loaded from"):
-        AdaT5(AdaT5Options(weights=str(tmp_path / "nothing"))).finetune(TrainData(PAIRS), spec(), run)
+        AdaT5(AdaT5Options(weights=str(tmp_path / "nothing"))).train(TrainData(PAIRS), spec(), run)
 
 
 def test_a_model_from_nothing_cannot_answer_untrained(tiny: Any, tmp_path: Path) -> None:
     run, _ = context(tmp_path)
     with pytest.raises(UsageError, match="no weights before training"):
-        list(tiny.generate([Request("1", "x")], None, GenerateSpec(), run))
+        list(tiny.open(None, run).generate([Request("1", "x")], GenerateSpec(), run))
 
 
 def test_a_prompt_is_shown_as_the_tokens_that_are_read(tiny: Any, tmp_path: Path) -> None:
     run, _ = context(tmp_path)
-    checkpoint = tiny.finetune(TrainData(PAIRS), spec(max_steps=1), run)
-    shown = tiny.prompt_tokens(Request("1", PAIRS[0].prompt), checkpoint)
+    checkpoint = tiny.train(TrainData(PAIRS), spec(max_steps=1), run)
+    shown = tiny.open(checkpoint, run).prompt_tokens(Request("1", PAIRS[0].prompt))
     assert len(shown.ids) == len(shown.pieces)
     assert (shown.pieces[-1], shown.bos) == ("</s>", None)
 
@@ -174,9 +174,9 @@ def test_the_release_decays_the_weights_of_norms_and_the_record_says_so(tiny: An
     options = replace(tiny.options, release_quirks=True)
     decayed = spec(weight_decay=0.5, max_steps=1, learning_rate=0.1)
     run, _ = context(tmp_path / "ours")
-    ours = _norm(tiny.finetune(TrainData(PAIRS), decayed, run).path)
+    ours = _norm(tiny.train(TrainData(PAIRS), decayed, run).path)
     run, events = context(tmp_path / "theirs")
-    theirs = _norm(AdaT5(options).finetune(TrainData(PAIRS), decayed, run).path)
+    theirs = _norm(AdaT5(options).train(TrainData(PAIRS), decayed, run).path)
     assert torch.allclose(ours - theirs, torch.full_like(ours, 0.1 * 0.5))
     assert [event["text"] for event in events if event["event"] == "note"] == [
         "the weights of norms were decayed, as in the release"

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import (
     Checkpoint,
+    Completion,
     DataError,
     GenerateSpec,
     Request,
@@ -35,10 +37,16 @@ def context(folder: Path) -> RunContext:
     return RunContext(folder, RunSpec("baseline", "task"))
 
 
+def ask_all(model: Any, checkpoint: Any, asked: Any, spec: GenerateSpec, folder: Path) -> list[Completion]:
+    run = context(folder)
+    with model.open(checkpoint, run) as session:
+        return list(session.generate(asked, spec, run))
+
+
 def answers(kind, pairs, requests, folder, seed=0):
     model, run = kind(), context(folder)
-    checkpoint = model.finetune(TrainData(pairs), TrainSpec(), run)
-    done = model.generate(requests, Checkpoint(checkpoint.path), GenerateSpec(seed=seed), run)
+    checkpoint = model.train(TrainData(pairs), TrainSpec(), run)
+    done = model.open(Checkpoint(checkpoint.path), run).generate(requests, GenerateSpec(seed=seed), run)
     return {completion.request_id: completion.text for completion in done}
 
 
@@ -99,25 +107,25 @@ def test_random_depends_on_seed_and_request_only(tmp_path):
 def test_choices_are_taken_by_shared_words(tmp_path):
     request = Request("q", "What colour is snow?", {"question": "What colour is snow?"}, ("red", "white"))
     run, model = context(tmp_path), Nearest()
-    checkpoint = model.finetune(TrainData(COLOURS), TrainSpec(), run)
-    (completion,) = model.choose([request], checkpoint, GenerateSpec(), run)
+    checkpoint = model.train(TrainData(COLOURS), TrainSpec(), run)
+    (completion,) = model.open(checkpoint, run).choose([request], GenerateSpec(), run)
     assert (completion.text, completion.choice_scores) == ("white", (0.0, 1.0))
 
 
 def test_no_pairs_no_baseline(tmp_path):
     with pytest.raises(DataError, match="has none"):
-        Frequent().finetune(TrainData([]), TrainSpec(), context(tmp_path))
+        Frequent().train(TrainData([]), TrainSpec(), context(tmp_path))
 
 
 def test_answering_without_a_checkpoint_is_refused(tmp_path):
     with pytest.raises(UsageError, match="needs a checkpoint"):
-        list(Random().generate([ask("?")], None, GenerateSpec(), context(tmp_path)))
+        ask_all(Random(), None, [ask("?")], GenerateSpec(), tmp_path)
 
 
 def test_the_checkpoint_of_another_baseline_is_refused(tmp_path):
-    checkpoint = Random().finetune(TrainData(COLOURS), TrainSpec(), context(tmp_path))
+    checkpoint = Random().train(TrainData(COLOURS), TrainSpec(), context(tmp_path))
     with pytest.raises(DataError, match="was written by baseline/random"):
-        list(Nearest().generate([ask("?")], checkpoint, GenerateSpec(), context(tmp_path)))
+        list(ask_all(Nearest(), checkpoint, [ask("?")], GenerateSpec(), tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +134,7 @@ def test_the_checkpoint_of_another_baseline_is_refused(tmp_path):
 def test_a_damaged_checkpoint_is_one_sentence(tmp_path, content):
     (tmp_path / "remembered.jsonl").write_bytes(content)
     with pytest.raises(DataError):
-        list(Nearest().generate([ask("?")], Checkpoint(tmp_path), GenerateSpec(), context(tmp_path)))
+        list(ask_all(Nearest(), Checkpoint(tmp_path), [ask("?")], GenerateSpec(), tmp_path))
 
 
 def test_a_group_of_tasks_runs_from_its_sample(run_bench, tmp_path):

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from harness import (
     Checkpoint,
+    Completion,
     DataError,
     Document,
     GenerateSpec,
@@ -59,13 +60,25 @@ def context(tmp_path: Path) -> RunContext:
     return RunContext(directory=tmp_path, spec=RunSpec("scimind", "t", generate=ASK, device="cpu"))
 
 
+def ask_all(model: Any, checkpoint: Any, asked: Any, spec: GenerateSpec, folder: Path) -> list[Completion]:
+    run = context(folder)
+    with model.open(checkpoint, run) as session:
+        return list(session.generate(asked, spec, run))
+
+
+def chosen(model: Any, checkpoint: Any, asked: Any, spec: GenerateSpec, folder: Path) -> list[Completion]:
+    run = context(folder)
+    with model.open(checkpoint, run) as session:
+        return list(session.choose(asked, spec, run))
+
+
 def requests() -> list[Request]:
     return [Request(str(i), pair.prompt, pair.inputs) for i, pair in enumerate(PAIRS[:4])]
 
 
 def trained(tmp_path: Path, options: SciMindOptions = OPTIONS, spec: TrainSpec = SPEC) -> Checkpoint:
     tmp_path.mkdir(exist_ok=True)
-    return SciMind(options).finetune(TrainData(PAIRS, PAIRS[:4]), spec, context(tmp_path))
+    return SciMind(options).train(TrainData(PAIRS, PAIRS[:4]), spec, context(tmp_path))
 
 
 @pytest.mark.parametrize("routing", ["as_described", "routed"])
@@ -75,7 +88,7 @@ def test_it_learns_saves_and_answers(tmp_path: Path, routing: str) -> None:
     checkpoint = trained(tmp_path, options, spec)
     answers = {
         completion.request_id: completion.text
-        for completion in SciMind(options).generate(requests(), checkpoint, ASK, context(tmp_path))
+        for completion in ask_all(SciMind(options), checkpoint, requests(), ASK, tmp_path)
     }
     assert len(answers) == 4
     assert answers["0"].strip().startswith("This is an")
@@ -102,7 +115,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path:
 def test_choices_are_scored(tmp_path: Path) -> None:
     checkpoint = trained(tmp_path)
     request = Request("q", PAIRS[0].prompt, PAIRS[0].inputs, ("This is an alcohol.", "This is an arene."))
-    [completion] = SciMind(OPTIONS).choose([request], checkpoint, ASK, context(tmp_path))
+    [completion] = chosen(SciMind(OPTIONS), checkpoint, [request], ASK, tmp_path)
     assert len(completion.choice_scores) == 2
     assert completion.text in request.choices
 
@@ -114,7 +127,7 @@ def test_a_choice_is_read_as_an_answer_is_learned(tmp_path: Path, inst: bool) ->
     checkpoint = trained(tmp_path, options)
     pair = PAIRS[0]
     request = Request("q", pair.prompt, pair.inputs, (pair.target, "This is an arene."))
-    [completion] = SciMind(options).choose([request], checkpoint, ASK, context(tmp_path))
+    [completion] = chosen(SciMind(options), checkpoint, [request], ASK, tmp_path)
     tokenizer = SciMindTokenizer.from_pretrained(checkpoint.path)
     row = RowEncoder(tokenizer, inst=inst).row(pair)
     ids = torch.tensor([row["input_ids"]])
@@ -127,37 +140,39 @@ def test_a_choice_is_read_as_an_answer_is_learned(tmp_path: Path, inst: bool) ->
 
 def test_prompt_tokens_are_what_generation_reads_with_one_begin_of_sequence(tmp_path: Path) -> None:
     request = requests()[0]
-    tokens = SciMind(OPTIONS).prompt_tokens(request, trained(tmp_path))
+    tokens = SciMind(OPTIONS).open(trained(tmp_path), context(tmp_path)).prompt_tokens(request)
     assert tokens.bos == 1
     assert tokens.pieces[0] == "<s>"
     assert len(tokens.ids) == len(tokens.pieces)
-    (completion,) = SciMind(OPTIONS).generate(
-        [request], Checkpoint(tmp_path / "checkpoint"), GenerateSpec(max_new_tokens=4), context(tmp_path)
+    (completion,) = ask_all(
+        SciMind(OPTIONS),
+        Checkpoint(tmp_path / "checkpoint"),
+        [request],
+        GenerateSpec(max_new_tokens=4),
+        tmp_path,
     )
     assert completion.prompt_tokens == len(tokens.ids)
 
 
-def test_pretraining_takes_documents_and_other_stages_are_refused(tmp_path: Path) -> None:
+def test_pretraining_takes_documents(tmp_path: Path) -> None:
     data = TrainData([Document("The molecule CC=CC is an alkene. " * 3)] * 16)
     spec = replace(SPEC, stage="pretrain", max_length=32)
     checkpoint = SciMind(OPTIONS).train(data, spec, context(tmp_path))
     assert (checkpoint.path / "model.safetensors").exists()
-    with pytest.raises(UsageError, match="no stage 'reward'"):
-        SciMind(OPTIONS).train(data, replace(SPEC, stage="reward"), context(tmp_path))
 
 
 def test_with_the_quirks_the_prompt_counts_towards_the_maximum(tmp_path: Path) -> None:
     options = replace(OPTIONS, release_quirks=True)
     checkpoint = trained(tmp_path, options)
     spec = GenerateSpec(max_new_tokens=30, min_new_tokens=1)
-    found = list(SciMind(options).generate(requests(), checkpoint, spec, context(tmp_path)))
+    found = list(ask_all(SciMind(options), checkpoint, requests(), spec, tmp_path))
     assert len(found) == 4
     assert all(c.prompt_tokens + c.new_tokens <= max(30, c.prompt_tokens + 1) for c in found)
 
 
 def test_without_training_or_weights_the_answer_is_a_hint(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no weights before training"):
-        list(SciMind(OPTIONS).generate(requests(), None, ASK, context(tmp_path)))
+        ask_all(SciMind(OPTIONS), None, requests(), ASK, tmp_path)
 
 
 def test_unknown_routing_and_unequal_experts_are_refused(tmp_path: Path) -> None:
@@ -176,7 +191,7 @@ def test_llama_weights_are_taken_over_with_rows_for_new_tokens(
     model = AutoModelForCausalLM.from_pretrained(checkpoint.path)
     assert model.config.vocab_size == 259 + 98
     assert model.config.routing == routing
-    found = list(SciMind(options).generate(requests(), checkpoint, ASK, context(tmp_path)))
+    found = list(ask_all(SciMind(options), checkpoint, requests(), ASK, tmp_path))
     assert len(found) == 4
 
 
@@ -197,7 +212,7 @@ def test_a_resumed_training_with_fitted_routers_ends_in_the_same_bytes(llama: Pa
     spec = replace(SPEC, save_every=2)
     with pytest.raises(KeyboardInterrupt):
         stopped = replace(context(tmp_path / "stopped"), progress=Stopping())
-        SciMind(options).finetune(TrainData(PAIRS), spec, stopped)
+        SciMind(options).train(TrainData(PAIRS), spec, stopped)
     whole = trained(tmp_path / "whole", options, spec)
     resumed = trained(tmp_path / "stopped", options, spec)
     bytes_of = [(checkpoint.path / "model.safetensors").read_bytes() for checkpoint in (whole, resumed)]
@@ -210,7 +225,7 @@ def test_routers_are_fitted_to_the_rows_that_are_to_be_learned(llama: Path, tmp_
     biases = []
     for name, pairs in (("with", PAIRS), ("without", [TrainPair("Say:", "no molecule here")] * 8)):
         run = context(tmp_path / name)
-        checkpoint = SciMind(options).finetune(TrainData(pairs), spec, run)
+        checkpoint = SciMind(options).train(TrainData(pairs), spec, run)
         model = AutoModelForCausalLM.from_pretrained(checkpoint.path)
         biases.append(model.model.layers[0].mlp.router.modality_bias)
     molecule, protein = 1, 3
@@ -224,7 +239,7 @@ def test_routers_without_rows_to_be_fitted_to_are_refused(llama: Path, tmp_path:
         trained(tmp_path, options, replace(SPEC, method="lora", optimizer="adamw"))
     assert "use-scimind" in refused.value.hint
     with pytest.raises(UsageError, match="routers of a fresh SciMind"):
-        list(SciMind(options).generate(requests(), None, ASK, context(tmp_path)))
+        ask_all(SciMind(options), None, requests(), ASK, tmp_path)
 
 
 def test_an_adapter_is_trained_saved_and_found_again(llama: Path, tmp_path: Path) -> None:
@@ -233,12 +248,12 @@ def test_an_adapter_is_trained_saved_and_found_again(llama: Path, tmp_path: Path
     checkpoint = trained(tmp_path / "run", options, spec)
     assert checkpoint.format == "adapter"
     assert (checkpoint.path / "adapter_model.safetensors").exists()
-    found = list(SciMind(options).generate(requests(), checkpoint, ASK, context(tmp_path)))
+    found = list(ask_all(SciMind(options), checkpoint, requests(), ASK, tmp_path))
     assert len(found) == 4
 
 
 def answers(checkpoint: Checkpoint, options: SciMindOptions, tmp_path: Path) -> dict[str, str]:
-    found = SciMind(options).generate(requests(), checkpoint, ASK, context(tmp_path))
+    found = ask_all(SciMind(options), checkpoint, requests(), ASK, tmp_path)
     return {completion.request_id: completion.text for completion in found}
 
 
@@ -267,7 +282,7 @@ def test_an_adapter_is_continued_and_known_by_its_folder_alone(llama: Path, tmp_
     assert not (second.path / "under").exists()
     bare = Checkpoint(second.path)  # as --checkpoint FOLDER gives it
     assert answers(bare, options, tmp_path) == answers(second, options, tmp_path)
-    assert SciMind(options).prompt_tokens(requests()[0], bare).bos == 1
+    assert SciMind(options).open(bare, context(tmp_path)).prompt_tokens(requests()[0]).bos == 1
 
 
 def test_an_adapter_without_its_base_asks_for_it(llama: Path, tmp_path: Path) -> None:
@@ -300,7 +315,7 @@ def test_settings_and_rows_are_checked_before_weights_are_loaded(tmp_path: Path)
     with pytest.raises(UsageError, match=r"train\.learning_rate is 0"):
         trained(tmp_path, nowhere, replace(SPEC, learning_rate=0.0))
     with pytest.raises(DataError, match="no rows to learn from"):
-        SciMind(nowhere).finetune(TrainData([]), SPEC, context(tmp_path))
+        SciMind(nowhere).train(TrainData([]), SPEC, context(tmp_path))
 
 
 def test_every_preset_is_a_recipe_with_known_settings(load: Callable[..., Any]) -> None:

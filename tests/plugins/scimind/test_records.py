@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Conversation, DataError, Document, Request, TrainPair
+from harness import Conversation, DataError, Document, Message, Request, TrainPair
 from harness.plugins.scimind.records import RowEncoder, read_conversations
 from harness.plugins.scimind.tokenizer import SciMindTokenizer, learn_tokenizer
 
@@ -71,8 +71,8 @@ def test_the_quirk_writes_newlines_in_training_and_reads_them_in_prompts(
 
 
 def test_every_answer_of_a_conversation_is_learned(tokenizer: SciMindTokenizer) -> None:
-    turns = (("user", "Describe"), ("assistant", "It is."), ("user", "now"), ("assistant", "an alkene."))
-    _, learned = read(tokenizer, Conversation(turns))
+    said = (("user", "Describe"), ("assistant", "It is."), ("user", "now"), ("assistant", "an alkene."))
+    _, learned = read(tokenizer, Conversation(tuple(Message(*turn) for turn in said)))
     assert learned.count("</s>") == 2
     assert "Describe" not in learned
 
@@ -87,7 +87,7 @@ def test_the_release_conversations_are_read(tmp_path: Path) -> None:
     for key in ("conversation", "conversations"):
         (tmp_path / "c.json").write_text(json.dumps([{"id": "0", key: turns}]), encoding="utf-8")
         assert list(read_conversations(tmp_path / "c.json")) == [
-            Conversation((("user", "Q"), ("assistant", "A")))
+            Conversation((Message("user", "Q"), Message("assistant", "A")))
         ]
 
 

@@ -1,0 +1,39 @@
+"""The exact text around an example's inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFormat:
+    """The exact text around an example's inputs, the same object for training and generation.
+
+    `template` names inputs in braces: `"{smiles}"`. `digest` goes into checkpoints and records, so a
+    checkpoint is never silently asked with a prompt that it was not trained with.
+    """
+
+    name: str
+    template: str
+    version: str = "1"
+
+    def render(self, inputs: Mapping[str, str]) -> str:
+        """Fill the template; an input that is not there is an error, never an empty string."""
+        wanted = {key for _, key, _, _ in string.Formatter().parse(self.template) if key}
+        if missing := sorted(wanted - set(inputs)):
+            raise UsageError(
+                f"prompt '{self.name}' needs input {', '.join(missing)}, the example has {', '.join(inputs)}"
+            )
+        return self.template.format_map(inputs)
+
+    @property
+    def digest(self) -> str:
+        """A short hash of name, version and template."""
+        text = json.dumps([self.name, self.version, self.template])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

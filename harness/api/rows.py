@@ -1,0 +1,102 @@
+"""What is learned from: one kind of row for each way of learning, and the data of a stage.
+
+`TrainRow` is open: a stage that a plugin brings may learn from rows of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from .example import Completion, Message, Request
+
+
+class TrainRow:
+    """Base of what a stage learns from."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainPair(TrainRow):
+    """One supervised row: the prompt as it will be at generation, and the wanted text."""
+
+    prompt: str
+    target: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Document(TrainRow):
+    """One text of a pretraining corpus; `tokens` where the corpus is already tokenised."""
+
+    text: str
+    tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation(TrainRow):
+    """A supervised row of several turns; what the assistant says is learned.
+
+    `tools` describes, as JSON, what the assistant may call.
+    """
+
+    messages: tuple[Message, ...]
+    tools: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preference(TrainRow):
+    """Two answers to one prompt, of which the first is better, by `margin` where that is known.
+
+    `messages` are the turns before the answers, where there are any; `prompt` is then their last.
+    """
+
+    prompt: str
+    chosen: str
+    rejected: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+    margin: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRow(TrainRow):
+    """A prompt whose answers are sampled and judged while training; the judge knows it by `request.id`."""
+
+    request: Request
+
+
+class Evaluator(Protocol):
+    """Scores completions of validation requests with the task's own metrics, references unseen."""
+
+    requests: Sequence[Request]
+    select: str
+    higher_is_better: bool
+
+    def __call__(self, completions: Iterable[Completion]) -> Mapping[str, float]:
+        """Return metric name -> value for completions of `requests`."""
+        ...
+
+
+class Judge(Protocol):
+    """Scores single completions of training requests with the task's own metrics, references unseen."""
+
+    def __call__(self, completions: Sequence[Completion]) -> Sequence[Mapping[str, float]]:
+        """Return for each completion metric name -> value of that row; a metric without one is absent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainData:
+    """What a stage learns from. `train` is re-iterable; a streamed corpus has no length.
+
+    `evaluator` scores answers to validation requests, `judge` single answers to training requests.
+    """
+
+    train: Iterable[TrainRow]
+    validation: Sequence[TrainRow] = ()
+    digest: str = ""
+    evaluator: Evaluator | None = None
+    judge: Judge | None = None

@@ -1,0 +1,22 @@
+"""What plugins of transformers models stand on: decoder-only or encoder-decoder, loaded, trained, asked.
+
+Importing this package imports torch, so only a model's own module does.
+"""
+
+from .coding import CausalCoder, Coder, Seq2SeqCoder
+from .loading import Loaded, load, load_tokenizer, named_if_absent
+from .plugin import LanguageModelOptions, LanguageModelPlugin
+from .session import LanguageModelSession
+
+__all__ = [
+    "CausalCoder",
+    "Coder",
+    "LanguageModelOptions",
+    "LanguageModelPlugin",
+    "LanguageModelSession",
+    "Loaded",
+    "Seq2SeqCoder",
+    "load",
+    "load_tokenizer",
+    "named_if_absent",
+]

@@ -1,0 +1,172 @@
+"""The base of plugins of transformers models: a subclass says only what is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness import decoding, training
+from harness.api import (
+    Checkpoint,
+    Completion,
+    GenerateSpec,
+    ModelPlugin,
+    Request,
+    RunContext,
+    TrainData,
+    TrainRow,
+    TrainSpec,
+    UsageError,
+)
+
+from . import loading
+from .coding import CausalCoder, Coder, Seq2SeqCoder
+from .loading import Loaded
+from .session import LanguageModelSession
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModelOptions:
+    """Where weights come from."""
+
+    weights: str = ""  # a path or a hub id; empty: from nothing
+
+
+class LanguageModelPlugin(ModelPlugin):
+    """A causal or an encoder-decoder model: trained whole or as an adapter, asked and scored.
+
+    Without options and overrides it takes any transformers model that `model.weights` or a checkpoint
+    names. A subclass brings a model from nothing (`fresh`), its way of loading (`load`,
+    `load_tokenizer`) and of reading and writing (`coder`).
+    """
+
+    Options: type[Any] = LanguageModelOptions
+    Session: type[LanguageModelSession] = LanguageModelSession
+    targets: tuple[str, ...] = ()  # layers that an adapter adapts where the spec names none
+
+    def fresh(self, data: TrainData, spec: TrainSpec) -> Loaded:
+        """Return a model with random weights, and the tokenizer it learns with."""
+        raise UsageError("this preset has no weights to start from", hint="--set model.weights=DIR")
+
+    def load(
+        self, path: str, dtype: torch.dtype, quantization: Any = None, rows: Iterable[TrainRow] = ()
+    ) -> Loaded:
+        """Return the model and the tokenizer of whole weights; `rows` are what is about to be learned."""
+        return loading.load(path, dtype, quantization)
+
+    def load_tokenizer(self, path: str) -> Any:
+        """Return the tokenizer of whole weights."""
+        return loading.load_tokenizer(path)
+
+    def coder(self, model: Any, tokenizer: Any, spec: TrainSpec | None = None) -> Coder:
+        """Return how the model reads and writes; `spec` is the training it is for, None when it is asked.
+
+        `model` may be None where only prompts are encoded.
+        """
+        if model is not None and model.config.is_encoder_decoder:
+            return Seq2SeqCoder(tokenizer, max_length=spec.max_length if spec else None)
+        return CausalCoder(tokenizer, prompt_loss=bool(spec and spec.prompt_loss))
+
+    def new_tokens(self, tokenizer: Any) -> Sequence[int]:
+        """Return the vocabulary rows that are learned and saved with an adapter."""
+        return ()
+
+    def begin(self, loaded: Loaded, data: TrainData, spec: TrainSpec, run: RunContext) -> TrainSpec:
+        """Do what is left to do before training begins, and return the spec that it begins with."""
+        return spec
+
+    def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
+        """Run a stage from an earlier one, from the preset's weights, or from nothing."""
+        training.check(data, spec)
+        loaded = self.start(data, spec)
+        spec = self.begin(loaded, data, spec, run)
+        model, tokenizer = loaded
+        coder = self.coder(model, tokenizer, spec)
+
+        def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
+            return self.answers(Loaded(model, tokenizer), requests, run.spec.generate, run)
+
+        return training.fit(
+            model,
+            data,
+            coder.row,
+            spec,
+            run,
+            save=partial(_save, tokenizer),
+            pad=coder.pad,
+            generate=generate,
+        )
+
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> LanguageModelSession:
+        """Open the checkpoint, or the weights of the preset."""
+        return self.Session(self, self.path_of(checkpoint), run)
+
+    def path_of(self, checkpoint: Checkpoint | None) -> str:
+        """Name the folder that is asked: the checkpoint's, or the preset's own weights."""
+        path = str(checkpoint.path) if checkpoint is not None else self.options.weights
+        if not path:
+            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+        return path
+
+    def answers(
+        self, loaded: Loaded, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Answer requests with a model that is loaded."""
+        coder = self.coder(*loaded)
+        return decoding.generate(*loaded, requests, spec, run, encode=coder.request, decode=coder.text)
+
+    def choices(
+        self, loaded: Loaded, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Score the choices of requests with a model that is loaded."""
+        return decoding.choose(*loaded, requests, spec, run)
+
+    def start(self, data: TrainData, spec: TrainSpec) -> Loaded:
+        """Load what training starts from: an earlier stage, the preset's weights, or nothing."""
+        if not spec.base and not self.options.weights:
+            if spec.method == "full":
+                return self.fresh(data, spec)
+            raise UsageError("an adapter needs weights under it", hint="--set model.weights=DIR")
+        # AdamW in the weights' own fp16 would lose its updates.
+        halves = spec.method != "full" and torch.cuda.is_available()
+        dtype = torch.bfloat16 if halves else torch.float32
+        rows = data.train if spec.method == "full" else ()  # what is fitted to rows, no adapter carries
+        model, tokenizer = self.load(self.whole(spec.base), dtype, training.quantization(spec), rows)
+        new = self.new_tokens(tokenizer)
+        return Loaded(training.prepare_model(model, spec, targets=self.targets, new_tokens=new), tokenizer)
+
+    def ready(self, path: str, precision: str, run: RunContext) -> Loaded:
+        """Load what is asked, with its adapter where it has one, on the run's device."""
+        device = training.device_of(run)
+        model, tokenizer = self.load(self.whole(path), decoding.load_dtype(precision, device))
+        if training.is_adapter(path):
+            model = training.load_adapter(model, Path(path))
+        return Loaded(model.to(device), tokenizer)
+
+    def whole(self, path: str) -> str:
+        """Name the folder of whole weights: `path`, what an adapter there stands on, or the preset's own."""
+        weights: str = training.base_of(path) or self.options.weights
+        if not weights and path:
+            raise UsageError(
+                f"{path} is an adapter, and its base is not named", hint="--set model.weights=DIR names it"
+            )
+        if not weights:
+            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+        if training.is_adapter(weights):
+            raise UsageError(
+                f"{weights} is an adapter, not whole weights",
+                hint="name its base in model.weights, and it with --checkpoint or in train.base",
+            )
+        return weights
+
+
+def _save(tokenizer: Any, model: Any, folder: Path) -> None:
+    # An adapter carries the rows of new tokens already.
+    more: Mapping[str, Any] = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
+    model.save_pretrained(folder, **more)
+    tokenizer.save_pretrained(folder)

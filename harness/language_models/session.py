@@ -1,0 +1,58 @@
+"""An open language model: its tokenizer at once, its weights when it is first asked, and not again."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from harness.api import Completion, GenerateSpec, ModelSession, PromptTokens, Request, RunContext
+
+from .loading import Loaded
+
+if TYPE_CHECKING:
+    from .plugin import LanguageModelPlugin
+
+
+class LanguageModelSession(ModelSession):
+    """A plugin's model as it was saved under `path`, on the device and in the precision of a run."""
+
+    def __init__(self, plugin: LanguageModelPlugin, path: str, run: RunContext) -> None:
+        self.plugin = plugin
+        self.path = path
+        self._run = run
+        self.tokenizer: Any = plugin.load_tokenizer(plugin.whole(path))
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """The model and its tokenizer, loaded when they are first needed."""
+        return self.plugin.ready(self.path, self._run.spec.generate.precision, self._run)
+
+    def generate(
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Answer requests."""
+        return self.plugin.answers(self.loaded, requests, spec, run)
+
+    def choose(
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Score the choices of each request."""
+        return self.plugin.choices(self.loaded, requests, spec, run)
+
+    def prompt_tokens(self, request: Request) -> PromptTokens:
+        """Return the ids that generation feeds the model, from the tokenizer alone."""
+        ids = self.plugin.coder(None, self.tokenizer).request(request)["input_ids"]
+        bos = getattr(self.tokenizer, "bos_token_id", None)
+        pieces = self.tokenizer.convert_ids_to_tokens(ids)
+        return PromptTokens(tuple(ids), tuple(pieces), None if bos is None else ids.count(bos))
+
+    def close(self) -> None:
+        """Let go of the weights."""
+        self.__dict__.pop("loaded", None)
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
