@@ -9,11 +9,11 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from harness import DataError, HarnessError
+from harness import DataError, HarnessError, TaskView
 
-from .foreign import import_foreign
-from .scored import compute, read_answers
-from .task_view import OpenTask, TaskView
+from .board.scored import compute, read_answers
+from .intake.foreign import import_foreign
+from .intake.tasks import OpenTask
 
 AGREES, OFF, UNCHECKED = "agrees", "off by", "cannot be checked"
 KEYS = {"task", "split", "data", "file", "form", "cells", "row"}

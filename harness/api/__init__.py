@@ -25,7 +25,7 @@ from .example import (
     Score,
 )
 from .hooks import API_VERSION, hookimpl, hookspec
-from .metric import Metric, MetricEntry
+from .metric import Metric, MetricEntry, Metrics
 from .model import ModelEntry, ModelPlugin, NoOptions
 from .prompt import PromptFormat
 from .rows import (
@@ -43,6 +43,8 @@ from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
 from .session import Answers, ModelSession, PromptTokens
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
 from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
+from .verb import Verb, VerbEntry
+from .workbench import ReadyModel, TaskView, Workbench
 
 __all__ = [
     "API_VERSION",
@@ -67,6 +69,7 @@ __all__ = [
     "Message",
     "Metric",
     "MetricEntry",
+    "Metrics",
     "MissingDependency",
     "ModelEntry",
     "ModelPlugin",
@@ -81,6 +84,7 @@ __all__ = [
     "PromptFormat",
     "PromptRow",
     "PromptTokens",
+    "ReadyModel",
     "Request",
     "RunContext",
     "RunLocked",
@@ -92,12 +96,16 @@ __all__ = [
     "Task",
     "TaskEntry",
     "TaskOptions",
+    "TaskView",
     "TrainData",
     "TrainPair",
     "TrainRow",
     "TrainSpec",
     "TryAgain",
     "UsageError",
+    "Verb",
+    "VerbEntry",
+    "Workbench",
     "hookimpl",
     "hookspec",
     "nearest",

@@ -14,6 +14,7 @@ from .prompt import PromptFormat
 from .run import RunContext, RunRecord
 from .spec import LaunchSpec, RunSpec
 from .task import TaskEntry
+from .verb import VerbEntry
 
 API_VERSION = 1
 PROJECT = "harness"
@@ -35,6 +36,11 @@ def harness_tasks() -> Iterable[TaskEntry]:  # type: ignore[empty-body]
 @hookspec
 def harness_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
     """Called once at start; return the metrics this plugin brings."""
+
+
+@hookspec
+def harness_verbs() -> Iterable[VerbEntry]:  # type: ignore[empty-body]
+    """Called when a verb is not the program's own, or verbs are listed; return the verbs this plugin brings."""
 
 
 @hookspec(firstresult=True)

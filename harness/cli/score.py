@@ -18,8 +18,9 @@ from harness.api.example import Pairs, Prediction, Score
 from harness.api.metric import Metric, MetricEntry
 from harness.engine.measure import score_as_json, score_pairs
 from harness.engine.registry import Registered, Registry
+from harness.scoring.arguments import add_data_arguments
 
-from .run_arguments import add_data_arguments, add_plugin_arguments, open_registry
+from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
 Metrics = Mapping[str, tuple[MetricEntry, Metric]]

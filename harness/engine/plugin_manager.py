@@ -31,24 +31,25 @@ from harness.api.errors import DuplicateName, HarnessError, PluginError, nearest
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
 from harness.api.task import TaskEntry
+from harness.api.verb import VerbEntry
 
+from . import bundled as shipped
 from .network import forbidden
 
 logger = logging.getLogger(__name__)
 
 GROUP = "harness"
-BUNDLED_FOLDERS = ("harness.plugins", "harness.tasks")
-BUNDLED_MODULES = ("harness.metrics", "harness.engine.launchers")
 HEAVY = ("torch", "transformers", "pandas", "rdkit", "datasets", "evaluate", "deepspeed", "peft", "numpy")
 COLLECTING: dict[str, type] = {
     "harness_models": ModelEntry,
     "harness_tasks": TaskEntry,
     "harness_metrics": MetricEntry,
+    "harness_verbs": VerbEntry,
 }
 
 NAME = re.compile(r"[\w.+@-]*\w(/[\w.+@-]*\w)*")  # a name becomes a folder, and so may not climb
 
-Entry = ModelEntry | TaskEntry | MetricEntry
+Entry = ModelEntry | TaskEntry | MetricEntry | VerbEntry
 T = TypeVar("T")
 
 
@@ -208,7 +209,7 @@ def blamed(whose: str) -> Iterator[None]:
     """Turn whatever a plugin's own code raises into one sentence that names it."""
     try:
         yield
-    except HarnessError:
+    except (HarnessError, BrokenPipeError):  # a reader of our output that leaves is nobody's fault
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(
@@ -218,9 +219,9 @@ def blamed(whose: str) -> Iterator[None]:
 
 
 def bundled_modules() -> list[str]:
-    """Name the bundled plugin modules: the folders under `plugins/` and `tasks/`, metrics and launchers."""
-    found = list(BUNDLED_MODULES)
-    for folder in BUNDLED_FOLDERS:
+    """Name the bundled plugin modules: the folders under `plugins/` and `tasks/`, and what stands alone."""
+    found = list(shipped.MODULES)
+    for folder in shipped.FOLDERS:
         package = importlib.import_module(folder)
         found += [f"{folder}.{item.name}" for item in pkgutil.iter_modules(package.__path__) if item.ispkg]
     return sorted(found)

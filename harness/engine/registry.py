@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from harness.api.errors import DuplicateName, MissingDependency, PluginError, UsageError, nearest
-from harness.api.metric import MetricEntry
+from harness.api.metric import MetricEntry, Metrics
 from harness.api.model import ModelEntry
 from harness.api.task import TaskEntry
+from harness.api.verb import VerbEntry
 
 from .plugin_manager import LoadedPlugin, Plugins
 
-E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry)
+E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, VerbEntry)
 
 # Distributions whose import name is another; for the line that installs what is missing.
 INSTALL = {
@@ -107,7 +108,7 @@ class Shelf(Generic[E]):
         return found[0]
 
 
-class Metrics(Shelf[MetricEntry]):
+class MetricShelf(Shelf[MetricEntry]):
     """All metrics, and any module of Hugging Face evaluate by its path."""
 
     def get(self, name: str, *, near: LoadedPlugin | None = None) -> Registered[MetricEntry]:
@@ -129,18 +130,24 @@ class Metrics(Shelf[MetricEntry]):
 
 
 class Registry:
-    """Models, tasks and metrics by name."""
+    """Models, tasks, metrics and verbs by name."""
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
         self.models: Shelf[ModelEntry] = Shelf("model", _of(plugins, ModelEntry))
         self.tasks: Shelf[TaskEntry] = Shelf("task", _of(plugins, TaskEntry))
-        self.metrics = Metrics("metric", _of(plugins, MetricEntry))
+        self.metrics = MetricShelf("metric", _of(plugins, MetricEntry))
+        self.verbs: Shelf[VerbEntry] = Shelf("verb", _of(plugins, VerbEntry))
 
     def expand(self, name: str) -> list[Registered[TaskEntry]]:
         """Return a task, or the members of a group."""
         found = self.tasks.get(name)
         return [self.tasks.get(member, near=found.plugin) for member in found.entry.members] or [found]
+
+    def load_metrics(self, names: Iterable[str], *, near: LoadedPlugin | None = None) -> Metrics:
+        """Import metrics by name; a task's plugin means its own before others of the same name."""
+        found = {name: self.metrics.get(name, near=near) for name in names}
+        return {name: (metric.entry, metric.load()) for name, metric in found.items()}
 
 
 def _of(plugins: Plugins, kind: type[E]) -> list[Registered[E]]:

@@ -233,6 +233,12 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     return Checkpoint(directory / done["path"], done["format"], done["base"], done["step"])
 
 
+def checkpoint_at(path: Path) -> Checkpoint:
+    """Return the checkpoint of a training directory or of the weights in it, or a folder of weights as it is."""
+    folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
+    return read_checkpoint(folder) if folder is not None else Checkpoint(path)
+
+
 def weights_digest(path: Path) -> str:
     """Hash a checkpoint's files, streamed."""
     total = hashlib.sha256()
