@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, Pairs, Score, TaskView, UsageError, nearest
-from harness.metrics.statistics import Sums, holm, paired_bootstrap, permutation_test
+from harness.metrics.statistics import Sums
+from harness.scoring.measure import measure
+from harness.scoring.statistics import holm, paired_bootstrap, permutation_test
 
 from .board.ranking import ALPHA
-from .board.scored import compute, read_answers
+from .board.scored import read_answers
 from .intake.from_run import from_run
 from .intake.submission import Submission, read_submission
 from .intake.tasks import OpenTask
@@ -90,7 +92,7 @@ def compare(a: Path, b: Path, open_task: OpenTask, metric: str = "") -> Compared
     if metric:
         view = replace(view, metrics={metric: view.metrics[metric]})
     pairs = [read_answers(_cut(submission, view), view) for submission in (one, other)]
-    scores = [compute(found, view) for found in pairs]
+    scores = [measure(found, view.metrics) for found in pairs]
     differences = _adjusted(
         [_difference(name, scores[0][name], scores[1][name], view) for name in view.metrics]
     )

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import Example, HarnessError, Request, TaskView, UsageError, Workbench, nearest
+from harness.scoring.measure import measure
 
-from .board.scored import compute, picture, read_answers
+from .board.scored import picture, read_answers
 from .compare import read_any
 from .intake.from_run import trained_folders
 from .intake.submission import Submission
@@ -62,7 +63,7 @@ def explain(path: Path, row: str, open_task: OpenTask, bench: Workbench | None =
     alone = replace(view, examples=[example])
     pairs = read_answers(replace(submission, outputs={row: submission.outputs[row]}), alone)
     ((_, prediction),) = pairs
-    scores = compute(pairs, alone)
+    scores = measure(pairs, alone.metrics)
     steps = [
         Step("data", [*_inputs(example.inputs), *(("reference", text) for text in example.references)]),
         Step("prompt", _prompt(path, view, example, bench)),
@@ -83,9 +84,7 @@ def _inputs(inputs: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(f"input {name}", text) for name, text in inputs.items()]
 
 
-def _prompt(
-    path: Path, view: TaskView, example: Example, bench: Workbench | None
-) -> list[tuple[str, str]]:
+def _prompt(path: Path, view: TaskView, example: Example, bench: Workbench | None) -> list[tuple[str, str]]:
     """Return the exact prompt, its size, and its tokens where the run's model can be opened."""
     request = view.request(example)
     fed = _completion(path, example.id).get("prompt_tokens")

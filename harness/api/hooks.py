@@ -40,7 +40,7 @@ def harness_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
 
 @hookspec
 def harness_verbs() -> Iterable[VerbEntry]:  # type: ignore[empty-body]
-    """Called when a verb is not the program's own, or verbs are listed; return the verbs this plugin brings."""
+    """Called once at start; return the verbs this plugin brings."""
 
 
 @hookspec(firstresult=True)

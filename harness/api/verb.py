@@ -1,4 +1,4 @@
-"""What a plugin that brings a verb offers: an entry that is cheap to list, and a class imported when chosen."""
+"""What a plugin that brings a verb offers: an entry, cheap to list, and a class imported when chosen."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Verb(ABC):
     `--plugin`, `--no-plugin` and `--debug` are every verb's and are not added here.
     """
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:  # noqa: B027  many take none
         """Say what the verb takes; nothing by default."""
 
     @abstractmethod

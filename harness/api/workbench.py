@@ -47,6 +47,10 @@ class TaskView:
         targets = None if self.training is None else self._targets
         return Pairs(rows, training_targets=targets, vocab=self.vocab, cache={"shared": self.cache})
 
+    def answered(self, completions: Mapping[str, Completion]) -> Pairs:
+        """Let the task read what was said to each of its rows."""
+        return self.pairs([(row, self.read(row, completions[row.id])) for row in self.examples])
+
     def _targets(self) -> list[str]:
         return [self.task.target(example) for example in self.training()] if self.training else []
 
@@ -81,7 +85,10 @@ class Workbench(Protocol):
     def open_task(
         self, name: str, data: DataSpec, *, metrics: Sequence[str] = (), model: str = ""
     ) -> TaskView:
-        """Open a task on a source, with its own metrics or those named, asked as `model` wants it."""
+        """Open a task on a source, with its own metrics or those named, asked as `model` wants it.
+
+        Without a split in `data` no row is read: `view.task` tells its splits and yields their rows.
+        """
         ...
 
     def open_model(

@@ -37,17 +37,19 @@ class HostedVerb:
         self._registry = registry
         kind = found.load()
         if not (isinstance(kind, type) and issubclass(kind, Verb)):
-            raise PluginError(f"the target of verb '{found.entry.name}' is {kind!r}, which is no subclass of Verb")
+            name = found.entry.name
+            raise PluginError(f"the target of verb '{name}' is {kind!r}, which is no subclass of Verb")
         with self._blamed():
             self._verb: Verb = kind()
 
     def add_parser(self, subparsers: Any) -> None:
         """Describe the verb as its class does, with what every verb takes."""
         entry = self._found.entry
+        examples = "\n".join(["examples:", *(f"  {line}" for line in entry.examples)])
         parser = subparsers.add_parser(
             self._name,
             description=inspect.getdoc(self._verb) or entry.summary,
-            epilog="\n".join(["examples:", *(f"  {line}" for line in entry.examples)]) if entry.examples else None,
+            epilog=examples if entry.examples else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )

@@ -22,8 +22,8 @@ from harness.engine.ranks import Ranks, join
 
 from .parser import PROGRAM, Parser
 
-# The program's own verbs and what they do; the module of the same name is imported only when it is chosen.
-# Plugins bring the others.
+# The program's own verbs and what they do; plugins bring the others. The module of a verb is imported
+# only when it is chosen.
 VERBS = {
     "run": "fine-tune, generate, score and record (what happens without a verb)",
     "train": "train a model on a task, any stage, and stop there",
@@ -43,7 +43,7 @@ CONTINUED = ("run", "train", "generate", "resume")  # the verbs that keep what t
 
 
 def verbs() -> dict[str, str]:
-    """Return the verbs of the program and of bundled plugins; strangers' are found when they are asked for."""
+    """Return the verbs of the program and of bundled plugins; strangers' are found when asked for."""
     return VERBS | {entry.name: entry.summary for entry in bundled.verbs()}
 
 

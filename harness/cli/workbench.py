@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.api.errors import HarnessError, PluginError
 from harness.api.metric import MetricEntry, Metrics
 from harness.api.run import Progress, RunContext
 from harness.api.spec import DataSpec
@@ -62,7 +61,7 @@ class Desk:
         """Open a task on a source, with its own metrics or those named, asked as `model` wants it."""
         opened = open_task(self._registry, self._registry.tasks.get(name), data, model)
         found = self.load_metrics(metrics or opened.task.metrics, name)
-        return opened.view(opened.examples(data.split), found)
+        return opened.view(opened.examples(data.split) if data.split else (), found)
 
     def open_model(
         self,

@@ -19,6 +19,7 @@ from harness.api.rows import TrainData, TrainRow
 from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
 from harness.api.workbench import TaskView
+from harness.scoring.measure import measure
 
 from . import references
 from .config import make_options
@@ -110,7 +111,7 @@ class TaskData:
             name=self.name,
             split=self.task.data.split,
             task=self.task,
-            digest=self.digest(self.task.data.split),
+            digest=self.digest(self.task.data.split) if self.task.data.split else "",
             examples=examples,
             metrics=metrics,
             request=self.request,
@@ -221,10 +222,10 @@ class ValidationScorer:
             )
         values: dict[str, list[float]] = {}
         for data, _, _ in {id(a[0]): a for a in self._answers.values()}.values():
-            pairs = Pairs(by_task.get(data.name, []))
-            for name in data.task.metrics:
-                if name in self._metrics and (value := self._metrics[name][1](pairs).value) is not None:
-                    values.setdefault(name, []).append(value)
+            own = {name: self._metrics[name] for name in data.task.metrics if name in self._metrics}
+            for name, score in measure(Pairs(by_task.get(data.name, [])), own).items():
+                if score.value is not None:
+                    values.setdefault(name, []).append(score.value)
         return {name: sum(found) / len(found) for name, found in values.items()}
 
 

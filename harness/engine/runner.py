@@ -16,14 +16,13 @@ from harness.api.errors import HarnessError, StageError, UsageError
 from harness.api.example import Completion, Example, Request
 from harness.api.run import SCHEMA_VERSION, RunContext, RunRecord
 from harness.api.spec import RunSpec
+from harness.scoring.measure import score_as_json
 
 from . import environment
 from .chain import Trained, obtain
-from .clean_subset import told
 from .journal import count_oddities, finished
 from .launchers import run_worker, torchrun
 from .matrix import Cell
-from .measure import score_as_json
 from .plugin_manager import describe
 from .prepared import Bench, Prepared, run_key
 from .run_dir import (
@@ -214,11 +213,11 @@ def _record(
         environment=kept,
         notes=(
             *data.task.notes,
-            *told(scored.overlap, {name: entry.scale for name, (entry, _) in prepared.metrics.items()}),
+            *scored.overlap.told({name: entry.scale for name, (entry, _) in prepared.metrics.items()}),
             *trained.notes,
             *noted(directory),
         ),
-        overlap=scored.overlap,
+        overlap=scored.overlap.as_json(),
         started=meter.started,
         finished=_now(),
     )

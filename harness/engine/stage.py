@@ -234,7 +234,7 @@ def read_checkpoint(directory: Path) -> Checkpoint:
 
 
 def checkpoint_at(path: Path) -> Checkpoint:
-    """Return the checkpoint of a training directory or of the weights in it, or a folder of weights as it is."""
+    """Return the checkpoint of a training, named by its directory or its weights, or of other weights."""
     folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
     return read_checkpoint(folder) if folder is not None else Checkpoint(path)
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 from harness.api.errors import HarnessError
 from harness.api.example import Pairs, Score
-from harness.api.metric import Metric, MetricEntry
+from harness.api.metric import Metrics
+
+if TYPE_CHECKING:
+    from harness.metrics.statistics import Floats
+
+RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95
 
 
-def score_pairs(
-    pairs: Pairs, metrics: Mapping[str, tuple[MetricEntry, Metric]], *, intervals: bool = True
-) -> dict[str, Score]:
-    """Compute metrics with their intervals; one that fails leaves a reason in its place."""
+def measure(pairs: Pairs, metrics: Metrics) -> dict[str, Score]:
+    """Compute metrics; one that fails leaves a reason in its place."""
     scores: dict[str, Score] = {}
     for name, (entry, metric) in metrics.items():
         try:
@@ -23,31 +27,51 @@ def score_pairs(
         except HarnessError as error:
             note = f"{error.message} ({error.hint})" if error.hint else error.message
             score = Score(name, None, len(pairs), note=note)
-        except (Exception, SystemExit) as error:  # noqa: BLE001  one metric must not cost the others theirs
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  one metric must not cost the others theirs
             score = Score(name, None, len(pairs), note=_failure(error))
-        scores[name] = replace(
-            score, metric=name, version=entry.version, higher_is_better=entry.higher_is_better
-        )
-    return _with_intervals(scores) if intervals and len(pairs) > 1 else scores
+        better = entry.higher_is_better
+        scores[name] = replace(score, metric=name, version=entry.version, higher_is_better=better)
+    return scores
 
 
-def _with_intervals(scores: Mapping[str, Score]) -> dict[str, Score]:
-    """Draw rows once for all scores; a score that cannot be resampled by its own fault says so."""
+def resample(
+    scores: Mapping[str, Score], resamples: int = RESAMPLES, seed: int = SEED
+) -> tuple[dict[str, Score], dict[str, Floats]]:
+    """Return the scores and their values over drawn rows, the same draws for all of them.
+
+    A score that cannot be resampled has no draws; one that fails to be loses its value for a reason.
+    """
     # Here, because numpy is not needed before there is something to score.
-    from harness.metrics.statistics import bootstrap_interval, bootstrap_intervals
+    from .statistics import bootstrap_draws
 
-    bare = {n: score for n, score in scores.items() if score.interval is None and score.value is not None}
+    sound = dict(scores)
     try:
-        found = dict(zip(bare, bootstrap_intervals(list(bare.values())), strict=True))
+        found = bootstrap_draws(list(scores.values()), resamples, seed)
     except Exception:  # noqa: BLE001  one of them; alone it is named
-        found, failed = {}, {}
-        for name, score in bare.items():
+        found = []
+        for name, score in scores.items():
             try:
-                found[name] = bootstrap_interval(score)
+                found += bootstrap_draws([score], resamples, seed)
             except Exception as error:  # noqa: BLE001  a stranger's score; the others keep theirs
-                failed[name] = replace(score, value=None, note=_failure(error))
-        scores = {**scores, **failed}
-    return {name: replace(s, interval=found[name]) if name in found else s for name, s in scores.items()}
+                sound[name] = replace(score, value=None, note=_failure(error))
+                found.append(None)
+    draws = {name: drawn for name, drawn in zip(scores, found, strict=True) if drawn is not None}
+    return sound, draws
+
+
+def with_intervals(scores: Mapping[str, Score]) -> dict[str, Score]:
+    """Add bootstrap intervals where a metric has none of its own."""
+    from .statistics import percentiles  # here, as in `resample`
+
+    bare = {name: score for name, score in scores.items() if score.interval is None}
+    sound, draws = resample({name: score for name, score in bare.items() if score.n > 1})
+    found = {name: percentiles(drawn, LEVEL) for name, drawn in draws.items()}
+    return {
+        name: replace(sound.get(name, score), interval=found.get(name, score.interval))
+        for name, score in scores.items()
+    }
 
 
 def _failure(error: BaseException) -> str:
@@ -58,11 +82,26 @@ def _sound(score: Any, rows: int) -> Score:
     """Refuse what cannot stand in a table."""
     if not isinstance(score, Score):
         raise TypeError(f"it returned {score!r:.80}, which is no Score")
-    if score.value is not None and not math.isfinite(score.value):
-        raise ValueError(f"its value is {score.value}")
-    if score.per_example is not None and len(score.per_example) != rows:
-        raise ValueError(f"it has {len(score.per_example)} values for {rows} rows")
+    if score.value is not None and not _is_number(score.value):
+        raise ValueError(f"its value is {score.value!r:.80}")
+    if not isinstance(score.note, str):
+        raise TypeError(f"its note is {score.note!r:.80}, which is no text")
+    if score.interval is not None and not _is_interval(score.interval):
+        raise ValueError(f"its interval is {score.interval!r:.80}")
+    if score.per_example is not None:
+        if len(score.per_example) != rows:
+            raise ValueError(f"it has {len(score.per_example)} values for {rows} rows")
+        if wrong := [value for value in score.per_example if value is not None and not _is_number(value)]:
+            raise ValueError(f"its value of a row is {wrong[0]!r:.80}")
     return score
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def _is_interval(bounds: Sequence[Any]) -> bool:
+    return len(bounds) == 2 and all(map(_is_number, bounds)) and bounds[0] <= bounds[1]
 
 
 def score_as_json(score: Score) -> dict[str, Any]:

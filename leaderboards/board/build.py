@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, HarnessError, TaskView, UsageError
+from harness.scoring.archives import open_files
 
+from ..intake import foreign as bare
 from ..intake import rules
-from ..intake.foreign import import_foreign, is_foreign
+from ..intake import submission as carded
+from ..intake.foreign import import_foreign
 from ..intake.from_run import find_runs, from_run
-from ..intake.submission import Submission, read_submission
+from ..intake.submission import Submission
 from ..intake.tasks import OpenTask
 from ..plain import mapping
 from .scored import Scored, key_of, score
@@ -23,15 +26,22 @@ from .task_card import task_card
 Say = Callable[[str], None]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Added:
-    """What became of one thing that was handed in."""
+    """Something that was handed in and stands on the board now."""
 
     source: str
-    folder: Path | None = None
-    submission: Submission | None = None
-    reason: str = ""  # why it was refused
+    folder: Path
+    submission: Submission
     notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something that was handed in and is not on the board."""
+
+    source: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +60,13 @@ def add(store: Store, path: Path, open_task: OpenTask, foreign: Foreign, again: 
     """Score a submission, a run or bare answers, and keep it; a fault is raised as one sentence."""
     if (path / "record.json").is_file():
         submission = from_run(path, foreign.name)
-    elif is_foreign(path):
+    elif carded.ABOUT in (files := open_files(path)):
+        submission = carded.from_files(files, path)
+    else:
         if not foreign.task:
             raise UsageError(f"{path} does not say which task it answers", hint="--task NAME --name NAME")
         view = open_task(foreign.task, foreign.split, source=foreign.source)
-        submission = import_foreign(path, view, foreign.name, foreign.form, **foreign.origin)
-    else:
-        submission = read_submission(path)
+        submission = bare.from_files(files, path, view, foreign.name, foreign.form, **foreign.origin)
     if again is not None:
         submission = replace(submission, evidence=rules.reproduction(submission, from_run(again)))
     return _put(store, str(path), submission, open_task, foreign.source)
@@ -82,13 +92,13 @@ def _keep(
     return Added(source, folder, submission, notes=[*submission.notes, *_without_value(scored)])
 
 
-def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) -> list[Added]:
+def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) -> list[Added | Refused]:
     """Score the answers that originals.json names and keep their scores and hashes, never the answers."""
-    found = []
+    found: list[Added | Refused] = []
     for row in store.originals():
         path = originals / row["file"]
         if not path.is_file():
-            found.append(Added(str(path), reason="it is not there"))
+            found.append(Refused(str(path), "it is not there"))
             continue
         say(f"scoring {row['name']} on {row['task']}")
         blind = row["data"].startswith("blind-")
@@ -114,9 +124,11 @@ def _without_value(scored: Scored) -> Iterator[str]:
         yield f"no value of {', '.join(metrics)}: {reason}"
 
 
-def add_runs(store: Store, runs: Path, open_task: OpenTask, tasks: Sequence[str], say: Say) -> list[Added]:
+def add_runs(
+    store: Store, runs: Path, open_task: OpenTask, tasks: Sequence[str], say: Say
+) -> list[Added | Refused]:
     """Add every finished run below a folder; one that is refused stops nothing and says why."""
-    found = []
+    found: list[Added | Refused] = []
     for directory in find_runs(runs):
         try:
             submission = from_run(directory)
@@ -129,7 +141,7 @@ def add_runs(store: Store, runs: Path, open_task: OpenTask, tasks: Sequence[str]
             say(f"scoring {submission.name} on {submission.task}")
             found.append(_put(store, str(directory), submission, open_task, ""))
         except HarnessError as error:
-            found.append(Added(str(directory), reason=error.message))
+            found.append(Refused(str(directory), error.message))
     return found
 
 

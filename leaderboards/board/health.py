@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from harness import Completion, Pairs, TaskView
 
-
 SIGNED_ROWS = 512
 NEAR = 0.95  # share of equal answers, also among the wrong ones, from which two rows are nearly the same
 MIN_TELLING = 20  # answers that are not simply right, below which equality proves nothing

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.metrics.statistics import holm
+from harness.scoring.statistics import holm
 
 ALPHA = 0.05
 SMALLEST_P = 1e-6  # a standard error from 2,000 draws supports no smaller one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 
@@ -13,15 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 import harness
-from harness import Example, HarnessError, Pairs, Prediction, Score, TaskView
-from harness.metrics.statistics import bootstrap_draws
+from harness import Example, Pairs, Prediction, Score, TaskView
+from harness.scoring.answers import check_ids
+from harness.scoring.clean_subset import CleanSubset, clean_subset
+from harness.scoring.measure import RESAMPLES, SEED, measure, resample
+from harness.scoring.statistics import percentiles
 
-from ..intake.submission import Submission, check_ids
+from ..intake.submission import Submission
 from ..plain import digest
 from .health import cost, health, signature
 
 VERSION = 3  # of what is computed here; a change makes stored rows be computed anew
-RESAMPLES, KEPT_RESAMPLES, SEED, LEVEL = 10_000, 2_000, 0, 0.95
+KEPT_RESAMPLES = 2_000
 WORST, BEST = 10, 2  # samples on a row's card
 TOOLKIT = ("numpy", "rdkit", "rapidfuzz")
 
@@ -56,37 +59,15 @@ def key_of(submission: Submission, view: TaskView) -> str:
 
 def read_answers(submission: Submission, view: TaskView) -> Pairs:
     """Let the task read its answers; rows come in the task's order whatever the submission's was."""
-    check_ids(submission, [example.id for example in view.examples])
-    said = submission.outputs
-    return view.pairs([(example, view.read(example, said[example.id])) for example in view.examples])
-
-
-def compute(pairs: Pairs, view: TaskView) -> dict[str, Score]:
-    """Compute a view's metrics; one that cannot be computed leaves its reason."""
-    scores = {}
-    for name, (entry, metric) in view.metrics.items():
-        try:
-            score = metric(pairs)
-        except HarnessError as error:
-            score = Score(name, None, len(pairs), note=error.message)
-        except Exception as error:  # noqa: BLE001  a stranger's metric must not cost the others their numbers
-            score = Score(name, None, len(pairs), note=f"failed: {type(error).__name__}: {error}")
-        if score.value is not None and not math.isfinite(score.value):
-            score = replace(score, value=None, note=score.note or f"the value is {score.value}")
-        better = entry.higher_is_better
-        scores[name] = replace(score, metric=name, version=entry.version, higher_is_better=better)
-    return scores
+    ids = [example.id for example in view.examples]
+    check_ids(submission.outputs, ids, f"'{submission.name}'", view.name)
+    return view.answered(submission.outputs)
 
 
 def score(submission: Submission, view: TaskView) -> Scored:
     """Score a submission."""
     pairs = read_answers(submission, view)
-    scores = compute(pairs, view)
-    draws = {
-        name: drawn
-        for name, drawn in zip(scores, bootstrap_draws(list(scores.values()), RESAMPLES, SEED), strict=True)
-        if drawn is not None
-    }
+    scores, draws = resample(measure(pairs, view.metrics))
     facts = {
         "schema": VERSION,
         "key": key_of(submission, view),
@@ -95,7 +76,7 @@ def score(submission: Submission, view: TaskView) -> Scored:
         "details": {name: found for name, score in scores.items() if (found := _details(score))},
         "drawn": list(draws),
         "health": health(pairs, submission.outputs, view),
-        "clean": _clean(pairs, view),
+        "clean": _clean(clean_subset(view, pairs)),
         "cost": cost(submission.about),
         "signature": signature(pairs),
         "toolkit": toolkit(),
@@ -123,27 +104,13 @@ def _details(score: Score) -> dict[str, float]:
 
 def interval(draws: NDArray[Any] | None) -> list[float] | None:
     """Return the middle 95 % of a score's resamples."""
-    if draws is None:
-        return None
-    defined = draws[~np.isnan(draws)].astype(np.float64)
-    if not len(defined):
-        return None
-    return [float(bound) for bound in np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])]
+    bounds = None if draws is None else percentiles(draws.astype(np.float64))
+    return None if bounds is None else list(bounds)
 
 
-def _clean(pairs: Pairs, view: TaskView) -> dict[str, Any]:
-    """Score the rows that training does not give away, where the task knows of any that it does."""
-    if "overlap" not in view.cache:
-        train = view.training
-        view.cache["overlap"] = {} if train is None else view.task.seen_in_training(train(), view.examples)
-    seen = view.cache["overlap"]
-    leaked = frozenset().union(*seen.values()) if seen else frozenset()
-    facts: dict[str, Any] = {"overlap": {kind: len(ids) for kind, ids in sorted(seen.items())}}
-    rows = [pair for pair in pairs if pair[0].id not in leaked]
-    facts["rows"] = len(rows)
-    if 0 < len(rows) < len(pairs):
-        facts["scores"] = {name: found.value for name, found in compute(view.pairs(rows), view).items()}
-    return facts
+def _clean(found: CleanSubset) -> dict[str, Any]:
+    facts: dict[str, Any] = {"overlap": dict(sorted(found.counts.items())), "rows": found.clean}
+    return facts | ({"scores": dict(found.scores)} if found.scores else {})
 
 
 def _samples(pairs: Pairs, scores: Mapping[str, Score], view: TaskView) -> list[dict[str, Any]]:

@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from harness import DataError, UsageError
+from harness.scoring.answers import PREDICTIONS
+from harness.scoring.archives import open_files
 
-from ..intake.archive import open_files
-from ..intake.submission import ABOUT, PREDICTIONS, Submission, checked_about, outputs_as_bytes, read_outputs
+from ..intake.submission import ABOUT, Submission, checked_about, outputs_as_bytes, read_outputs
 from ..plain import canonical, packed, read_json, slug, write
 from .scored import Scored
 from .tables import StoredRow, board_id

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness import Example, Prediction, Score, TaskView
+from harness.scoring.measure import measure
 
 from ..intake.tasks import BLIND, source_of
-from .scored import compute
 
 
 def task_card(view: TaskView) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def _as_if(view: TaskView, say: Callable[[Example], str]) -> dict[str, Score]:
     said: Sequence[tuple[Example, Prediction]] = [
         (example, Prediction(example.id, text, text)) for example in view.examples for text in [say(example)]
     ]
-    return compute(view.pairs(said), view)
+    return measure(view.pairs(said), view.metrics)
 
 
 def _points(zero: Score, one: Score) -> list[float] | None:

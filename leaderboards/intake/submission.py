@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import Completion, DataError, UsageError
+from harness.scoring.answers import PREDICTIONS, by_id, parse
+from harness.scoring.archives import open_files
 
 from ..plain import canonical, packed, slug, write
-from .archive import open_files
 
-ABOUT, PREDICTIONS = "submission.json", "predictions.jsonl"
-MAX_ANSWER = 100_000  # characters; far above any task's longest reference
+ABOUT = "submission.json"
 SCHEMA_VERSION = 1
 
 
@@ -65,7 +65,11 @@ def schema() -> Mapping[str, Any]:
 
 def read_submission(path: Path) -> Submission:
     """Read a folder or zip with submission.json and predictions.jsonl; every fault is one sentence."""
-    files = open_files(path)
+    return from_files(open_files(path), path)
+
+
+def from_files(files: Mapping[str, bytes], path: Path) -> Submission:
+    """Read a submission from what was opened."""
     if ABOUT not in files:
         raise DataError(
             f"{path} has no {ABOUT}",
@@ -74,7 +78,8 @@ def read_submission(path: Path) -> Submission:
     if PREDICTIONS not in files:
         raise DataError(f"{path} has no {PREDICTIONS} (nor {PREDICTIONS}.gz)")
     about, notes = checked_about(files[ABOUT], f"{path}: {ABOUT}")
-    return Submission(about, read_outputs(files[PREDICTIONS], f"{path}: {PREDICTIONS}"), tuple(notes))
+    outputs = read_outputs(files[PREDICTIONS], f"{path}: {PREDICTIONS}")
+    return Submission(about, outputs, tuple(notes))
 
 
 def checked_about(data: bytes, where: str) -> tuple[Mapping[str, Any], list[str]]:
@@ -100,60 +105,8 @@ def checked_about(data: bytes, where: str) -> tuple[Mapping[str, Any], list[str]
 
 
 def read_outputs(data: bytes, where: str) -> dict[str, Completion]:
-    """Read answers, one JSON object a line: `id`, `output`, and if known `finish`, `choice_scores`."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{where} is not UTF-8: byte {error.start}") from error
-    found: dict[str, Completion] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        key, output = _row(line, f"{where}, line {number}")
-        if key in found:
-            raise DataError(f"{where}, line {number}: a second answer to '{key}'")
-        found[key] = output
-    if not found:
-        raise DataError(f"{where} holds no answer")
-    return found
-
-
-def _row(line: str, where: str) -> tuple[str, Completion]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: not JSON") from error
-    if not isinstance(row, dict) or not isinstance(row.get("id"), str):
-        raise DataError(f'{where}: a row is an object with "id" and "output"')
-    output = row.get("output", row.get("raw"))  # a run's own predictions say what the model wrote as raw
-    if not isinstance(output, str):
-        raise DataError(f"{where}: \"output\" of '{row['id'][:80]}' is not text")
-    if len(output) > MAX_ANSWER:
-        raise DataError(f"{where}: an answer of {len(output):,} characters; at most {MAX_ANSWER:,} are taken")
-    finish = row.get("finish", "")
-    scores = row.get("choice_scores", ())
-    if not isinstance(finish, str) or not isinstance(scores, list | tuple):
-        raise DataError(f'{where}: "finish" is text and "choice_scores" a list of numbers')
-    try:
-        return row["id"], Completion(row["id"], output, finish, choice_scores=tuple(map(float, scores)))
-    except (TypeError, ValueError) as error:
-        raise DataError(f'{where}: "choice_scores" is a list of numbers') from error
-
-
-def check_ids(submission: Submission, ids: Sequence[str]) -> None:
-    """Refuse answers that are short, or to rows that the task does not have."""
-    wanted = set(ids)
-    if unknown := sorted(set(submission.outputs) - wanted):
-        raise DataError(
-            f"'{submission.name}' answers {len(unknown):,} rows that {submission.task} does not have, "
-            f"such as '{unknown[0][:80]}'"
-        )
-    if missing := [key for key in ids if key not in submission.outputs]:
-        raise DataError(
-            f"'{submission.name}' answers {len(submission.outputs):,} of {len(ids):,} rows of "
-            f"{submission.task}; the first without an answer is '{missing[0]}'",
-            hint="a row that a model failed on is an empty output, not a missing one",
-        )
+    """Read answers, one JSON object a line, each with the id of its row."""
+    return by_id(parse(data, where, "jsonl"))
 
 
 def outputs_as_bytes(outputs: Mapping[str, Completion], ids: Iterable[str]) -> bytes:
@@ -166,6 +119,8 @@ def outputs_as_bytes(outputs: Mapping[str, Completion], ids: Iterable[str]) -> b
             row["finish"] = output.finish
         if output.choice_scores:
             row["choice_scores"] = list(output.choice_scores)
+        if output.evidence:
+            row["evidence"] = list(output.evidence)
         lines.append(json.dumps(row, sort_keys=True))
     return packed(("\n".join(lines) + "\n").encode())
 

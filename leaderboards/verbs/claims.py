@@ -13,7 +13,7 @@ from harness.scoring.arguments import add_data_arguments
 
 from ..board.scored import toolkit
 from ..board.store import PUBLISHED
-from ..claims import OFF, UNCHECKED, AGREES, Cell, check, definitions, metrics_of, read_claims
+from ..claims import AGREES, OFF, UNCHECKED, Cell, check, definitions, metrics_of, read_claims
 from ..intake.tasks import Tasks
 
 SHOWN = 3

@@ -14,7 +14,7 @@ from harness import DataError, UsageError, Verb, Workbench
 from harness.scoring.arguments import add_data_arguments
 
 from ..board import history
-from ..board.build import Foreign, add, add_originals, add_runs, build
+from ..board.build import Foreign, Refused, add, add_originals, add_runs, build
 from ..board.store import PUBLISHED, Store
 from ..intake.from_run import from_run
 from ..intake.submission import schema, write_submission
@@ -132,9 +132,10 @@ def _build(args: Namespace, bench: Workbench) -> None:
     store, names = _store(args), bench.expand(args.task)
     tasks = None if args.board == SHIPPED else Tasks(bench, args.data, vocab=args.vocab)
     runs = args.runs or Path("runs")
-    refused = []
+    refused: list[Refused] = []
     if tasks is not None and (args.runs is not None or runs.is_dir()):
-        refused = [added for added in add_runs(store, runs, tasks, names, bench.say) if added.reason]
+        done = add_runs(store, runs, tasks, names, bench.say)
+        refused = [one for one in done if isinstance(one, Refused)]
     tables = build(store, tasks, names)
     if not tables:
         raise UsageError(
@@ -148,8 +149,8 @@ def _build(args: Namespace, bench: Workbench) -> None:
     for table in tables:
         bench.show(**terminal(table))
         bench.write("\n")
-    for added in refused:
-        bench.write(f"left out: {added.source}: {added.reason}\n")
+    for one in refused:
+        bench.write(f"left out: {one.source}: {one.reason}\n")
     for path in written:
         bench.write(f"written: {path}\n")
     if args.publish:
@@ -206,12 +207,14 @@ def _add_originals(args: Namespace, store: Store, tasks: Tasks, bench: Workbench
     if args.originals is None:
         raise UsageError("nothing to add", hint="run-bench leaderboard add PATH [PATH ...]")
     done = add_originals(store, args.originals, tasks, bench.say)
-    for added in done:
-        text = f"left out: {added.reason}" if added.reason else f"added {added.folder.name}"
-        bench.write(f"{added.source}: {text}\n")
-        for note in added.notes:
+    for one in done:
+        if isinstance(one, Refused):
+            bench.write(f"{one.source}: left out: {one.reason}\n")
+            continue
+        bench.write(f"{one.source}: added {one.folder.name}\n")
+        for note in one.notes:
             bench.write(f"note: {note}\n")
-    if missing := [added for added in done if added.reason]:
+    if missing := [one for one in done if isinstance(one, Refused)]:
         raise DataError(f"{len(missing)} of {len(done)} originals were not added")
 
 

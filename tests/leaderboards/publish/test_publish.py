@@ -5,14 +5,14 @@ import subprocess
 import pytest
 
 from harness import DataError, UsageError
-from harness.leaderboards import history
+from harness.leaderboards.board import history
+from harness.leaderboards.board.store import Store
 from harness.leaderboards.plain import canonical
-from harness.leaderboards.publish import as_text, publish
-from harness.leaderboards.store import Store
-from harness.leaderboards.verify import verify
+from harness.leaderboards.publish.places import as_text, publish
+from harness.leaderboards.publish.verify import verify
 
-from .conftest import make_submission
-from .test_build import files, put
+from ..conftest import make_submission
+from ..board.test_build import files, put
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import DataError, UsageError
-from harness.leaderboards import submission as submissions
-from harness.leaderboards.submission import Output, Submission, check_ids, read_outputs, read_submission
+from harness import Completion, DataError, UsageError
+from harness.leaderboards.board.scored import read_answers
+from harness.leaderboards.intake import submission as submissions
+from harness.leaderboards.intake.submission import Submission, read_outputs, read_submission
 
-from .conftest import make_submission, make_view
+from ..conftest import make_submission, make_view
 
 ABOUT = {"schema": 1, "name": "m", "task": "words", "split": "test", "data": {"source": "sample"}}
 
@@ -66,9 +67,11 @@ def test_a_malformed_card_is_refused_with_its_place(tmp_path, change, said):
     [
         ("{", "line 1: not JSON"),
         ("[" * 5000, "line 1: not JSON"),
-        ("[]", '"id" and "output"'),
-        ('{"id": 1, "output": "x"}', '"id" and "output"'),
-        ('{"id": "1", "output": null}', "is not text"),
+        ("[]", "is an object"),
+        ('{"id": 1.5, "output": "x"}', "which is no id"),
+        ('{"output": "x"}', "its rows have no id"),
+        ('{"id": "1", "output": null}', "has no answer to '1'"),
+        ('{"id": "1", "output": 5}', '"output" is 5, which is not text'),
         ('{"id": "1", "output": "x", "choice_scores": ["a"]}', "list of numbers"),
         ('{"id": "1", "output": "a"}\n{"id": "1", "output": "b"}', "a second answer to '1'"),
         (json.dumps({"id": "1", "output": "C" * 100_001}), "at most 100,000"),
@@ -85,10 +88,11 @@ def test_short_and_foreign_rows_are_refused_and_named(view):
     made = make_submission(view, 0.5)
     ids = [example.id for example in view.examples]
     short = Submission(made.about, {key: made.outputs[key] for key in ids[1:]})
-    with pytest.raises(DataError, match=r"199 of 200 rows.*'row-0'"):
-        check_ids(short, ids)
-    with pytest.raises(DataError, match="does not have, such as 'other'"):
-        check_ids(Submission(made.about, {**made.outputs, "other": Output("x")}), ids)
+    with pytest.raises(DataError, match=r"199 of 200 rows of words.*'row-0'"):
+        read_answers(short, view)
+    other = {**made.outputs, "other": Completion("other", "x")}
+    with pytest.raises(DataError, match="does not have: 'other'"):
+        read_answers(Submission(made.about, other), view)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -110,7 +114,7 @@ def test_a_folder_with_something_in_it_is_not_written_over(tmp_path, view):
 
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=20), min_size=1, max_size=8))
 def test_any_answers_survive_being_written(answers):
-    outputs = {key: Output(text) for key, text in answers.items()}
+    outputs = {key: Completion(key, text, "") for key, text in answers.items()}
     import gzip
 
     packed = submissions.outputs_as_bytes(outputs, outputs)

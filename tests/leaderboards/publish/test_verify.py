@@ -8,15 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.leaderboards.build import build
-from harness.leaderboards.publish import publish, write_board
-from harness.leaderboards.render import FORMATS
-from harness.leaderboards.store import Store
-from harness.leaderboards.submission import Output, outputs_as_bytes
-from harness.leaderboards.verify import verify
+from harness import Completion
+from harness.leaderboards.board.build import build
+from harness.leaderboards.board.store import Store
+from harness.leaderboards.intake.submission import outputs_as_bytes
+from harness.leaderboards.pages.render import FORMATS
+from harness.leaderboards.publish.places import publish, write_board
+from harness.leaderboards.publish.verify import verify
 
-from .conftest import make_submission
-from .test_build import put
+from ..conftest import make_submission
+from ..board.test_build import put
 
 
 def test_verify_passes_on_what_was_scored_and_names_what_was_changed(store, view, opened):
@@ -58,7 +59,7 @@ def test_verify_finds_answers_and_tables_that_were_changed(store, view, opened):
     assert {finding.verdict for finding in verify(store, opened)} == {"same"}
     table = next(store.tables.glob("*.json"))
     table.write_text(table.read_text().replace('"a"', '"z"', 1))
-    better = {e.id: Output(e.references[0]) for e in view.examples}
+    better = {e.id: Completion(e.id, e.references[0]) for e in view.examples}
     next(store.root.rglob("predictions.jsonl.gz")).write_bytes(outputs_as_bytes(better, better))
     found = [finding for finding in verify(store, opened) if finding.verdict == "differs"]
     assert "its answers have the hash" in found[0].reason and "tables/" in found[1].what
@@ -81,7 +82,7 @@ def test_a_row_whose_answers_are_not_kept_is_not_called_verified(store, view, op
 
 def test_what_only_training_rows_tell_is_unchecked_without_them_and_checked_with_them(store, view):
     seen = [example.references[0] for example in view.examples[:50]]
-    beside = replace(view, training_targets=lambda: seen, cache={})
+    beside = replace(view, training=lambda: seen, cache={})
     put(store, lambda *_, **__: beside, make_submission(beside, 0.9, "a"))
 
     def verdicts(here):
@@ -92,7 +93,7 @@ def test_what_only_training_rows_tell_is_unchecked_without_them_and_checked_with
     apart = verdicts(replace(view, cache={}))
     assert list(apart) == ["same", "unchecked"]
     assert apart["unchecked"] == "clean, copied: scored beside training rows that are not here"
-    other = replace(view, training_targets=lambda: seen[:9], cache={})
+    other = replace(view, training=lambda: seen[:9], cache={})
     assert "health" in verdicts(other)["differs"]
 
 

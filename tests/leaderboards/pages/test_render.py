@@ -9,20 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from harness.leaderboards import history, site
-from harness.leaderboards.board import StoredRow, build_board
-from harness.leaderboards.build import build
-from harness.leaderboards.html import POLICY, h
-from harness.leaderboards.notes import SAMPLE
-from harness.leaderboards.plots import nice_ticks
-from harness.leaderboards.render import FORMATS
-from harness.leaderboards.scored import score
-from harness.leaderboards.site import table_page, write_site
-from harness.leaderboards.submission import Output, Submission
-from harness.leaderboards.task_card import task_card
+from harness import Completion
+from harness.leaderboards.board import history
+from harness.leaderboards.board.build import build
+from harness.leaderboards.board.scored import score
+from harness.leaderboards.board.tables import StoredRow, build_board
+from harness.leaderboards.board.task_card import task_card
+from harness.leaderboards.intake.submission import Submission
+from harness.leaderboards.pages import site
+from harness.leaderboards.pages.html import POLICY, h
+from harness.leaderboards.pages.notes import SAMPLE
+from harness.leaderboards.pages.plots import nice_ticks
+from harness.leaderboards.pages.render import FORMATS
+from harness.leaderboards.pages.site import table_page, write_site
 
-from .conftest import METRICS, exact, make_submission, make_view
-from .test_build import put
+from ..conftest import METRICS, exact, make_submission, make_view
+from ..board.test_build import put
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -74,7 +76,7 @@ def test_no_hostile_answer_or_field_becomes_markup_on_a_card(store, view, opened
         "generation": {evil: evil}, "origin": {"source": evil}, "hardware": {"device": evil},
         "training": [{evil: evil}],
     }  # fmt: skip
-    put(store, opened, Submission(about, {key: Output(evil) for key in made.outputs}))
+    put(store, opened, Submission(about, {key: Completion(key, evil) for key in made.outputs}))
     write_site(store, build(store, opened))
     (card,) = (store.site / "rows").rglob("*.html")
     text = card.read_text(encoding="utf-8")

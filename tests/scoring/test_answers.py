@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from harness import DataError
-from harness.metrics.files import pair, read
+from harness.scoring.answers import pair, read
 
 TABLE = "SMILES\tground truth\toutput\nCCO\tan alcohol\t[CLS] an alcohol\nC\tmethane\tgas\n"
 
@@ -17,7 +17,7 @@ def write(path, content):
 
 
 def test_a_table_brings_its_references_and_loses_the_leading_cls(tmp_path):
-    pairs = pair(read(write(tmp_path / "a.txt", TABLE)), None, "a.txt")
+    pairs = pair(read(write(tmp_path / "a.txt", TABLE)), None)
     assert [p.text for _, p in pairs] == ["an alcohol", "gas"]
     assert [e.references for e, _ in pairs] == [("an alcohol",), ("methane",)]
 
@@ -29,7 +29,7 @@ def test_lines_and_zip_archives_take_references_in_order(tmp_path):
         archive.writestr("name.txt", "somebody")
     references = read(write(tmp_path / "refs.txt", "1\n2\n3\n"))
     for path in (lines, tmp_path / "a.zip"):
-        pairs = pair(read(path), references, "a")
+        pairs = pair(read(path), references)
         assert [(e.references, p.text) for e, p in pairs] == [
             (("1",), "one"),
             (("2",), ""),
@@ -44,7 +44,7 @@ def test_json_lines_are_joined_by_id(tmp_path):
         write(tmp_path / n, "\n".join(map(json.dumps, rows)))
         for n, rows in (("s.jsonl", said), ("k.jsonl", known))
     ]
-    pairs = pair(read(paths[0]), read(paths[1]), "s.jsonl")
+    pairs = pair(read(paths[0]), read(paths[1]))
     assert [(e.id, e.references, p.text) for e, p in pairs] == [("b", ("b",), "B"), ("a", ("a", "A"), "A")]
 
 
@@ -52,11 +52,11 @@ def test_json_lines_are_joined_by_id(tmp_path):
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"caf\xe9\n", "not UTF-8 at byte 3"),
-        ("SMILES\tground truth\toutput\nCCO\tx\n", "line 2 has 2 fields"),
-        ('{"text": "a"}\n{"text": \n', "line 2 is not JSON"),
-        ('{"text": "a"}\n[1]\n', "line 2 is no JSON object"),
-        ('{"said": "a"}\n', "line 1 has none of text"),
+        (b"caf\xe9\n", "not UTF-8: byte 3"),
+        ("SMILES\tground truth\toutput\nCCO\tx\n", "line 2: expected 3 columns, found 2"),
+        ('{"text": "a"}\n{"text": \n', "line 2: not JSON"),
+        ('{"text": "a"}\n[1]\n', "line 2: a row is an object"),
+        ('{"said": "a"}\n', "line 1: none of text"),
     ],
 )
 def test_a_bad_file_is_one_clear_sentence(tmp_path, content, message):
@@ -66,9 +66,9 @@ def test_a_bad_file_is_one_clear_sentence(tmp_path, content, message):
 
 def test_missing_references_and_unequal_lengths_are_named(tmp_path):
     rows = read(write(tmp_path / "a.txt", "one\ntwo\n"))
-    with pytest.raises(DataError, match="row 1 has no reference"):
-        pair(rows, None, "a.txt")
+    with pytest.raises(DataError, match="row 1, has no reference"):
+        pair(rows, None)
     with pytest.raises(DataError, match="2 answers for 1 references"):
-        pair(rows, rows[:1], "a.txt")
-    with pytest.raises(DataError, match="cannot read"):
+        pair(rows, read(write(tmp_path / "b.txt", "one\n")))
+    with pytest.raises(DataError, match="there is nothing at"):
         read(tmp_path / "absent")

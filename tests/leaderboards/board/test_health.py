@@ -2,17 +2,17 @@
 
 import random
 
-from harness import Example, MetricEntry
-from harness.leaderboards.health import cost, duplicates, health, signature
-from harness.leaderboards.scored import read_answers, score
-from harness.leaderboards.submission import Output, Submission
+from harness import Completion, Example, MetricEntry
+from harness.leaderboards.board.health import cost, duplicates, health, signature
+from harness.leaderboards.board.scored import read_answers, score
+from harness.leaderboards.intake.submission import Submission
 
-from .conftest import METRICS, WORDS, make_submission, make_view
+from ..conftest import METRICS, WORDS, make_submission, make_view
 
 
 def answered(view, texts, finish="stop"):
     made = make_submission(view, 1.0)
-    outputs = {e.id: Output(t, finish) for e, t in zip(view.examples, texts, strict=True)}
+    outputs = {e.id: Completion(e.id, t, finish) for e, t in zip(view.examples, texts, strict=True)}
     return Submission(made.about, outputs)
 
 
@@ -21,7 +21,7 @@ def health_of(view, submission):
 
 
 def test_empty_cut_unread_repeated_and_copied_answers_are_counted():
-    view = make_view(5, training_targets=lambda: ["acid", "base"], answer=lambda _, text: text.strip(" ?"))
+    view = make_view(5, training=["acid", "base"])
     facts = health_of(view, answered(view, ["acid", "acid", "", "??", "salt"], "length"))
     assert facts["empty"] == 2 and facts["unread"] == 1 and facts["truncated"] == 5
     assert facts["distinct"] == 3 and facts["copied"] == 2
@@ -36,7 +36,7 @@ def test_unknown_finish_is_unknown_and_not_zero():
 
 def test_molecules_are_counted_by_structure_and_an_empty_answer_is_none():
     metric = MetricEntry("exact", "", "-", kind="molecule")
-    view = make_view(4, metrics={"exact": (metric, METRICS["exact"][1])}, training_targets=lambda: ["C(C)O"])
+    view = make_view(4, metrics={"exact": (metric, METRICS["exact"][1])}, training=["C(C)O"])
     facts = health_of(view, answered(view, ["OCC", "CCO", "", "not a molecule"]))
     assert facts["valid"] == 2 and facts["distinct"] == 4 and facts["distinct_molecules"] == 1
     assert facts["copied"] == 2
@@ -58,7 +58,7 @@ def test_nearly_the_same_wrong_answers_are_found():
     a = make_submission(view, 0.5, "a")
     changed = dict(a.outputs)
     for example in view.examples[:3]:
-        changed[example.id] = Output("something else")
+        changed[example.id] = Completion(example.id, "something else")
     found = duplicates(rows_for(a, Submission(dict(a.about) | {"name": "b"}, changed), view=view))
     assert [(i, j) for i, j, _ in found] == [(0, 1)] and "the same" in found[0][2]
 
@@ -100,10 +100,10 @@ def test_rows_that_training_gives_away_are_left_out_of_the_clean_score():
     rng = random.Random(0)
     examples = [Example(f"r{i}", {"word": "x"}, (rng.choice(WORDS),)) for i in range(40)]
     leaked = frozenset(f"r{i}" for i in range(10))
-    view = make_view(examples=examples, overlap=lambda: {"same words": leaked})
+    view = make_view(examples=examples, leaks={"same words": leaked})
     made = Submission(
         make_submission(view, 1.0).about,
-        {e.id: Output(e.references[0] if e.id in leaked else "wrong") for e in examples},
+        {e.id: Completion(e.id, e.references[0] if e.id in leaked else "wrong") for e in examples},
     )
     facts = score(made, view).facts
     assert facts["scores"]["exact"]["value"] == 0.25

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from harness.leaderboards.ranking import Entrant, difference, places, unstable, win_rates
-from harness.metrics.statistics import bootstrap_draws, mean_score
+from harness.leaderboards.board.ranking import Entrant, difference, places, unstable, win_rates
+from harness.metrics.statistics import mean_score
+from harness.scoring.statistics import bootstrap_draws
 
 
 def entrants(*columns, higher=True):

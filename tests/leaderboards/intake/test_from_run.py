@@ -5,8 +5,8 @@ import json
 import pytest
 
 from harness import DataError, UsageError
-from harness.leaderboards.from_run import find_runs, from_run
-from harness.leaderboards.submission import checked_about
+from harness.leaderboards.intake.from_run import find_runs, from_run
+from harness.leaderboards.intake.submission import checked_about
 
 
 def test_a_run_says_what_it_is_without_a_folder_of_its_machine(run):

@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness import DataError, UsageError
-from harness.leaderboards.build import Foreign, _put, add, build
-from harness.leaderboards.notes import notes
+from harness import Completion, DataError, UsageError
+from harness.leaderboards.board.build import Foreign, _put, add, build
+from harness.leaderboards.board.scored import score
+from harness.leaderboards.board.store import Store
+from harness.leaderboards.intake.submission import Submission, write_submission
+from harness.leaderboards.pages.notes import notes
+from harness.leaderboards.pages.render import FORMATS
+from harness.leaderboards.pages.site import write_site
 from harness.leaderboards.plain import canonical
-from harness.leaderboards.render import FORMATS
-from harness.leaderboards.scored import score
-from harness.leaderboards.site import write_site
-from harness.leaderboards.store import Store
-from harness.leaderboards.submission import Output, Submission, write_submission
 
-from .conftest import METRICS, make_submission, make_view
+from ..conftest import METRICS, make_submission, make_view
 
 
 def put(store, opened, *submissions):
@@ -182,7 +182,7 @@ def test_answers_to_other_data_are_not_scored_on_this(store, view, opened):
 
 
 def test_sample_rows_and_real_rows_never_meet_in_one_table(store):
-    real, sample = make_view(50), make_view(50, seed=1, sample=True, source="sample")
+    real, sample = make_view(50), make_view(50, seed=1, sample=True)
     for view in (real, sample):
         put(store, lambda *_, view=view, **__: view, make_submission(view, 0.5))
     tables = build(store)
@@ -264,7 +264,7 @@ def test_reported_numbers_stand_unranked_below_and_never_under_a_sample(store, v
 
 
 def build_sample_reported(store, row):
-    from harness.leaderboards.build import _belongs
+    from harness.leaderboards.board.build import _belongs
 
     return [row] if _belongs(row, {"task": "words", "split": "test", "sample": True, "digest": ""}) else []
 
@@ -283,11 +283,11 @@ def test_a_submission_a_zip_of_it_and_bare_answers_are_added(store, view, opened
 
 
 def test_trust_rises_only_where_a_run_gave_the_same_answers(view):
-    from harness.leaderboards.rules import reproduction
+    from harness.leaderboards.intake.rules import reproduction
 
     made = make_submission(view, 0.9, "a")
     assert reproduction(made, made)["trust"] == "reproduced"
-    changed = dict(made.outputs) | {"row-3": Output("else")}
+    changed = dict(made.outputs) | {"row-3": Completion("row-3", "else")}
     found = reproduction(made, Submission(made.about, changed))
     assert found["trust"] == "rescored" and "1 of 200 answers differ" in found["reason"]
     few = {key: made.outputs[key] for key in list(made.outputs)[:49]}
@@ -314,7 +314,7 @@ def test_what_a_run_found_its_training_to_give_away_stands_where_the_training_da
 
 def test_what_is_found_here_goes_before_what_a_run_says(store, opened):
     leaks = {"smiles": frozenset({"row-1"})}
-    view = make_view(overlap=lambda: leaks)
+    view = make_view(leaks=leaks)
     said = {"counts": {"smiles": 0}, "rows": 200, "clean_rows": 200}
     put(store, lambda *_, **__: view, make_submission(view, 0.9, "a", overlap=said))
     (line,) = build(store)[0]["lines"]

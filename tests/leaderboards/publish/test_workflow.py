@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-import harness.leaderboards.store as store_module
-from harness.leaderboards.verify import verify
+import harness.leaderboards.board.store as store_module
+from harness.leaderboards.publish.verify import verify
 
-from .conftest import make_submission
-from .test_build import put
+from ..conftest import make_submission
+from ..board.test_build import put
 
 WORKFLOW = Path(store_module.__file__).parent / "assets" / "workflow.yml"
 ROW = "rows/words/m-12345678"

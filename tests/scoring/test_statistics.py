@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import Score, UsageError
-from harness.engine.measure import score_pairs
-from harness.metrics import harness_metrics, statistics
+from harness.metrics import harness_metrics
+from harness.metrics import statistics as sums
 from harness.metrics.rows import make_pairs
+from harness.scoring import statistics
+from harness.scoring.measure import measure, with_intervals
 
 
 def score(values, name="m", **facts):
-    return statistics.mean_score(name, values, **facts)
+    return sums.mean_score(name, values, **facts)
 
 
 def test_the_interval_of_a_mean_matches_the_normal_approximation():
@@ -48,7 +50,7 @@ def test_draws_of_two_systems_on_the_same_rows_are_paired():
 
 def test_a_corpus_metric_is_recomputed_from_its_sums():
     rows = np.array([[1.0, 2.0], [3.0, 4.0], [0.0, 5.0]])
-    made = Score("ratio", 4 / 11, 3, resample=statistics.Sums(rows, statistics.ratio))
+    made = Score("ratio", 4 / 11, 3, resample=sums.Sums(rows, sums.ratio))
     low, high = statistics.bootstrap_interval(made, resamples=4000)
     assert low == 0.0 and high == 0.75
 
@@ -130,7 +132,7 @@ def test_holm_never_lowers_a_p_value_and_keeps_their_order(pvalues):
 def test_the_mean_is_the_same_in_any_order(values, random):
     shuffled = list(values)
     random.shuffle(shuffled)
-    assert statistics.mean(values) == statistics.mean(shuffled)
+    assert sums.mean(values) == sums.mean(shuffled)
 
 
 @settings(max_examples=30)
@@ -149,6 +151,7 @@ def test_a_score_whose_resamples_would_mislead_has_no_interval_and_says_why(name
     module, attribute = card.target.split(":")
     texts = ["CCO", "CCN", "CCC"]
     pairs = make_pairs(texts, texts, training_targets=lambda: ["CCO"])
-    measured = score_pairs(pairs, {name: (card, getattr(importlib.import_module(module), attribute))})[name]
+    metrics = {name: (card, getattr(importlib.import_module(module), attribute))}
+    measured = with_intervals(measure(pairs, metrics))[name]
     assert measured.value is not None and measured.interval is None
     assert "No interval: " in card.edge_cases

@@ -3,21 +3,22 @@
 import csv
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
-import harness.leaderboards.store as store_module
-from harness.leaderboards import history
-from harness.leaderboards.build import build
-from harness.leaderboards.foreign import import_foreign
-from harness.leaderboards.health import duplicates, health, signature
-from harness.leaderboards.render import FORMATS
-from harness.leaderboards.scored import read_answers
-from harness.leaderboards.store import Store
-from harness.leaderboards.verify import verify
+from harness.cli.workbench import Desk
+from harness.leaderboards.board import history
+from harness.leaderboards.board.build import build
+from harness.leaderboards.board.health import duplicates, health, signature
+from harness.leaderboards.board.scored import read_answers
+from harness.leaderboards.board.store import PUBLISHED as SHIPPED
+from harness.leaderboards.board.store import Store
+from harness.leaderboards.intake.foreign import import_foreign
+from harness.leaderboards.intake.tasks import Tasks
+from harness.leaderboards.pages.render import FORMATS
+from harness.leaderboards.publish.verify import verify
 
-PUBLISHED = Store(Path(store_module.__file__).parent / "published")
+PUBLISHED = Store(SHIPPED)
 
 
 @pytest.fixture(scope="module")
@@ -73,22 +74,18 @@ def test_sample_boards_are_labelled_hold_only_sample_rows_and_the_baselines(tabl
 
 
 def test_shipped_sample_rows_are_scored_again_from_their_shipped_answers(load, tmp_path):
-    from harness.cli.task_views import TaskViews
-
     for task in ("moa", "toy"):
         shutil.copytree(PUBLISHED.root / "rows" / task, tmp_path / "rows" / task)
-    found = list(verify(Store(tmp_path), TaskViews(load())))
+    found = list(verify(Store(tmp_path), Tasks(Desk(load()))))
     assert len(found) >= 6 and {finding.verdict for finding in found} == {"same"}
 
 
 @pytest.mark.slow  # the two small tasks above cover the same in the default run
 def test_every_shipped_sample_row_is_scored_again(load, tmp_path):
-    from harness.cli.task_views import TaskViews
-
     for folder in PUBLISHED.row_folders():
         if PUBLISHED.about(folder)["data"]["source"] == "sample":
             shutil.copytree(folder, tmp_path / "rows" / folder.parent.name / folder.name)
-    assert {finding.verdict for finding in verify(Store(tmp_path), TaskViews(load()))} == {"same"}
+    assert {finding.verdict for finding in verify(Store(tmp_path), Tasks(Desk(load())))} == {"same"}
 
 
 def test_the_lpm24_duplicate_and_the_collapsed_entry_are_found(tables):
@@ -140,21 +137,17 @@ def test_rescored_validity_is_the_published_one_of_all_released_files_but_one(ta
 
 
 def test_a_shipped_row_is_scored_again_from_its_original(load, test_data, tmp_path):
-    from harness.cli.task_views import TaskViews
-
     (row,) = (PUBLISHED.root / "rows" / "lpm24-smiles2text").glob("example-*")
     shutil.copytree(row, tmp_path / "rows" / row.parent.name / row.name)
     shutil.copy(PUBLISHED.root / "originals.json", tmp_path)
-    views = TaskViews(load(), vocab=test_data)
+    views = Tasks(Desk(load()), vocab=test_data)
     assert [f.verdict for f in verify(Store(tmp_path), views, test_data)] == ["same"]
     assert [f.verdict for f in verify(Store(tmp_path), views)] == ["unchecked"]
 
 
 def test_the_duplicate_and_the_collapse_are_found_in_the_released_files(load, test_data):
     """The finding does not rest on stored rows: the zips themselves give it."""
-    from harness.cli.task_views import TaskViews
-
-    view = TaskViews(load())("lpm24/text2smiles", "blind", "blind-21805")
+    view = Tasks(Desk(load()))("lpm24/text2smiles", "blind", "blind-21805")
     folder = test_data / "lpm24" / "final_evaluation" / "molgen" / "submissions"
     names = ("erikxiong", "langmolecules_MolT5-Base", "langmolecules_MolT5-Small")
     made = [import_foreign(folder / f"{name}.zip", view, name, "lines") for name in names]
