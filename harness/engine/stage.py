@@ -24,6 +24,8 @@ from harness.api.rows import TrainData
 from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import RunSpec, TrainSpec
+from harness.files.json_files import read_json, write_json
+from harness.files.rows import append_row
 
 from .config import make_options
 from .data import TaskData, ValidationScorer, open_task, training_data
@@ -32,7 +34,7 @@ from .journal import Journal
 from .network import forbid
 from .plugin_manager import blamed
 from .registry import Registered, Registry
-from .run_dir import CHECKPOINT, EVENTS, LOG, append_row, from_mapping, read_json, write_json
+from .run_dir import CHECKPOINT, EVENTS, LOG, from_mapping
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,8 @@ from harness import (
     UsageError,
 )
 from harness.engine.config import Resolved, ask, make_options, read_file, resolve, schema
-from harness.engine.run_dir import from_mapping, to_json
+from harness.engine.run_dir import from_mapping
+from harness.files.json_files import to_json
 
 
 @pytest.fixture
