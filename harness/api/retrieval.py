@@ -36,7 +36,7 @@ class Index(ABC):
 
     @abstractmethod
     def search(self, query: str, k: int) -> Sequence[Hit]:
-        """Return the `k` nearest texts, nearest first and the first of equals first; fewer where there are."""
+        """Return the `k` nearest texts, nearest first and the first of equals first."""
 
 
 class Retriever(ABC):
@@ -48,3 +48,4 @@ class Retriever(ABC):
 
     def prepare(self, texts: Sequence[str], queries: Sequence[str]) -> None:
         """Do for many indexes at once what is cheaper so, such as embedding; nothing by default."""
+        return

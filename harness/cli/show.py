@@ -24,8 +24,8 @@ def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "show",
-        description="Show what is known of a model, task, metric or retriever, or of a finished run: scores, health, "
-        "command, and its worst rows, with --page also drawn beside their references.",
+        description="Show what is known of a model, task, metric or retriever, or of a finished run: scores, "
+        "health, command, and its worst rows, with --page also drawn beside their references.",
         allow_abbrev=False,
     )
     parser.add_argument("name", metavar="NAME", help="a name from run-bench list, or the directory of a run")

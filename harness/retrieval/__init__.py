@@ -13,7 +13,9 @@ def harness_retrievers() -> list[RetrieverEntry]:
     encoder = ("torch", "transformers")
     return [
         RetrieverEntry("first", "the first texts, whatever is asked", f"{__name__}.order:First"),
-        RetrieverEntry("random", "texts at random, the same for the same question", f"{__name__}.order:Random"),
+        RetrieverEntry(
+            "random", "texts at random, the same for the same question", f"{__name__}.order:Random"
+        ),
         RetrieverEntry("tfidf", "cosine of TF-IDF vectors of words", f"{__name__}.words:Tfidf", ("numpy",)),
         RetrieverEntry("bm25", "BM25 over words", f"{__name__}.words:Bm25", ("bm25s",)),
         RetrieverEntry(
@@ -30,6 +32,9 @@ def harness_retrievers() -> list[RetrieverEntry]:
             takes="FOLDER",
         ),
         RetrieverEntry(
-            "morgan", "molecules by Tanimoto of Morgan fingerprints", f"{__name__}.structure:Morgan", ("rdkit",)
+            "morgan",
+            "molecules by Tanimoto of Morgan fingerprints",
+            f"{__name__}.structure:Morgan",
+            ("rdkit",),
         ),
     ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rdkit.Chem import rdFingerprintGenerator
 
 from harness.api import Hit, Index, Retriever
-from harness.molecules.chemistry import molecule
+from harness.chem.smiles import molecule
 
 from .ranking import best
 
@@ -62,7 +62,5 @@ class MorganIndex(Index):
         bits = self._bits(mol)
         if not bits:
             return np.zeros(len(self._counts))
-        shared = np.bincount(
-            np.concatenate([self._owners[bit] for bit in bits]), minlength=len(self._counts)
-        )
+        shared = np.bincount(np.concatenate([self._owners[bit] for bit in bits]), minlength=len(self._counts))
         return np.asarray(shared / (self._counts + len(bits) - shared))
