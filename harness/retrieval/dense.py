@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-
 from harness.api import Hit, Index
 
 from .embeddings import Vectors
