@@ -65,7 +65,7 @@ def canonical_smiles(view: TaskView, text: str) -> str:
         # Here, because tables of text need no chemistry.
         from rdkit import Chem
 
-        from harness.molecules.chemistry import molecule
+        from harness.chem.smiles import molecule
 
         mol = molecule(text.strip())
         known[text] = Chem.MolToSmiles(mol) if mol is not None and mol.GetNumAtoms() else ""

@@ -20,10 +20,10 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.report import write
-from harness.molecules.captioned import CaptionedMolecule
-from harness.molecules.generator import generate
-from harness.molecules.overlap import overlap
-from harness.molecules.published import read
+from harness.chem.captioned import CaptionedMolecule
+from harness.chem.generator import generate
+from harness.chem.overlap import overlap
+from harness.chem.published import read
 from harness.tasks.lpm24.sample import caption
 
 ROUNDS = 5  # the short ones; a million rows and overlaps are measured once

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.api import DataError, DataSpec
-from harness.molecules.captioned import CaptionedMolecule
-from harness.molecules.published import read
-from harness.molecules.split_files import files_of
+from harness.chem.captioned import CaptionedMolecule
+from harness.chem.published import read
+from harness.data.split_files import files_of
 from harness.tasks.lpm24.task import SmilesToText
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -55,7 +55,7 @@ def fcd(pairs):
     import torch
     from fcd import calculate_frechet_distance, canonical_smiles, load_ref_model
 
-    from harness.metrics.chemnet import SYMBOLS, symbols_1_1
+    from harness.chem.chemnet import SYMBOLS, symbols_1_1
 
     network = load_ref_model()
 

@@ -23,8 +23,8 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from benchmarks.report import write
-from harness.molecules.chemistry import molecule
-from harness.molecules.generator import generate
+from harness.chem.generator import generate
+from harness.chem.smiles import molecule
 from harness.pseudo.neighbours import BITS, Neighbours
 from harness.tasks.lpm24.sample import caption
 

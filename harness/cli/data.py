@@ -24,8 +24,8 @@ from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
 if TYPE_CHECKING:  # molecules import RDKit, which the help of this verb must not
-    from harness.molecules.captioned import CaptionedMolecule
-    from harness.molecules.overlap import Overlap
+    from harness.chem.captioned import CaptionedMolecule
+    from harness.chem.overlap import Overlap
 
 
 def add_parser(subparsers: Any) -> None:
@@ -146,7 +146,7 @@ def _print_report(source: str, task: str, report: DataReport) -> None:
 
 def _overlap(args: argparse.Namespace) -> int:
     # here, because only this needs RDKit
-    from harness.molecules.overlap import KINDS, LEAKS, overlap
+    from harness.chem.overlap import KINDS, LEAKS, overlap
 
     if args.list is not None and args.list not in KINDS:
         raise UsageError(f"no kind of overlap named '{args.list}'", hint="kinds: " + ", ".join(KINDS))
@@ -185,8 +185,8 @@ def _print_overlap(
 
 
 def _pairs(source: Path, split: str) -> Iterator[CaptionedMolecule]:
-    from harness.molecules.published import read
-    from harness.molecules.split_files import split_of
+    from harness.chem.published import read
+    from harness.data.split_files import split_of
 
     if not source.exists():
         raise DataError(f"there is no data at {source}")

@@ -19,8 +19,9 @@ from rapidfuzz.process import cpdist
 from rdkit import DataStructs
 
 from harness import Pairs, Score
+from harness.chem.molecules import Molecules
 
-from .molecules import Molecules, answers, is_plain, note, store, targets
+from .molecules import answers, is_plain, note, store, targets
 from .rows import cached, shared, undefined
 from .statistics import mean_score
 from .text import Encoded, bleu_rows, bleu_score

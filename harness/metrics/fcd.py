@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from harness import DataError, MissingDependency, Pairs, Score
+from harness.chem import chemnet
 
-from . import chemnet
 from .molecules import answers, store, targets
 from .rows import cached, shared, undefined
 from .statistics import Floats

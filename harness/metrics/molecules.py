@@ -1,129 +1,12 @@
-"""Molecules read once: parsing that stays silent and bounded, and what metrics ask of each molecule.
-
-`parse` is for anybody who wants an RDKit molecule or None. `Molecules` keeps the most recent ones with
-what was worked out about them, so that metrics of one scoring parse a string once.
-"""
+"""The molecules of scored rows: answers and references as SMILES, read once for all metrics of a scoring."""
 
 from __future__ import annotations
 
-import re
-from collections import OrderedDict
-from collections.abc import Iterable
-from typing import Any
+from harness import Pairs
+from harness.chem.molecules import Molecules
+from harness.chem.smiles import of_selfies
 
-from rdkit import Chem, rdBase
-
-from harness import MissingDependency, Pairs
-
-from .guard import QUESTIONS, SECONDS, Guard
 from .rows import cached, first_references, outputs, shared
-
-# Beyond these RDKit's cost can explode, and a child process takes over (see guard.py). The longest
-# SMILES of ChEBI-20 has 1,135 characters.
-LONG = 4000
-_MANY_ATOMS = 2000
-_CROWDED = Chem.MolFromSmarts("[D{9-}]")
-
-rdkit_version: str = rdBase.rdkitVersion
-
-
-class Molecule:
-    """One parsed string and what has been asked about it so far."""
-
-    __slots__ = ("_answers", "_guard", "_mol", "text", "valid")
-
-    def __init__(self, text: str, guard: Guard) -> None:
-        """Parse the text; a string that could crash RDKit is left to the guard."""
-        self.text = text
-        self._answers: dict[str, Any] = {}
-        self._guard: Guard | None = guard
-        self._mol = None
-        if len(text) <= LONG:
-            self._mol = _quiet_parse(text)
-            self.valid = self._mol is not None
-            if self._mol is not None and not _dangerous(self._mol, text):
-                self._guard = None
-        else:
-            self.valid = self._ask_guard("atoms") is not None
-
-    @property
-    def empty(self) -> bool:
-        """Whether the molecule has no atoms, as the empty string has."""
-        return bool(self.get("atoms") == "0")
-
-    def get(self, question: str) -> Any:
-        """Return an answer of `guard.QUESTIONS`, or None where RDKit has none."""
-        if question not in self._answers:
-            self._answers[question] = self._ask(question)
-        return self._answers[question]
-
-    def exhausted(self) -> list[str]:
-        """Return the questions that RDKit could not answer within its limits."""
-        return sorted(q for q, answer in self._answers.items() if answer is None and self._guard is not None)
-
-    def _ask(self, question: str) -> Any:
-        if not self.valid:
-            return None
-        if self._guard is not None:
-            return self._ask_guard(question)
-        if question != "inchi":  # the only one that may write to RDKit's log
-            return QUESTIONS[question](self._mol)
-        with rdBase.BlockLogs():
-            return QUESTIONS[question](self._mol)
-
-    def _ask_guard(self, question: str) -> Any:
-        assert self._guard is not None
-        return self._guard.ask(self.text, question) if _legal(self.text) else None
-
-
-class Molecules:
-    """The molecules of a scoring by their text; the least recently used are forgotten first."""
-
-    def __init__(self, capacity: int = 1 << 14) -> None:
-        """Keep at most `capacity` molecules, about 20 kB each."""
-        self._capacity = capacity
-        self._kept: OrderedDict[str, Molecule] = OrderedDict()
-        self._guard = Guard()
-        self.exhausted: dict[str, list[str]] = {}
-
-    def __getitem__(self, text: str) -> Molecule:
-        molecule = self._kept.get(text)
-        if molecule is None:
-            molecule = self._kept[text] = Molecule(text, self._guard)
-            if len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(text)
-        return molecule
-
-    def ask(self, text: str, question: str) -> Any:
-        """Return what a molecule answers, noting those that are too much for RDKit."""
-        molecule = self[text]
-        answer = molecule.get(question)
-        if answer is None and molecule.valid:
-            self.exhausted[text] = molecule.exhausted()
-        return answer
-
-    def ask_once(self, text: str, question: str) -> Any:
-        """Return what a molecule answers without keeping it, for long lists that are gone through once."""
-        return Molecule(text, self._guard).get(question)
-
-    def note(self, texts: Iterable[str]) -> str:
-        """Say which of these molecules went beyond RDKit's limits, or nothing."""
-        if not self.exhausted:
-            return ""
-        beyond = [text for text in dict.fromkeys(texts) if text in self.exhausted]
-        named = "; ".join(f"{text[:40]}… ({', '.join(self.exhausted[text])})" for text in beyond[:3])
-        were = "molecule was" if len(beyond) == 1 else "molecules were"
-        return f"{len(beyond)} {were} beyond RDKit within {SECONDS} s: {named}" if beyond else ""
-
-
-def parse(text: str) -> Any:
-    """Return the RDKit molecule of a SMILES string, or None; silent, whatever the string is.
-
-    A string of more than `LONG` characters is not parsed: RDKit crashes on some of them.
-    """
-    return _quiet_parse(text) if len(text) <= LONG else None
 
 
 def is_plain(text: str) -> bool:
@@ -160,40 +43,5 @@ def _smiles(pairs: Pairs, texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _from_selfies(text: str) -> str:
-    try:
-        import selfies  # optional: only tasks that write SELFIES need it
-    except ImportError:
-        raise MissingDependency(
-            "SELFIES need selfies, which is not installed", hint="pip install selfies"
-        ) from None
-    try:
-        return str(selfies.decoder(text.strip()))
-    except selfies.DecoderError:
-        return "not SELFIES"
-
-
-def _quiet_parse(text: str) -> Any:
-    if not _legal(text):
-        return None
-    with rdBase.BlockLogs():
-        return Chem.MolFromSmiles(text)
-
-
-def _legal(text: str) -> bool:
-    """Return whether the text can be handed to C++: no lone surrogates, no NUL."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text
-
-
-def _dangerous(mol: Any, text: str) -> bool:
-    atoms = mol.GetNumAtoms()
-    if atoms > _MANY_ATOMS or mol.GetNumBonds() > 1.6 * atoms + 2:
-        return True
-    # Only dummy atoms and metals, spelled `*` or in brackets, can have so many neighbours.
-    return _BRACKETED.search(text) is not None and bool(mol.HasSubstructMatch(_CROWDED))
-
-
-_BRACKETED = re.compile(r"\*|\[(?!C@|nH\]|H\]|[NOS][+-]\])")
+    smiles = of_selfies(text)
+    return "not SELFIES" if smiles is None else smiles

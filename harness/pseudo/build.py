@@ -18,8 +18,8 @@ from typing import Any
 from rdkit import Chem, rdBase
 
 from harness.api import DataError, Progress, UsageError
-from harness.molecules.chemistry import molecule
-from harness.molecules.text_lines import read_lines
+from harness.chem.smiles import molecule
+from harness.data.text_lines import read_lines
 
 from . import filters
 from .neighbours import Neighbours

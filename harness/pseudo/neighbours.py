@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit.Chem import rdFingerprintGenerator
 
-from harness.molecules.chemistry import molecule
+from harness.chem.smiles import molecule
 
 BITS = 2048
 

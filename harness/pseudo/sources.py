@@ -8,8 +8,8 @@ from pathlib import Path
 from rdkit import Chem, rdBase
 
 from harness.api import DataError
-from harness.molecules.pair_file import open_pairs
-from harness.molecules.text_lines import open_bytes
+from harness.chem.pair_file import open_pairs
+from harness.data.text_lines import open_bytes
 
 
 def read_smiles(path: Path) -> Iterator[tuple[int, str]]:

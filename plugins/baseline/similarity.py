@@ -87,7 +87,7 @@ class _Fingerprints:
     def _fingerprint(self, smiles: str) -> Any:
         from rdkit import DataStructs
 
-        from harness.molecules.chemistry import molecule
+        from harness.chem.smiles import molecule
 
         mol = molecule(smiles)
         return DataStructs.ExplicitBitVect(2048) if mol is None else self._generator.GetFingerprint(mol)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from harness import UsageError, nearest
-from harness.molecules.captioned import CaptionedMolecule
-from harness.molecules.generator import Molecule, generate
+from harness.chem.captioned import CaptionedMolecule
+from harness.chem.generator import Molecule, generate
 
 SEED = 20
 SIZES = {"train": 3400, "validation": 200, "test": 400}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from harness.molecules import caption_task
-from harness.molecules.caption_task import CaptionTask
-from harness.molecules.captioned import CaptionedMolecule
-from harness.molecules.hub import HubFiles
+from harness.chem import caption_task
+from harness.chem.caption_task import CaptionTask
+from harness.chem.captioned import CaptionedMolecule
+from harness.data.hub import HubFiles
 
 _HUB = "liupf/ChEBI-20-MM"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from harness.molecules import caption_task
-from harness.molecules.caption_task import CaptionTask
-from harness.molecules.hub import HubFiles
+from harness.chem import caption_task
+from harness.chem.caption_task import CaptionTask
+from harness.data.hub import HubFiles
 
 _ADA_T5 = "https://github.com/SCIR-HI/ArtificiallyR2R"
 _PSEUDOMD = "SCIR-HI/PseudoMD-1M"

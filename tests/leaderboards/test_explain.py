@@ -7,9 +7,9 @@ import re
 import pytest
 
 from harness import Example, PromptTokens, UsageError
+from harness.chem.pictures import comparison
 from harness.leaderboards.explain import as_text, explain, write_page
 from harness.leaderboards.submission import Output, Submission, write_submission
-from harness.molecules.pictures import comparison
 
 from .conftest import make_submission, make_view
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.metrics import chemnet, fcd
+from harness.chem import chemnet
+from harness.metrics import fcd
 from harness.metrics.rows import make_pairs
 
 MOLECULES = ["C", "CCO", "c1ccccc1Cl", "CC(=O)Oc1ccccc1C(=O)O", "[Na+].[Cl-]", "C" * 347, "CN" * 500, "O"]

@@ -163,7 +163,7 @@ def test_a_json_array_holds_the_same_rows(source: Path, described: Described, tm
 def test_a_folder_that_was_built_into_is_a_training_set(
     source: Path, described: Described, tmp_path: Path
 ) -> None:
-    from harness.molecules import published
+    from harness.chem import published
 
     folder = tmp_path / "pseudo"
     make(source, described, folder / "train.jsonl")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness import DataSpec, UsageError
-from harness.molecules.published import read
+from harness.chem.published import read
 from harness.tasks.molecule_captions import SETS
 from harness.tasks.molecule_captions.task import PcdesSmilesToText, PcdesTextToSmiles, PseudoMd1MSmilesToText
 

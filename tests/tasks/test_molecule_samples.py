@@ -9,7 +9,7 @@ from rdkit import Chem
 from rdkit.Chem.Scaffolds import MurckoScaffold
 
 from harness import DataSpec, UsageError
-from harness.molecules.generator import RINGS, SUBSTITUENTS
+from harness.chem.generator import RINGS, SUBSTITUENTS
 from harness.tasks.chebi20 import task as chebi20
 from harness.tasks.chebi20.sample import STRUCTURE as CHEBI20_STRUCTURE
 from harness.tasks.lpm24 import task as lpm24

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolHash
 
+from harness.data.near_duplicates import THRESHOLD, WORDS, near_duplicates
+
 from .captioned import CaptionedMolecule
-from .chemistry import molecule
-from .near_duplicates import THRESHOLD, WORDS, near_duplicates
+from .smiles import molecule
 
 KINDS = {
     "smiles": "the same SMILES string",

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import DataError, DataReport, Finding
+from harness.data.split_files import WORDS, are_shards, files_of, is_data, split_of
+from harness.data.text_lines import Fault
 
 from .captioned import CaptionedMolecule
-from .chemistry import molecule
 from .pair_file import open_pairs
 from .raw_row import PairFile, RawRow, cleaned, shown
-from .split_files import WORDS, are_shards, files_of, is_data, split_of
-from .text_lines import Fault
+from .smiles import molecule
 
 SHOWN = 5  # findings of one kind that a report holds whole
 ODDITIES = {  # kind -> what was expected, what was found, and what was done about it

@@ -68,7 +68,7 @@ class Guard:
 
     def _start(self) -> subprocess.Popen[str]:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "harness.metrics.guard"],
+            [sys.executable, "-m", "harness.chem.guard"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

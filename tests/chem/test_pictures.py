@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.molecules.pictures import comparison, picture
+from harness.chem.pictures import comparison, picture
 from harness.tasks.chebi20.task import SmilesToText, TextToSmiles
 
 GREEN = "#B7E5C1"

@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 
 from harness import DataError
+from harness.data.text_lines import Fault, Line, read_lines, text_fault
 
-from .chemistry import has_smiles_syntax
 from .raw_row import PairFile, RawRow, columns, shown
-from .text_lines import Fault, Line, read_lines, text_fault
+from .smiles import has_smiles_syntax
 
 Roles = dict[str, int]  # role -> column
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, MissingDependency
+from harness.data.json_items import Item, read_items
+from harness.data.text_lines import Fault
 
-from .chemistry import has_smiles_syntax
-from .json_items import Item, read_items
 from .raw_row import PairFile, RawRow, columns, shown
-from .text_lines import Fault
+from .smiles import has_smiles_syntax, of_selfies
 
 Reader = Callable[[Item], RawRow]
 _SELFIES = re.compile(r"(\[[^\[\]\s]+\]|\.)+")
@@ -92,15 +92,8 @@ def _molecule(text: str) -> str | None:
     """Return the SMILES of a text that is a SMILES or, as in Mol-Instructions, a SELFIES."""
     text = text.strip()
     if _SELFIES.fullmatch(text):
-        try:
-            # optional: only Mol-Instructions needs it
-            import selfies
-        except ImportError as error:
-            raise MissingDependency("reading SELFIES needs selfies", hint="pip install selfies") from error
-        try:
-            decoded: str = selfies.decoder(text)
-        except selfies.DecoderError as error:
-            raise ValueError(f"not a SELFIES: {shown(text)}") from error
+        if (decoded := of_selfies(text)) is None:
+            raise ValueError(f"not a SELFIES: {shown(text)}")
         return decoded
     return text if has_smiles_syntax(text) else None
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError
+from harness.data.text_lines import Fault, Line, read_lines
 
 from .raw_row import PairFile, RawRow, shown
-from .text_lines import Fault, Line, read_lines
 
 
 def read_property_sets(path: Path) -> Iterator[tuple[str, frozenset[str]]]:

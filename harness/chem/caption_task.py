@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from harness import DataReport, DataSpec, Example, PromptFormat, Task, UsageError
+from harness.data.hub import Fetched, HubFiles, fetch
+from harness.data.split_files import files_of
 
 from .captioned import CaptionedMolecule
-from .hub import Fetched, HubFiles, fetch
-from .split_files import files_of
 
 if TYPE_CHECKING:  # it imports RDKit, which showing a task must not
     from .overlap import Overlap
@@ -23,7 +23,7 @@ class CaptionTask(Task):
     """A set of captioned molecules; a data set subclasses it once and mixes in a direction.
 
     Rows come from the built-in sample (override `sample`), from the hub (`hub`) or from files in any
-    form that `harness.molecules.pair_file` knows. Published rows are scored with `published_metrics`.
+    form that `harness.chem.pair_file` knows. Published rows are scored with `published_metrics`.
     """
 
     synthetic: tuple[str, ...] = ("sample",)

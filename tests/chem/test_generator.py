@@ -6,7 +6,7 @@ import pytest
 from rdkit import Chem
 
 from harness import UsageError
-from harness.molecules.generator import RINGS, generate, substituent_name
+from harness.chem.generator import RINGS, generate, substituent_name
 
 
 def describe(molecule):

@@ -5,9 +5,9 @@ import zipfile
 import pytest
 
 from harness import DataSpec
-from harness.molecules.pair_file import open_pairs
-from harness.molecules.property_sets import read_combinations, read_property_sets
-from harness.molecules.published import check, read
+from harness.chem.pair_file import open_pairs
+from harness.chem.property_sets import read_combinations, read_property_sets
+from harness.chem.published import check, read
 from harness.tasks.chebi20.task import TextToSmiles
 
 ADA_T5 = {

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness import DataError
-from harness.molecules.pair_file import open_pairs
-from harness.molecules.property_sets import read_combinations, read_property_sets
-from harness.molecules.published import read, splits
+from harness.chem.pair_file import open_pairs
+from harness.chem.property_sets import read_combinations, read_property_sets
+from harness.chem.published import read, splits
 
 ETHANOL = ("CCO", "The molecule is an alcohol. It is a solvent.")
 ALKENE = ("C/C=C\\C", "The molecule is an alkene.")

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .chemistry import MAX_SMILES, has_smiles_syntax
-from .text_lines import Fault
+from harness.data.text_lines import Fault
+
+from .smiles import MAX_SMILES, has_smiles_syntax
 
 # UTF-8 bytes read as Windows-1252 or Latin-1: a lead byte's letter followed by a continuation byte's
 MOJIBAKE = re.compile("[ÂÃâÎÏ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|\ufffd")

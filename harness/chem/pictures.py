@@ -10,7 +10,7 @@ from typing import Any
 from rdkit.Chem import rdDepictor, rdFMCS
 from rdkit.Chem.Draw import rdMolDraw2D
 
-from .chemistry import molecule
+from .smiles import molecule
 
 SIZE = (320, 240)  # pixels of one molecule
 MAX_ATOMS = 250  # larger ones are unreadable at this size and slow to compare

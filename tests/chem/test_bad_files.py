@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import HarnessError
-from harness.molecules.published import check, read
+from harness.chem.published import check, read
 
 HEADER = "CID\tSMILES\tdescription\n"
 GOOD = [(str(100 + i), "C" * (i + 1) + "O", f"The molecule is alcohol number {i}.") for i in range(30)]
