@@ -242,7 +242,7 @@ def _looks(data: TaskData) -> list[Any]:
     if source == "hub":
         return []
     plugin = data.registered.plugin
-    code = [plugin.files_digest(), sameness.code_of("data", "chem", "molecules", "retrieval"), __version__]
+    code = [plugin.files_digest(), sameness.code_of("data", "chem", "retrieval"), __version__]
     options = asdict(data.task.options)
     skipped = data.task.data.skip_bad_rows
     if source == "sample":  # its rows are made by code, molecules with RDKit's help

@@ -23,9 +23,9 @@ from .known import Known
 from .run_dir import digest
 
 # The rooms whose code can change what is learned, what is answered, and what the answers are worth.
-LEARNING = ("data", "chem", "molecules", "retrieval", "language_models", "training", "decoding")
-ANSWERING = ("data", "chem", "molecules", "retrieval", "language_models", "decoding")
-SCORING = ("data", "chem", "molecules", "metrics", "scoring")
+LEARNING = ("data", "chem", "retrieval", "language_models", "training", "decoding")
+ANSWERING = ("data", "chem", "retrieval", "language_models", "decoding")
+SCORING = ("data", "chem", "metrics", "scoring")
 
 
 @cache
