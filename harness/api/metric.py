@@ -27,7 +27,7 @@ class MetricEntry:
     scale: float = 1.0
     silence_wins: bool = False
     reference_free: bool = False
-    kind: str = "text"  # text | molecule | property | qa | choice
+    kind: str = "text"  # text | molecule | property | design | qa | choice
     definition: str = ""
     edge_cases: str = ""
     source: str = ""

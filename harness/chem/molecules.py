@@ -43,6 +43,11 @@ class Molecule:
             self.valid = self._ask_guard("atoms") is not None
 
     @property
+    def mol(self) -> Any | None:
+        """The molecule as RDKit has it, or None where there is none or it could hang this process."""
+        return self._mol if self._guard is None else None
+
+    @property
     def empty(self) -> bool:
         """Whether the molecule has no atoms, as the empty string has."""
         return bool(self.get("atoms") == "0")

@@ -16,13 +16,11 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import UnionType
-from typing import Any, TextIO, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TextIO
 
 from harness.api.errors import DataError, RunLocked, UsageError
 from harness.files.rows import read_rows
@@ -32,28 +30,6 @@ SPEC, RECORD, CHECKPOINT = "spec.json", "record.json", "checkpoint.json"
 EVENTS, LOG = "events.jsonl", "log.txt"
 COMPLETIONS, PREDICTIONS, SCORES = "completions.jsonl", "predictions.jsonl", "scores.json"
 ROOM_MIB = 64  # less free space than this is refused before any work
-
-T = TypeVar("T")
-
-
-def from_mapping(kind: type[T], data: Mapping[str, Any]) -> T:
-    """Build a (nested) spec dataclass from parsed JSON."""
-    hints = get_type_hints(kind)
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: _restore(hints[name], value) for name, value in data.items() if name in known})
-
-
-def _restore(hint: Any, value: Any) -> Any:
-    if get_origin(hint) in (Union, UnionType):
-        present = [part for part in get_args(hint) if part is not type(None)]
-        return None if value is None else _restore(present[0], value)
-    if is_dataclass(hint):
-        return from_mapping(hint, value)  # type: ignore[arg-type]
-    if get_origin(hint) is tuple:
-        return tuple(_restore(get_args(hint)[0], item) for item in value)
-    if hint is Path:
-        return Path(value)
-    return value
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from harness.api import MetricEntry
 
 from .answers import choices, qa
+from .designs import designs
 from .molecules import molecules, properties
 from .texts import texts
 
 
 def entries() -> list[MetricEntry]:
     """Return every bundled metric."""
-    return [*texts(), *molecules(), *properties(), *qa(), *choices()]
+    return [*texts(), *molecules(), *properties(), *designs(), *qa(), *choices()]
