@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,7 +158,7 @@ def test_an_unknown_form_is_refused(opened):
     assert error.value.hint == "did you mean mozi?"
 
 
-PAPER = {
+PAPER: dict[str, Any] = {
     "title": "T",
     "abstract": "A",
     "full_text": [{"section_name": "Data", "paragraphs": ["One text.", "", "Two. "]}],
