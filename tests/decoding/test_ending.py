@@ -91,6 +91,6 @@ def test_a_misspelt_decoder_is_put_right(llama: Any, answer: Answer) -> None:
 
 
 def test_the_defaults_are_allowed() -> None:
-    from harness.decoding.generation import check
+    from harness.decoding.settings import check
 
     assert check(GenerateSpec()) == "greedy"
