@@ -19,9 +19,9 @@ from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
 
 from . import references
-from .config import make_options
 from .plugin_manager import blamed
 from .registry import Registered, Registry
+from .values import make_options
 
 
 @dataclass(slots=True)
