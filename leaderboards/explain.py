@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import Example, HarnessError, Request, TaskView, UsageError, Workbench, nearest
+from harness.files.json_files import read_json
+from harness.files.rows import read_rows
+from harness.files.writing import write
 from harness.scoring.measure import measure
 
 from .board.scored import picture, read_answers
@@ -20,7 +23,7 @@ from .pages.html import Child, Html, h, page
 from .pages.notes import SAMPLE
 from .pages.numbers import number
 from .pages.site import write_assets
-from .plain import mapping, read_json, read_lines, visible, write
+from .plain import mapping, visible
 from .terms import terms
 
 MAX_PIECES = 200
@@ -131,7 +134,7 @@ def _output(path: Path, submission: Submission, row: str) -> list[tuple[str, str
 def _completion(path: Path, row: str) -> Mapping[str, Any]:
     """Return what a run journalled of a row; a submission has nothing of the kind."""
     for file in sorted(path.glob("completions*.jsonl")) if path.is_dir() else []:
-        for found in read_lines(file):
+        for found in read_rows(file):
             if found.get("request_id") == row:
                 return found
     return {}

@@ -28,6 +28,7 @@ from .hooks import API_VERSION, hookimpl, hookspec
 from .metric import Metric, MetricEntry, Metrics
 from .model import ModelEntry, ModelPlugin, NoOptions
 from .prompt import PromptFormat
+from .retrieval import Hit, Index, Retriever, RetrieverEntry
 from .rows import (
     Conversation,
     Document,
@@ -63,6 +64,8 @@ __all__ = [
     "Finding",
     "GenerateSpec",
     "HarnessError",
+    "Hit",
+    "Index",
     "Judge",
     "LaunchSpec",
     "LostProcess",
@@ -86,6 +89,8 @@ __all__ = [
     "PromptTokens",
     "ReadyModel",
     "Request",
+    "Retriever",
+    "RetrieverEntry",
     "RunContext",
     "RunLocked",
     "RunRecord",

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from harness.api.verb import VerbEntry
 
 FOLDERS = ("harness.plugins", "harness.tasks")
-MODULES = ("harness.engine.launchers", "harness.leaderboards", "harness.metrics", "harness.pseudo")
+MODULES = (
+    "harness.engine.launchers",
+    "harness.leaderboards",
+    "harness.metrics",
+    "harness.pseudo",
+    "harness.retrieval",
+)
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
 WITH_VERBS = ("harness.leaderboards", "harness.plugins.scimind", "harness.pseudo")
 

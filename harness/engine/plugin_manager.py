@@ -30,6 +30,7 @@ from harness.api import hooks
 from harness.api.errors import DuplicateName, HarnessError, PluginError, nearest
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
+from harness.api.retrieval import RetrieverEntry
 from harness.api.task import TaskEntry
 from harness.api.verb import VerbEntry
 
@@ -45,11 +46,12 @@ COLLECTING: dict[str, type] = {
     "harness_tasks": TaskEntry,
     "harness_metrics": MetricEntry,
     "harness_verbs": VerbEntry,
+    "harness_retrievers": RetrieverEntry,
 }
 
 NAME = re.compile(r"[\w.+@-]*\w(/[\w.+@-]*\w)*")  # a name becomes a folder, and so may not climb
 
-Entry = ModelEntry | TaskEntry | MetricEntry | VerbEntry
+Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry | VerbEntry
 T = TypeVar("T")
 
 

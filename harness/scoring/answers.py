@@ -2,7 +2,7 @@
 
 jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answer`), `id` (or `question_id`),
         and where they are known `references` (or `reference`, `target`), `inputs`, `raw`, `finish`,
-        `choice_scores`, `evidence`, `meta`
+        `choice_scores`, `evidence` (or `predicted_evidence`), `meta`
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
 
@@ -23,8 +23,7 @@ from typing import Any
 from harness.api.errors import DataError, UsageError, nearest
 from harness.api.example import Completion, Example, Pairs, Prediction
 from harness.api.workbench import TaskView
-
-from .archives import open_files
+from harness.files.archives import open_files
 
 SUBMIT = "submit.txt"  # what L+M-24 asked for; some of its zips hold other files too
 CLS = "[CLS] "  # what some tokenizers leave before a caption; the MolT5 scorers cut exactly this
@@ -158,7 +157,8 @@ def _from_json(line: str, where: str) -> Answer:
     if not any(key in row for key in (*_SAID, *_REFERENCES)):
         raise DataError(f"{where}: none of {', '.join(_TEXT)} is there")
     text, said = _text(row, _TEXT, where), _text(row, _SAID, where)
-    raw = row.get("raw") or (line if "predicted_evidence" in row else "")
+    raw = row.get("raw")
+    evidence = row.get("predicted_evidence") or row.get("evidence") or ()
     return Answer(
         text=text if text is not None else said,
         said=said,
@@ -168,7 +168,7 @@ def _from_json(line: str, where: str) -> Answer:
         raw=raw if isinstance(raw, str) else "",
         finish=row["finish"] if isinstance(row.get("finish"), str) else "",
         choice_scores=_numbers(row, "choice_scores", where),
-        evidence=_texts(row.get("evidence") or (), f"{where}: evidence"),
+        evidence=_texts(evidence, f"{where}: evidence"),
         meta=_mapping(row, "meta", where),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, HarnessError, TaskView, UsageError
-from harness.scoring.archives import open_files
+from harness.files.archives import open_files
 
 from ..intake import foreign as bare
 from ..intake import rules

@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 
 from harness import DataError, UsageError
+from harness.files.archives import open_files, packed
+from harness.files.json_files import read_json
+from harness.files.writing import write
 from harness.scoring.answers import PREDICTIONS
-from harness.scoring.archives import open_files
 
 from ..intake.submission import ABOUT, Submission, checked_about, outputs_as_bytes, read_outputs
-from ..plain import canonical, packed, read_json, slug, write
+from ..plain import canonical, slug
 from .scored import Scored
 from .tables import StoredRow, board_id
 

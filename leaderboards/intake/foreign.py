@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import TaskView, UsageError
+from harness.files.archives import open_files
 from harness.scoring.answers import completions, only_file, parse
-from harness.scoring.archives import open_files
 
 from .submission import SCHEMA_VERSION, Submission
 

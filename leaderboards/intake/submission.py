@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import Completion, DataError, UsageError
+from harness.files.archives import open_files, packed
+from harness.files.writing import write
 from harness.scoring.answers import PREDICTIONS, by_id, parse
-from harness.scoring.archives import open_files
 
-from ..plain import canonical, packed, slug, write
+from ..plain import canonical, slug
 
 ABOUT = "submission.json"
 SCHEMA_VERSION = 1

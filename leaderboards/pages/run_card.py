@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.files.writing import write
+
 from ..board.scored import score
 from ..board.tables import StoredRow, build_board
 from ..board.task_card import task_card
 from ..compare import read_any
 from ..intake.tasks import OpenTask
-from ..plain import mapping, write
+from ..plain import mapping
 from .card import card_page
 from .site import keep_picture, write_assets
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, MissingDependency, UsageError
+from harness.files.writing import write
 
 from ..board import history
 from ..board.build import build
@@ -22,7 +23,7 @@ from ..board.store import SAMPLES, Store
 from ..pages.notes import SAMPLE
 from ..pages.render import FORMATS, all_forms, markdown
 from ..pages.site import write_site
-from ..plain import digest, write
+from ..plain import digest
 
 KEPT = ("rows", "tasks", "reported")
 README = """# Leaderboards

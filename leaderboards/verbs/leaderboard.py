@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, UsageError, Verb, Workbench
+from harness.files.writing import write
 from harness.scoring.arguments import add_data_arguments
 
 from ..board import history
@@ -21,7 +22,6 @@ from ..intake.submission import schema, write_submission
 from ..intake.tasks import Tasks
 from ..pages.render import FORMATS, all_forms, terminal
 from ..pages.site import write_site
-from ..plain import write
 from ..publish.places import as_text, publish
 from ..publish.verify import verify
 

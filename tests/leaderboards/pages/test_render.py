@@ -23,8 +23,8 @@ from harness.leaderboards.pages.plots import nice_ticks
 from harness.leaderboards.pages.render import FORMATS
 from harness.leaderboards.pages.site import table_page, write_site
 
-from ..conftest import METRICS, exact, make_submission, make_view
 from ..board.test_build import put
+from ..conftest import METRICS, exact, make_submission, make_view
 
 HOSTILE = (
     "<script>alert(1)</script>",

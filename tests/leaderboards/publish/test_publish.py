@@ -11,8 +11,8 @@ from harness.leaderboards.plain import canonical
 from harness.leaderboards.publish.places import as_text, publish
 from harness.leaderboards.publish.verify import verify
 
-from ..conftest import make_submission
 from ..board.test_build import files, put
+from ..conftest import make_submission
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from harness.leaderboards.pages.render import FORMATS
 from harness.leaderboards.publish.places import publish, write_board
 from harness.leaderboards.publish.verify import verify
 
-from ..conftest import make_submission
 from ..board.test_build import put
+from ..conftest import make_submission
 
 
 def test_verify_passes_on_what_was_scored_and_names_what_was_changed(store, view, opened):

@@ -9,8 +9,8 @@ import yaml
 import harness.leaderboards.board.store as store_module
 from harness.leaderboards.publish.verify import verify
 
-from ..conftest import make_submission
 from ..board.test_build import put
+from ..conftest import make_submission
 
 WORKFLOW = Path(store_module.__file__).parent / "assets" / "workflow.yml"
 ROW = "rows/words/m-12345678"
