@@ -40,16 +40,16 @@ class FitOptions:
     tensorboard: bool = False
 
 
-def check(spec: TrainSpec) -> FitOptions:
-    """Refuse impossible numbers, each with one sentence, and return the typed options."""
+def check(spec: TrainSpec, kind: type[FitOptions] = FitOptions) -> FitOptions:
+    """Refuse impossible numbers, each with one sentence, and return the typed options of a stage."""
     _choices(spec)
     _numbers(spec)
     _launch(spec)
-    known = [field.name for field in fields(FitOptions)]
+    known = [field.name for field in fields(kind)]
     for name in spec.options:
         if name not in known:
-            raise UsageError(f"training has no option '{name}'", hint=nearest(name, known))
-    options = FitOptions(**dict(spec.options))
+            raise UsageError(f"stage '{spec.stage}' has no option '{name}'", hint=nearest(name, known))
+    options = kind(**dict(spec.options))
     _libraries(spec, options)
     return options
 

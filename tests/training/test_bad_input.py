@@ -86,7 +86,7 @@ def failed(done: Any, code: int, said: str, hint: str = "") -> None:
         ("packing=packed", 2, "cannot keep packed rows apart", "buckets"),
         ("launch.strategy=zero4", 2, "train.launch.strategy cannot be 'zero4'", "zero3"),
         ("launch.strategy=fsdp", 2, "optimizer 'muon' works on whole weights", "train.optimizer=adamw"),
-        ("options.windw=3", 2, "training has no option 'windw'", "window"),
+        ("options.windw=3", 2, "stage 'sft' has no option 'windw'", "window"),
         ("eval_every=1", 4, "there are no validation rows", "train.eval_every=none"),
         ("method=lora", 2, "train.method is 'lora', and this model trains whole", "train.method=full"),
     ],
