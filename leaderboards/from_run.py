@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, UsageError
+from harness.files.json_files import read_json
+from harness.files.rows import read_rows
 
-from .plain import digest, mapping, read_json, read_lines
+from .plain import mapping
 from .submission import SCHEMA_VERSION, Output, Submission
 
 CURVE_POINTS = 200
@@ -40,7 +42,7 @@ def from_run(directory: Path, name: str = "") -> Submission:
 def _outputs(directory: Path) -> dict[str, Output]:
     return {
         row["id"]: Output(row["raw"], row.get("finish", ""), tuple(row.get("choice_scores", ())))
-        for row in read_lines(directory / "predictions.jsonl")
+        for row in read_rows(directory / "predictions.jsonl")
     }
 
 
@@ -57,7 +59,7 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "data": {"source": _place(record["data_source"]), "digest": record["data_digest"]},
         "model": _model(spec, record, directory),
         "training": [_stage(stage) for stage in record["training"]],
-        "series": _series(spec, record),
+        "series": record["series"],
         "seed": spec["seed"],
         "sampling_seed": spec["generate"].get("seed"),
         "prompt_digest": record["prompt_digest"],
@@ -128,19 +130,6 @@ def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in stage.items() if key != "directory"}
 
 
-def _series(spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
-    """Identify what is equal among runs that differ only in their seed."""
-
-    def unseeded(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: unseeded(item) for key, item in value.items() if key != "seed"}
-        return [unseeded(item) for item in value] if isinstance(value, list | tuple) else value
-
-    return digest([unseeded(spec), record["data_digest"], record["task_version"], record["prompt_digest"]])[
-        :16
-    ]
-
-
 def _evidence(record: Mapping[str, Any]) -> dict[str, Any]:
     """Say how far a run that was carried out here can be trusted."""
     if record["training"]:
@@ -156,7 +145,7 @@ def _curve(training: Sequence[Mapping[str, Any]], run: Path) -> list[list[float]
             continue
         points = [
             [float(row["step"]), float(row["loss"])]
-            for row in read_lines(log)
+            for row in read_rows(log)
             if isinstance(row.get("step"), int | float) and isinstance(row.get("loss"), int | float)
         ]
         step = max(1, -(-len(points) // CURVE_POINTS))

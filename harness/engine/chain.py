@@ -12,21 +12,13 @@ from typing import Any
 
 from harness.api.errors import DataError, StageError, UsageError
 from harness.api.run import Checkpoint
+from harness.files.json_files import read_json, write_json
+from harness.files.rows import cut_torn_row
 
 from .data import TaskData
 from .prepared import Bench, Prepared
-from .run_dir import (
-    CHECKPOINT,
-    EVENTS,
-    SPEC,
-    cut_torn_row,
-    locked,
-    noted,
-    open_directory,
-    read_json,
-    write_json,
-)
-from .stage import Training, context, read_checkpoint, run_training, weights_digest
+from .run_dir import CHECKPOINT, EVENTS, SPEC, locked, noted, open_directory
+from .stage import Training, context, read_checkpoint, run_training
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +63,7 @@ def _train(bench: Bench, prepared: Prepared) -> list[tuple[str, Path]]:
         with locked(parent, key):
             directory = open_directory(parent, key, fresh=bench.wants_fresh(key), resume=bench.resume)
             if not (directory / CHECKPOINT).exists():
+                prepared.load()
                 write_json(directory / SPEC, training)
                 cut_torn_row(directory / EVENTS)
                 _launch_training(bench, training, tasks, directory)
@@ -111,7 +104,7 @@ def _given(prepared: Prepared) -> Trained:
             hint="repeat the command that began it, or name its weights",
         )
     if folder is None:
-        return Trained(Checkpoint(path), weights_digest(path))
+        return Trained(Checkpoint(path), prepared.bench.known.content(str(path)))
     done = read_json(folder / CHECKPOINT)
     if done["model"] != prepared.spec.model:
         raise UsageError(

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.example import Completion, Example, Pairs, Score
+from harness.files.json_files import write_json
+from harness.files.rows import write_rows
 
 from .clean_subset import clean_subset
 from .data import predict
 from .measure import score_as_json, score_pairs
 from .prepared import Prepared
-from .run_dir import PREDICTIONS, SCORES, write_json, write_rows
+from .run_dir import PREDICTIONS, SCORES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
             "raw": prediction.raw,
             "finish": completion.finish,
             **({"choice_scores": list(prediction.choice_scores)} if prediction.choice_scores else {}),
+            **({"evidence": list(prediction.evidence)} if prediction.evidence else {}),
             "scores": {n: s.per_example[i] for n, s in scores.items() if s.per_example is not None},
         }
         for i, ((example, prediction), completion) in enumerate(zip(pairs, completions, strict=True))
