@@ -55,11 +55,6 @@ def harness_prompt(model: str, task: str) -> PromptFormat | None:
 
 
 @hookspec(firstresult=True)
-def harness_find_data(name: str, version: str) -> Path | None:
-    """Called when a task looks for published data; return the folder that holds it, or None."""
-
-
-@hookspec(firstresult=True)
 def harness_launch(launch: LaunchSpec, stage: str, directory: Path) -> bool | None:
     """Called to run a stage's processes; return True when they have ended well, None to decline."""
 

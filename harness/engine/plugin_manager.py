@@ -15,7 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import metadata
@@ -69,6 +69,7 @@ class LoadedPlugin:
     heavy: tuple[str, ...] = ()  # heavy libraries that it was the first to import
     module: ModuleType | None = None
     entries: list[Entry] = field(default_factory=list)
+    hooks: tuple[str, ...] = ()  # those that it implements
     _digest: str | None = None
 
     @property
@@ -76,8 +77,13 @@ class LoadedPlugin:
         """Whether the plugin is in use."""
         return not self.reason
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether the plugin can have a part in a run: it is in use and brings more than verbs."""
+        return self.ok and any(hook != "harness_verbs" for hook in self.hooks)
+
     def files_digest(self) -> str:
-        """Return a hash of the plugin's own Python and recipe files, as they were when it was first asked."""
+        """Return a hash of the plugin's Python, TOML and JSON files, as they were when it was first asked."""
         # An edit during a long matrix changes no code that runs, and must not make it train anew.
         if self._digest is None:
             self._digest = files_digest(self.module) if self.module is not None else ""
@@ -94,7 +100,7 @@ class Plugins:
 
     @property
     def hook(self) -> Any:
-        """The pluggy relay; callers outside the engine use the typed wrappers below."""
+        """The pluggy relay, which `notify` and `ask` call so that a stranger's fault is named."""
         return self.manager.hook
 
     @property
@@ -103,14 +109,24 @@ class Plugins:
         return [plugin for plugin in self.loaded if not plugin.ok]
 
     def notify(self, hook: str, **arguments: Any) -> list[str]:
-        """Call each listener of a notification in its own try; return what failed, for the log."""
-        failures = []
-        for listener in getattr(self.hook, hook).get_hookimpls():
+        """Call each listener of a notification in its own try; return what failed, for the log.
+
+        A wrapper runs to its `yield` before the others, and on from there after them.
+        """
+        failures: list[str] = []
+        listeners = getattr(self.hook, hook).get_hookimpls()
+        around = [impl for impl in listeners if impl.wrapper or impl.hookwrapper]
+        waiting = []
+        for listener in [*around, *(impl for impl in listeners if impl not in around)]:
             wanted = {name: arguments[name] for name in listener.argnames}
-            try:
-                listener.function(**wanted)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  a stranger must never end a run
-                failures.append(f"{hook} of plugin '{listener.plugin_name}' failed: {error!r}")
+            with _noted(listener, failures):
+                answer = listener.function(**wanted)
+                if listener in around:
+                    next(answer)
+                    waiting.append((listener, answer))
+        for listener, rest in reversed(waiting):
+            with _noted(listener, failures), suppress(StopIteration):
+                rest.send(pluggy.Result([], None) if listener.hookwrapper else [])
         return failures
 
     def ask(self, hook: str, kind: type[T], **arguments: Any) -> T | None:
@@ -169,6 +185,7 @@ class Plugins:
             unmarked = [name for name in known if callable(getattr(module, name, None))]
             missing = f"{unmarked[0]} is not marked with @hookimpl" if unmarked else "it implements no hook"
             raise PluginError(missing)
+        plugin.hooks = tuple(caller.name for caller in callers)
         entries = [e for caller in callers for e in _collect(caller, module)]
         seen: set[tuple[type, str]] = set()
         for entry in entries:
@@ -177,6 +194,16 @@ class Plugins:
                 raise DuplicateName(f"it brings {_label(entry)} twice")
             seen.add((type(entry), entry.name))
         return entries
+
+
+@contextmanager
+def _noted(listener: pluggy.HookImpl, failures: list[str]) -> Iterator[None]:
+    """Keep what a listener raises as a sentence: a stranger must never end a run."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is
+        name = listener.function.__name__
+        failures.append(f"{name} of plugin '{listener.plugin_name}' failed: {error!r}")
 
 
 def load_plugins(
@@ -230,7 +257,7 @@ def bundled_modules() -> list[str]:
 
 
 def files_digest(module: ModuleType) -> str:
-    """Hash the Python, TOML and data files that belong to a plugin's package, or its single file."""
+    """Hash the Python, TOML and JSON files of a plugin's package, or its single file."""
     # An entry point may name an object; its module is the plugin's.
     home = module if isinstance(module, ModuleType) else sys.modules.get(type(module).__module__)
     file = getattr(home, "__file__", None)

@@ -202,7 +202,7 @@ def _record(
         counts=count_oddities(iter(completions)),
         seconds=trained.seconds | meter.seconds,
         peak_memory_mib=meter.peak_memory_mib | trained.peak_memory_mib,
-        plugins=tuple(describe(plugin) for plugin in bench.registry.plugins.loaded if plugin.ok),
+        plugins=tuple(describe(plugin) for plugin in bench.registry.plugins.loaded if plugin.takes_part),
         environment=kept,
         notes=(
             *data.task.notes,

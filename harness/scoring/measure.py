@@ -82,10 +82,12 @@ def _sound(score: Any, rows: int) -> Score:
     """Refuse what cannot stand in a table."""
     if not isinstance(score, Score):
         raise TypeError(f"it returned {score!r:.80}, which is no Score")
-    if score.value is not None and not _is_number(score.value):
-        raise ValueError(f"its value is {score.value!r:.80}")
     if not isinstance(score.note, str):
         raise TypeError(f"its note is {score.note!r:.80}, which is no text")
+    if score.value is not None and not _is_number(score.value):
+        if score.note:  # it says itself why there is no number
+            return replace(score, value=None)
+        raise ValueError(f"its value is {score.value!r:.80}")
     if score.interval is not None and not _is_interval(score.interval):
         raise ValueError(f"its interval is {score.interval!r:.80}")
     if score.per_example is not None:

@@ -155,8 +155,8 @@ def test_lpm24_published_property_counts(data):
     """Published precision times our predicted positives must be whole numbers, for every property."""
     team = "qizhipei"
     path = data / f"lpm24/final_evaluation/captioning/submissions/{team}.zip"
-    said = [row.text.strip() for row in answers.read(path).answers][:21805]
-    pairs = make_pairs(said, said)
+    texts = [row.text.strip() for row in answers.read(path).answers][:21805]
+    pairs = make_pairs(texts, texts)
     task = properties.lpm24(pairs)
     _, said = properties.found(pairs)
     counts = properties._count(task.matcher.size, said)

@@ -178,6 +178,7 @@ def run(tmp_path: Path) -> Path:
         "prompt_digest": "p",
         "training": [{"key": "k", "directory": "/gone/20260101-aaaa", "stage": "sft", "digest": "c"}],
         "environment": {"assay": "1", "device": "cpu", "packages": {"torch": "2", "secret-tool": "1"}},
+        "series": "s",
         "command": ["run-bench", "--data", "/home/me/data/words"],
         "run_id": "20260102-bbbb",
         "seconds": {"train": 10.0, "generate": 2.0},

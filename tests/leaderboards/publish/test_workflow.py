@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-import harness.leaderboards.board.store as store_module
+import harness.leaderboards.publish.verify as module
 from harness.leaderboards.publish.verify import verify
 
 from ..board.test_build import put
 from ..conftest import make_submission
 
-WORKFLOW = Path(store_module.__file__).parent / "assets" / "workflow.yml"
+WORKFLOW = Path(module.__file__).parent / "workflow.yml"
 ROW = "rows/words/m-12345678"
 
 
