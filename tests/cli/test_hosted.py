@@ -82,7 +82,7 @@ def test_the_programs_own_verbs_come_first_and_a_full_name_finds_the_other(main,
 def test_what_a_plugin_brings_is_listed_with_it(main, plugin):
     done = main("plugins", "--plugin", plugin)
     (row,) = [line for line in done.out.splitlines() if line.split()[1:2] == ["counting"]]
-    assert "4 verbs: count, fails, list, odd" in row
+    assert "4 verbs: count, fails, odd, list" in row
 
 
 def test_a_plugin_that_is_left_out_takes_its_verbs_along(main):
