@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness import DataError, Document, Request, TrainPair, TrainRow
+from harness import Document, TrainPair, TrainRow
 from harness.language_models import CausalCoder
 
 
