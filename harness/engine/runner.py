@@ -41,7 +41,16 @@ from .run_dir import (
     write_json,
 )
 from .scoring import Scored, save_scored, score_run
-from .stage import GENERATION, Generation, answer, context, reported, run_generation
+from .stage import (
+    GENERATION,
+    Generation,
+    answer,
+    context,
+    note_reasoning,
+    reasoning_tags,
+    reported,
+    run_generation,
+)
 from .values import from_mapping
 
 
@@ -159,7 +168,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
             return
         bench.progress.start(f"{label}: scoring")
         with meter.measured("score"):
-            scored = score_run(prepared, examples, completions)
+            scored = score_run(prepared, directory, examples, completions)
         bench.progress.finish()
 
         outcome.record = _record(bench, prepared, trained, directory, completions, scored, schedule, meter)
@@ -211,7 +220,7 @@ def _record(
         checkpoint_digest=trained.digest,
         training=trained.stages,
         scores={name: score_as_json(score) for name, score in scored.scores.items()},
-        counts=count_oddities(iter(completions)),
+        counts=count_oddities(completions, reasoning_tags(directory, spec.generate.reasoning)),
         seconds=trained.seconds | meter.seconds,
         peak_memory_mib=meter.peak_memory_mib | trained.peak_memory_mib,
         plugins=tuple(describe(plugin) for plugin in bench.registry.plugins.loaded if plugin.ok),
@@ -269,7 +278,8 @@ def _generate(
         else:
             with reported("generation", run.directory):
                 session = bench.session(prepared, trained, run)
-            answer(session, missing, run, kind=prepared.cell.task.entry.kind)
+            note_reasoning(session, run)
+            answer(session, missing, run, kind=prepared.data.kind)
         bench.progress.finish()
         done = finished(run.directory, requests)
     if unanswered := [request.id for request in requests if request.id not in done]:
