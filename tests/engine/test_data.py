@@ -51,7 +51,7 @@ class Words(Task):
 class Given(Registered[TaskEntry]):
     """An entry whose class is at hand."""
 
-    kind: type[Task] = Task
+    kind: type[Task] = Words
 
     def load(self) -> Any:
         return self.kind

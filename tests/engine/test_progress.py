@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from harness import SilentProgress
-from harness.engine import progress
 from harness.engine.progress import LineProgress, TerminalProgress, choose_progress, duration, shown
 
 
@@ -16,7 +15,7 @@ from harness.engine.progress import LineProgress, TerminalProgress, choose_progr
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still until a test moves it."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("harness.engine.progress.time.monotonic", lambda: now[0])
     return now
 
 
