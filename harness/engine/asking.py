@@ -131,11 +131,10 @@ class Asking:
     def _letters(self, example: Example, said: str) -> str:
         """Read letters, and name the choices behind them by the letters they have in the data."""
         # Here, because a task without choices has nothing to read them with.
-        from harness.scoring.letters import read_letters
+        from harness.metrics.choice import letters
 
-        shown = self.arranged(example)
         order = self._order(example) or range(len(example.choices))
-        named = [LETTERS.index(letter) for letter in read_letters(said, shown.choices).letters]
+        named = [LETTERS.index(letter) for letter in letters(said)]
         return "".join(sorted(LETTERS[order[place]] for place in named if place < len(order)))
 
 

@@ -176,6 +176,7 @@ def open_task(
     chosen = make_options(kind.Options, options, name, "task") if options else None
     with blamed(f"task '{name}'"):
         task = kind(data, chosen) if chosen is not None else kind(data)
+    task.open_retriever = registry.retriever
     prompt = (
         registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
     )
