@@ -17,12 +17,12 @@ from harness.api.prompt import PromptFormat
 from harness.api.rows import TrainData, TrainRow
 from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
+from harness.files.json_files import digest
 
 from . import references
 from .asking import Asking, drawn_shots, facts, way_of
 from .plugin_manager import blamed
 from .registry import Registered, Registry
-from .run_dir import digest
 from .values import make_options
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -15,8 +14,10 @@ import torch
 from torch import nn
 
 from harness.api import Checkpoint, RunContext, StageError, TrainData, TrainSpec, UsageError
+from harness.files import folders
+from harness.files.json_files import read_json, write_json
 
-from . import adapters, files, memory, settings, strategies, threads
+from . import adapters, memory, settings, strategies, threads
 from .average import WeightAverage
 from .batching import Collator, Encode, EncodedRows
 from .checks import check
@@ -124,9 +125,9 @@ def _save_pretrained(model: nn.Module, folder: Path) -> None:
 
 def _finished(states: StateFolder, run: RunContext, spec: TrainSpec) -> Checkpoint | None:
     done, checkpoint = states.directory / "done.json", run.directory / "checkpoint"
-    if not done.exists() or not (checkpoint / files.MANIFEST).exists():
+    if not done.exists() or not (checkpoint / folders.MANIFEST).exists():
         return None
-    facts = json.loads(done.read_text(encoding="utf-8"))
+    facts = read_json(done)
     states.refuse_others(facts["identity"], done)
     return _checkpoint(run, spec, facts)
 
@@ -290,9 +291,9 @@ class Training:
         path = self.states.path(self.position.step)
         if self.run.is_main:
             self.log.sync()
-            files.prepare(path)
+            folders.prepare(path)
         self.group.wait()
-        partial = files.partial_of(path)
+        partial = folders.partial_of(path)
         try:
             self.strategy.save(partial)
             if self.run.is_main:
@@ -301,10 +302,10 @@ class Training:
                 self.states.write_progress(partial, self.position)
             self.group.wait()
             if self.run.is_main:
-                files.publish(partial, path)
+                folders.publish(partial, path)
                 self.states.rotate(self.position.best_step)
         except (OSError, RuntimeError) as failure:
-            raise files.failed_write(failure, path) from failure
+            raise folders.failed_write(failure, path) from failure
         self.group.wait()
 
     def _stop(self, stop: StopRequest) -> None:
@@ -329,7 +330,7 @@ class Training:
         done = {"identity": self.states.identity, "step": chosen, "format": kind, **facts}
         if self.run.is_main:
             draw_curves(self.run.directory / "train_log.jsonl", self.run.directory / "curves")
-            files.write_json(self.states.directory / "done.json", done)
+            write_json(self.states.directory / "done.json", done)
             self.states.clear()
         self.group.wait()
         self.run.event("training_finished", **facts)
@@ -342,7 +343,7 @@ class Training:
             self.average.take()
         with self.strategy.whole_model() as model:
             if self.run.is_main:
-                with files.whole_folder(path) as partial:
+                with folders.whole_folder(path) as partial:
                     save(model, partial)
                     if self.base is not None:
                         adapters.save_base(partial, self.base, self.spec)
