@@ -69,7 +69,7 @@ class Meter:
         """Measure one stage."""
         begin = time.perf_counter()
         yield
-        self.seconds[stage] = round(time.perf_counter() - begin, 3)
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - begin, 3)
         self.peak_memory_mib[stage] = round(environment.peak_memory_mib(), 1)
 
 
@@ -125,7 +125,6 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
     bench.progress.start(f"{label}: loading")
     with meter.measured("load"):
         prepared = Prepared(bench, cell)
-    bench.progress.finish()
     trained = obtain(bench, prepared)
     outcome.trained = trained.directory
     if bench.until == "train":
@@ -139,11 +138,9 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         if (record := _finished_record(directory, prepared)) is not None:
             outcome.record, outcome.reused = record, True
             return
-        bench.progress.start(f"{label}: loading")
         with meter.measured("load"):
             prepared.load()
             examples = prepared.examples()
-        bench.progress.finish()
         _remember(directory, cell.spec, bench)
         bench.notify("harness_run_started", spec=cell.spec, directory=directory)
         run = context(directory, cell.spec, bench.registry, bench.progress, [prepared.data])
