@@ -47,9 +47,9 @@ class Known:
     def _write(self) -> None:
         for old in list(self._facts)[:-MOST]:
             del self._facts[old]
-        with suppress(
-            OSError
-        ):  # a plan makes no folder, and one that cannot be written refuses the run itself
+        if not self._path.parent.is_dir():  # a plan makes no folder
+            return
+        with suppress(OSError):  # one that cannot be written refuses the run itself, with a sentence
             write_json(self._path, self._facts, sort=False)
 
 
