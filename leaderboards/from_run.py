@@ -10,7 +10,7 @@ from typing import Any
 
 from harness import DataError, UsageError
 
-from .plain import digest, mapping, read_json, read_lines
+from .plain import mapping, read_json, read_lines
 from .submission import SCHEMA_VERSION, Output, Submission
 
 CURVE_POINTS = 200
@@ -57,7 +57,7 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "data": {"source": _place(record["data_source"]), "digest": record["data_digest"]},
         "model": _model(spec, record, directory),
         "training": [_stage(stage) for stage in record["training"]],
-        "series": _series(spec, record),
+        "series": record["series"],
         "seed": spec["seed"],
         "sampling_seed": spec["generate"].get("seed"),
         "prompt_digest": record["prompt_digest"],
@@ -126,19 +126,6 @@ def trained_folders(training: Sequence[Mapping[str, Any]], run: Path) -> list[Pa
 
 def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in stage.items() if key != "directory"}
-
-
-def _series(spec: Mapping[str, Any], record: Mapping[str, Any]) -> str:
-    """Identify what is equal among runs that differ only in their seed."""
-
-    def unseeded(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {key: unseeded(item) for key, item in value.items() if key != "seed"}
-        return [unseeded(item) for item in value] if isinstance(value, list | tuple) else value
-
-    return digest([unseeded(spec), record["data_digest"], record["task_version"], record["prompt_digest"]])[
-        :16
-    ]
 
 
 def _evidence(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from benchmarks.report import write
 from harness.chem.generator import generate
 from harness.chem.smiles import molecule
-from harness.pseudo.neighbours import BITS, Neighbours
+from harness.retrieval.structure import BITS, MorganIndex
 from harness.tasks.lpm24.sample import caption
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,14 +36,14 @@ def main() -> None:
     smiles, origin = molecules()
     described, undescribed = smiles[:DESCRIBED], smiles[DESCRIBED:]
     rows = [whole_command(described, undescribed)]
-    nearest = Neighbours(described).nearest
+    nearest = MorganIndex(described).nearest
     mols = [molecule(text) for text in undescribed]
     ours, found = timed(nearest, mols)
     rows.append({"work": "nearest of 10,000, ours", "molecules": len(mols), "CPU µs a molecule": ours})
     bulk = Bulk(described)
     theirs, expected = timed(bulk, mols[:BULK])
     rows.append({"work": "nearest of 10,000, RDKit bulk", "molecules": BULK, "CPU µs a molecule": theirs})
-    similarities = [0.0 if near is None else near.similarity for near in found[:BULK]]
+    similarities = [0.0 if near is None else near.score for near in found[:BULK]]
     if max(abs(a - b) for a, b in zip(similarities, expected, strict=True)) > 1e-12:
         raise SystemExit("the two ways disagree on a nearest molecule")
     write(

@@ -28,6 +28,7 @@ from .hooks import API_VERSION, hookimpl, hookspec
 from .metric import Metric, MetricEntry
 from .model import ModelEntry, ModelPlugin, NoOptions
 from .prompt import PromptFormat
+from .retrieval import Hit, Index, Retriever, RetrieverEntry
 from .rows import (
     Conversation,
     Document,
@@ -61,6 +62,8 @@ __all__ = [
     "Finding",
     "GenerateSpec",
     "HarnessError",
+    "Hit",
+    "Index",
     "Judge",
     "LaunchSpec",
     "LostProcess",
@@ -82,6 +85,8 @@ __all__ = [
     "PromptRow",
     "PromptTokens",
     "Request",
+    "Retriever",
+    "RetrieverEntry",
     "RunContext",
     "RunLocked",
     "RunRecord",

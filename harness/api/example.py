@@ -65,8 +65,9 @@ class Example:
 class Request:
     """What a model is asked: an exact prompt, the inputs behind it, and the choices where there are any.
 
-    `messages` are the turns before the prompt, which a model lays out by its chat template. `passages`
-    are those the prompt shows as evidence.
+    `messages` are the turns before the prompt, which a model lays out by its chat template; without a
+    prompt they are all there is. `passages` are those the prompt shows as evidence. `tools` describes,
+    as JSON, what the model may call.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Request:
     choices: tuple[str, ...] = ()
     messages: tuple[Message, ...] = ()
     passages: tuple[Passage, ...] = ()
+    tools: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pluggy
 from .metric import MetricEntry
 from .model import ModelEntry
 from .prompt import PromptFormat
+from .retrieval import RetrieverEntry
 from .run import RunContext, RunRecord
 from .spec import LaunchSpec, RunSpec
 from .task import TaskEntry
@@ -35,6 +36,11 @@ def harness_tasks() -> Iterable[TaskEntry]:  # type: ignore[empty-body]
 @hookspec
 def harness_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
     """Called once at start; return the metrics this plugin brings."""
+
+
+@hookspec
+def harness_retrievers() -> Iterable[RetrieverEntry]:  # type: ignore[empty-body]
+    """Called once at start; return the retrievers this plugin brings."""
 
 
 @hookspec(firstresult=True)

@@ -20,6 +20,7 @@ class ModelEntry:
     `recipes` is a folder of `<preset>.toml` files; the first of `presets` is the default. With
     `multitask`, a task group is learned as one model instead of one model a member. `stages` are the
     stages of training that the model has; without any, nothing is learned before it is asked.
+    `files` are the options that name files, which are known by what they hold.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ModelEntry:
     requires: tuple[str, ...] = ()
     recipes: Path | None = None
     presets: tuple[str, ...] = ()
+    files: tuple[str, ...] = ("weights",)
     multitask: bool = False
     stages: tuple[str, ...] = ("sft",)
     tags: tuple[str, ...] = ()

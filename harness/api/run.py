@@ -111,5 +111,6 @@ class RunRecord:
     environment: Mapping[str, Any]
     notes: tuple[str, ...] = ()  # sentences a reader of the table must know, from data, training, generation
     overlap: Mapping[str, Any] = field(default_factory=dict)  # rows that training gives away
+    series: str = ""  # what it shares with runs that differ in their seeds alone
     started: str = ""
     finished: str = ""

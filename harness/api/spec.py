@@ -1,20 +1,32 @@
-"""What a run is asked to do, as frozen values. Everything that can change a number is here."""
+"""What a run is asked to do, as frozen values. Everything that can change a number is here.
+
+What a setting may be and what depends on it stands on its field; `engine/values.py` refuses the rest, and
+`engine/sameness.py` tells from it which runs are the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from .bounds import ASKED, HOW, LEARNED, WHERE, OneOf, Range
+
+PRECISIONS = OneOf("auto", "fp32", "bf16", "fp16")
+Count = Annotated[int, Range(least=1)]
+NotNegative = Annotated[float, Range(least=0)]
+Positive = Annotated[float, Range(above=0)]
+Share = Annotated[float, Range(least=0, most=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
     """How a stage's processes come to be."""
 
-    kind: str = "inline"  # inline | torchrun | deepspeed
-    processes: int = 1
-    nodes: int = 1
-    strategy: str = "auto"  # auto | ddp | fsdp | zero1 | zero2 | zero3
+    kind: Annotated[str, OneOf("inline", "torchrun", "deepspeed")] = "inline"
+    processes: Count = 1
+    nodes: Count = 1
+    strategy: Annotated[str, OneOf("auto", "ddp", "fsdp", "zero1", "zero2", "zero3")] = "auto"
     ds_config: str = ""  # a shipped name or a path
     offload: bool = False
 
@@ -23,15 +35,16 @@ class LaunchSpec:
 class DataSpec:
     """Where rows come from and which of them are used."""
 
-    source: str = "sample"  # sample | hub | a path
-    revision: str = ""  # the commit of a hub data set; empty: the newest, whose commit the record keeps
-    split: str = "test"
-    train_split: str = "train"
-    validation_split: str = "validation"
-    limit: int | None = None  # rows that are scored
-    train_limit: int | None = None  # rows that are learned from
+    source: Annotated[str, WHERE] = "sample"  # sample | hub | a path
+    # the commit of a hub data set; empty: the newest, whose commit the record keeps
+    revision: Annotated[str, WHERE] = ""
+    split: Annotated[str, ASKED] = "test"
+    train_split: Annotated[str, LEARNED] = "train"
+    validation_split: Annotated[str, LEARNED] = "validation"
+    limit: Annotated[int | None, Range(least=1), ASKED] = None  # rows that are scored
+    train_limit: Annotated[int | None, Range(least=1), LEARNED] = None  # rows that are learned from
     skip_bad_rows: bool = False
-    reference_tokenizer: str = ""  # score against references as this tokenizer gives them back
+    reference_tokenizer: Annotated[str, ASKED] = ""  # score against references as this tokenizer gives them
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +52,47 @@ class TrainSpec:
     """One training stage."""
 
     stage: str = "sft"  # pretrain | sft | what a plugin adds
-    method: str = "full"  # full | lora | qlora
-    base: str = ""  # weights to start from: a path or a hub id; empty: the preset's own
+    method: Annotated[str, OneOf("full", "lora", "qlora")] = "full"
+    base: Annotated[str, WHERE] = ""  # weights to start from: a path or a hub id; empty: the preset's own
     tasks: tuple[str, ...] = ()  # learn from these tasks or groups instead of the run's own
-    data: str = ""  # and from this source instead of the run's own
-    max_steps: int | None = None
-    epochs: float | None = None
-    learning_rate: float = 1e-3
-    schedule: str = "linear"  # linear | cosine | constant | warmup-decay
-    warmup_steps: float = 0.0  # below 1: a share of all steps
-    final_lr: float = 0.0  # as a share of learning_rate
-    optimizer: str = "adamw"  # adamw | adam | muon | adamw8bit
-    weight_decay: float = 0.0
+    data: Annotated[str, WHERE] = ""  # and from this source instead of the run's own
+    max_steps: Annotated[int | None, Range(least=1)] = None
+    epochs: Annotated[float | None, Range(above=0)] = None
+    learning_rate: Positive = 1e-3
+    schedule: Annotated[str, OneOf("linear", "cosine", "constant", "warmup-decay")] = "linear"
+    warmup_steps: NotNegative = 0.0  # below 1: a share of all steps
+    final_lr: NotNegative = 0.0  # as a share of learning_rate
+    optimizer: Annotated[str, OneOf("adamw", "adam", "muon", "adamw8bit")] = "adamw"
+    weight_decay: NotNegative = 0.0
     betas: tuple[float, float] = (0.9, 0.999)
-    max_grad_norm: float = 1.0
-    batch_size: int = 8
-    batch_tokens: int | None = None  # when set, a batch holds about this many tokens, not batch_size rows
-    grad_accumulation: int = 1
-    packing: str = "buckets"  # none | buckets | packed
+    max_grad_norm: NotNegative = 1.0
+    batch_size: Count = 8
+    # when set, a batch holds about this many tokens, not batch_size rows
+    batch_tokens: Annotated[int | None, Range(least=1)] = None
+    grad_accumulation: Count = 1
+    packing: Annotated[str, OneOf("none", "buckets", "packed")] = "buckets"
     prompt_loss: bool = False
-    max_length: int = 512
-    precision: str = "auto"  # auto | fp32 | bf16 | fp16
+    max_length: Count = 512
+    precision: Annotated[str, PRECISIONS] = "auto"
     gradient_checkpointing: bool = False
-    neftune_alpha: float = 0.0
-    ema_decay: float = 0.0
-    lora_r: int = 8
-    lora_alpha: int = 16
-    lora_dropout: float = 0.0
+    neftune_alpha: NotNegative = 0.0
+    ema_decay: Annotated[float, Range(least=0, below=1)] = 0.0
+    lora_r: Count = 8
+    lora_alpha: Count = 16
+    lora_dropout: Annotated[float, Range(least=0, below=1)] = 0.0
     lora_targets: tuple[str, ...] = ()
     lora_continue: bool = False  # go on with the base's adapter instead of merging it under a new one
     seed: int = 0
-    save_every: int = 500  # steps
-    keep: int = 2  # checkpoints kept beside the best
-    eval_every: int | None = None  # steps
-    eval_limit: int | None = None  # validation rows answered and scored at each; None: the loss alone
+    save_every: Annotated[int, Range(least=1), HOW] = 500  # steps
+    keep: Annotated[int, Range(least=1), HOW] = 2  # checkpoints kept beside the best
+    log_every: Annotated[int, Range(least=0), HOW] = 0  # steps between two events; 0: about 200 in all
+    tensorboard: Annotated[bool, HOW] = False  # also write TensorBoard's event files
+    eval_every: Annotated[int | None, Range(least=1)] = None  # steps
+    # validation rows answered and scored at each; None: the loss alone
+    eval_limit: Annotated[int | None, Range(least=1)] = None
     select_metric: str = ""  # best-on-validation by this metric; empty: validation loss
-    patience: int | None = None  # evaluations without a better one before stopping
-    launch: LaunchSpec = field(default_factory=LaunchSpec)
+    patience: Annotated[int | None, Range(least=1)] = None  # evaluations without a better one before stopping
+    launch: Annotated[LaunchSpec, HOW] = field(default_factory=LaunchSpec)
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -83,24 +100,27 @@ class TrainSpec:
 class GenerateSpec:
     """How text is generated."""
 
-    decoder: str = "greedy"  # greedy | sampling | beam | contrastive
-    max_new_tokens: int = 512
-    min_new_tokens: int = 0
-    num_beams: int = 1
+    decoder: Annotated[str, OneOf("greedy", "sampling", "beam", "contrastive")] = "greedy"
+    max_new_tokens: Count = 512
+    min_new_tokens: Annotated[int, Range(least=0)] = 0
+    num_beams: Count = 1
     length_penalty: float = 1.0
-    n_best: int = 1
-    temperature: float = 1.0
-    top_k: int = 0  # 0: all
-    top_p: float = 1.0
-    min_p: float = 0.0
-    penalty_alpha: float = 0.6
-    repetition_penalty: float = 1.0
+    n_best: Count = 1
+    temperature: Positive = 1.0
+    top_k: Annotated[int, Range(least=0)] = 0  # 0: all
+    top_p: Annotated[float, Range(above=0, most=1)] = 1.0
+    min_p: Share = 0.0
+    penalty_alpha: Share = 0.6
+    repetition_penalty: Positive = 1.0
     stop: tuple[str, ...] = ()
-    constraint: str = ""  # "" | smiles
-    batch_tokens: str = "auto"  # auto | a number of tokens
+    reasoning: tuple[
+        str, ...
+    ] = ()  # the tags that thinking aloud stands between, such as <think> and </think>
+    constraint: Annotated[str, OneOf("", "smiles")] = ""
+    batch_tokens: Annotated[str, HOW] = "auto"  # auto | a number of tokens
     deterministic: bool = False
-    precision: str = "auto"  # auto | fp32 | bf16 | fp16
-    processes: int = 1
+    precision: Annotated[str, PRECISIONS] = "auto"
+    processes: Annotated[int, Range(least=1), HOW] = 1
     seed: int = 0
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -110,15 +130,16 @@ class RunSpec:
     """One model on one task, whole. `train` is a chain of stages; empty: use the checkpoint as it is."""
 
     model: str
-    task: str
-    train_tasks: tuple[str, ...] = ()  # tasks whose training rows are mixed; normally the task itself
+    task: Annotated[str, ASKED]
+    # tasks whose training rows are mixed; normally the task itself
+    train_tasks: Annotated[tuple[str, ...], LEARNED] = ()
     preset: str = ""
     data: DataSpec = field(default_factory=DataSpec)
     model_options: Mapping[str, Any] = field(default_factory=dict)
     task_options: Mapping[str, Any] = field(default_factory=dict)
-    train: tuple[TrainSpec, ...] = ()
-    generate: GenerateSpec = field(default_factory=GenerateSpec)
-    checkpoint: str = ""
+    train: Annotated[tuple[TrainSpec, ...], LEARNED] = ()
+    generate: Annotated[GenerateSpec, ASKED] = field(default_factory=GenerateSpec)
+    checkpoint: Annotated[str, WHERE] = ""
     device: str = "auto"  # auto | cpu | cuda | cuda:1
-    metrics: tuple[str, ...] = ()  # empty: the task's own
-    seed: int = 0
+    metrics: Annotated[tuple[str, ...], ASKED] = ()  # empty: the task's own
+    seed: Annotated[int, ASKED] = 0

@@ -7,6 +7,8 @@ import json
 import sys
 from typing import Any
 
+from harness.api.model import ModelEntry
+from harness.api.retrieval import RetrieverEntry
 from harness.engine.plugin_manager import Entry
 from harness.engine.registry import Registered, Registry
 
@@ -19,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "list", description="List what there is. Nothing heavy is imported for it.", allow_abbrev=False
     )
-    parser.add_argument("what", choices=["models", "tasks", "metrics"], help="which of them")
+    parser.add_argument("what", choices=["models", "tasks", "metrics", "retrievers"], help="which of them")
     parser.add_argument("--tag", help="only those with this tag")
     parser.add_argument("--lang", help="only tasks in this language (en, zh, …)")
     parser.add_argument("--kind", help="only this kind (generate, choose; text, molecule, qa, …)")
@@ -61,12 +63,13 @@ def _kind(entry: Entry) -> str:
 
 
 def _second(what: str) -> str:
-    return "presets" if what == "models" else "kind"
+    return {"models": "presets", "retrievers": "takes"}.get(what, "kind")
 
 
 def _fact(item: Registered[Any], registry: Registry) -> str:
-    presets = getattr(item.entry, "presets", None)
-    return _kind(item.entry) if presets is None else ", ".join(presets)
+    if isinstance(item.entry, ModelEntry):
+        return ", ".join(item.entry.presets)
+    return item.entry.takes if isinstance(item.entry, RetrieverEntry) else _kind(item.entry)
 
 
 def facts(item: Registered[Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`show NAME`: the card of a model, task, metric or run."""
+"""`show NAME`: the card of a model, task, metric, retriever or run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from harness.api.errors import UsageError, nearest
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
+from harness.api.retrieval import RetrieverEntry
 from harness.engine.config import read_file
 from harness.engine.registry import Registered, Registry
 
@@ -23,8 +24,8 @@ def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "show",
-        description="Show what is known of a model, task or metric, or of a finished run: scores, health, "
-        "command, and its worst rows, with --page also drawn beside their references.",
+        description="Show what is known of a model, task, metric or retriever, or of a finished run: scores, "
+        "health, command, and its worst rows, with --page also drawn beside their references.",
         allow_abbrev=False,
     )
     parser.add_argument("name", metavar="NAME", help="a name from run-bench list, or the directory of a run")
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def find(registry: Registry, name: str) -> list[Registered[Any]]:
     """Find a name on every shelf."""
-    shelves = (registry.models, registry.tasks, registry.metrics)
+    shelves = (registry.models, registry.tasks, registry.metrics, registry.retrievers)
     known: list[str] = []
     found: list[Registered[Any]] = []
     for shelf in shelves:
@@ -78,6 +79,8 @@ def card(item: Registered[Any], registry: Registry) -> dict[str, Any]:
         return facts | _model(item.entry)
     if isinstance(item.entry, MetricEntry):
         return facts | _metric(item.entry)
+    if isinstance(item.entry, RetrieverEntry):
+        return facts | _retriever(item.entry)
     return facts | _task(item, registry)
 
 
@@ -109,6 +112,11 @@ def _metric(entry: MetricEntry) -> dict[str, Any]:
         "version": entry.version,
         "source": entry.source,
     }
+
+
+def _retriever(entry: RetrieverEntry) -> dict[str, Any]:
+    written = f"{entry.name}:{entry.takes}" if entry.takes else entry.name
+    return {"kind": "retriever", "written": written, "needs": entry.requires, "tags": entry.tags}
 
 
 def _task(item: Registered[Any], registry: Registry) -> dict[str, Any]:

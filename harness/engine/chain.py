@@ -26,7 +26,7 @@ from .run_dir import (
     read_json,
     write_json,
 )
-from .stage import Training, context, read_checkpoint, run_training, weights_digest
+from .stage import Training, context, read_checkpoint, run_training
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ def _train(bench: Bench, prepared: Prepared) -> list[tuple[str, Path]]:
         with locked(parent, key):
             directory = open_directory(parent, key, fresh=bench.wants_fresh(key), resume=bench.resume)
             if not (directory / CHECKPOINT).exists():
+                prepared.load()
                 write_json(directory / SPEC, training)
                 cut_torn_row(directory / EVENTS)
                 _launch_training(bench, training, tasks, directory)
@@ -111,7 +112,7 @@ def _given(prepared: Prepared) -> Trained:
             hint="repeat the command that began it, or name its weights",
         )
     if folder is None:
-        return Trained(Checkpoint(path), weights_digest(path))
+        return Trained(Checkpoint(path), prepared.bench.known.content(str(path)))
     done = read_json(folder / CHECKPOINT)
     if done["model"] != prepared.spec.model:
         raise UsageError(

@@ -5,21 +5,18 @@ flag  >  HARNESS_*  >  --config FILE  >  recipe of the preset  >  default
 
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, fields, is_dataclass
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
+from harness.api.bounds import refuse_out_of_bounds
 from harness.api.errors import UsageError, nearest
-from harness.api.model import ModelEntry, NoOptions
+from harness.api.model import ModelEntry
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
 
-from .run_dir import from_mapping
+from .values import convert, from_mapping, listed
 
 SECTIONS: dict[str, type] = {"data": DataSpec, "train": TrainSpec, "generate": GenerateSpec}
 # What a run has beside its sections; everything else is a section's field or a model option.
@@ -104,7 +101,7 @@ def read_value(text: str) -> Any:
     """Read a value as TOML, or as the text it is."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, a number of thousands of digits, brackets without end
         return text
 
 
@@ -195,23 +192,17 @@ def ask(
         },
         {key: Setting(value, "flag") for key, value in in_flags.items()},
     ]
-    plugins = [*_list(run.get("plugins", ())), *_list(environ.get("HARNESS_PLUGINS", ""))]
+    plugins = [*listed(run.get("plugins", ())), *listed(environ.get("HARNESS_PLUGINS", ""))]
     output = environ.get("HARNESS_OUTPUT") or run.get("output") or "runs"
     return Asked(
-        tuple(_list(names.get("model", ()))),
-        tuple(_list(names.get("task", ()))),
-        tuple(_integer(seed) for seed in _list(names.get("seeds", ()))),
+        tuple(listed(names.get("model", ()))),
+        tuple(listed(names.get("task", ()))),
+        tuple(_integer(seed) for seed in listed(names.get("seeds", ()))),
         tuple(plugins),
         Path(output),
         layers,
         named_by,
     )
-
-
-def _list(value: Any) -> list[Any]:
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return list(value) if isinstance(value, Iterable) else [value]
 
 
 def _integer(value: Any) -> int:
@@ -278,7 +269,8 @@ def resolve(
     for layer in asked.layers:
         _lay(asked_for, layer)
     explicit, stages_asked_for = _split_stages(asked_for)
-    stages = merged.pop("stages", Setting(entry.stages and ("sft",), "default")).value
+    stages = _value(merged, "stages", tuple[str, ...], entry.stages and ("sft",))
+    merged.pop("stages", None)
     if merged.get("checkpoint", Setting("", "")).value or not entry.stages:
         stages = ()
     train = []
@@ -309,7 +301,7 @@ def resolve(
         seed=_value(merged, "seed", int, 0),
     )
     check(spec)
-    compare = tuple(_list(merged["compare_with"].value)) if "compare_with" in merged else ()
+    compare = tuple(listed(merged["compare_with"].value)) if "compare_with" in merged else ()
     return Resolved(spec, sources, compare)
 
 
@@ -343,7 +335,9 @@ def _one_length_of_training(merged: dict[str, Any], layer: Mapping[str, Any]) ->
 
 
 def _value(settings: Settings, key: str, hint: Any, default: Any) -> Any:
-    return convert(settings[key], key, hint) if key in settings else default
+    if key not in settings:
+        return default
+    return convert(settings[key].value, hint, key, settings[key].source)
 
 
 def _open_section(settings: Settings, prefix: str) -> dict[str, Any]:
@@ -356,7 +350,7 @@ def _section(kind: type, section: str, settings: Settings) -> Any:
     tree: dict[str, Any] = {}
     for key, setting in settings.items():
         if key in known:
-            value = convert(setting, key, known[key])
+            value = convert(setting.value, known[key], key, setting.source)
         elif key.startswith(f"{section}.options."):
             value = setting.value
         else:
@@ -369,89 +363,14 @@ def _section(kind: type, section: str, settings: Settings) -> Any:
     return from_mapping(kind, tree)
 
 
-def convert(setting: Setting, key: str, hint: Any) -> Any:
-    """Check a value against its type; a number given as text is read, nothing else is guessed."""
-    value = setting.value
-    if get_origin(hint) in (Union, UnionType):
-        if value is None or value == "none":
-            return None
-        hint = next(part for part in get_args(hint) if part is not type(None))
-    if get_origin(hint) is tuple:
-        items, kinds = _list(value), get_args(hint)
-        if Ellipsis not in kinds and len(items) != len(kinds):
-            raise UsageError(f"{key} = {value!r} ({setting.source}) must hold {len(kinds)} values")
-        return tuple(convert(Setting(item, setting.source), key, kinds[0]) for item in items)
-    if hint in (int, float) and isinstance(value, str):
-        with suppress(ValueError):
-            value = hint(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is str and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    odd = (isinstance(value, bool) and hint is not bool) or value in (math.inf, -math.inf) or value != value
-    if isinstance(value, hint) and not odd:
-        return value
-    raise UsageError(
-        f"{key} = {value!r} ({setting.source}) is no {_WORDS[hint]}", hint=f"{key} takes a {_WORDS[hint]}"
-    )
-
-
-_WORDS = {int: "whole number", float: "number", bool: "true or false", str: "text"}
-
-AT_LEAST_ONE = (
-    *(
-        "data.limit",
-        "data.train_limit",
-        "generate.max_new_tokens",
-        "generate.num_beams",
-        "generate.n_best",
-        "generate.processes",
-    ),
-    *("train.max_steps", "train.batch_size", "train.batch_tokens", "train.grad_accumulation", "train.keep"),
-    *("train.max_length", "train.save_every", "train.eval_every", "train.eval_limit", "train.patience"),
-    *("train.lora_r", "train.launch.processes", "train.launch.nodes"),
-)
-NOT_NEGATIVE = (
-    *("train.warmup_steps", "train.weight_decay", "train.final_lr", "train.max_grad_norm"),
-    *("train.neftune_alpha", "train.ema_decay", "train.lora_dropout"),
-    *("generate.min_new_tokens", "generate.top_k", "generate.min_p", "generate.penalty_alpha"),
-)
-MORE_THAN_ZERO = (
-    *("train.epochs", "train.learning_rate"),
-    *("generate.temperature", "generate.repetition_penalty"),
-)
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-ONE_OF = {
-    "train.method": ("full", "lora", "qlora"),
-    "train.precision": PRECISIONS,
-    "train.launch.kind": ("inline", "torchrun", "deepspeed"),
-    "generate.decoder": ("greedy", "sampling", "beam", "contrastive"),
-    "generate.precision": PRECISIONS,
-}
-
-
 def check(spec: RunSpec) -> None:
     """Refuse values that cannot mean anything, before anything is loaded."""
-    owners: dict[str, Sequence[Any]] = {"data": [spec.data], "train": spec.train, "generate": [spec.generate]}
-
-    def demand(key: str, holds: Callable[[Any], bool], words: str) -> None:
-        section, _, path = key.partition(".")
-        for owner in owners[section]:
-            value = attrgetter(path)(owner)
-            if value is not None and not holds(value):
-                raise UsageError(
-                    f"{key} is {value}, it must be {words}",
-                    hint=f"without {key} the preset decides, or the default",
-                )
-
-    for key in AT_LEAST_ONE:
-        demand(key, lambda value: value >= 1, "at least 1")
-    for key in NOT_NEGATIVE:
-        demand(key, lambda value: value >= 0, "at least 0")
-    for key in MORE_THAN_ZERO:
-        demand(key, lambda value: value > 0, "more than 0")
-    for key, words in ONE_OF.items():
-        demand(key, words.__contains__, ", ".join(words[:-1]) + f" or {words[-1]}")
+    for section, settings in [
+        ("data", spec.data),
+        *(("train", t) for t in spec.train),
+        ("generate", spec.generate),
+    ]:
+        refuse_out_of_bounds(settings, section)
     for name in ("eval_limit", "select_metric", "patience"):
         asked = [value for stage in spec.train if (value := getattr(stage, name))]
         if asked and not any(stage.eval_every for stage in spec.train):
@@ -459,28 +378,16 @@ def check(spec: RunSpec) -> None:
                 f"train.{name} is {asked[0]}, and nothing is evaluated: train.eval_every is not set",
                 hint="--eval-every N",
             )
-    demand("generate.top_p", lambda value: 0 < value <= 1, "more than 0 and at most 1")
     tokens = spec.generate.batch_tokens
     if tokens != "auto" and not (tokens.isdigit() and int(tokens) > 0):
         raise UsageError(f"generate.batch_tokens is {tokens}, it must be auto or a number of tokens")
+    if len(spec.generate.reasoning) not in (0, 2):
+        raise UsageError(
+            f"generate.reasoning holds {len(spec.generate.reasoning)} tags, it takes two",
+            hint='--set \'generate.reasoning=["<think>", "</think>"]\'',
+        )
     if spec.device not in ("auto", "cpu", "mps") and not spec.device.startswith("cuda"):
         raise UsageError(f"device is {spec.device}, it must be auto, cpu, cuda or cuda:N")
-
-
-def make_options(kind: type, values: Mapping[str, Any], owner: str, section: str = "model") -> Any:
-    """Build a model's or a task's options; a name that it does not have gets the nearest that it has."""
-    if kind is NoOptions or not is_dataclass(kind):
-        if values:
-            raise UsageError(f"{section} '{owner}' has no options, '{next(iter(values))}' was set")
-        return kind()
-    hints = get_type_hints(kind)
-    known = {item.name for item in fields(kind)}
-    converted = {}
-    for name, value in values.items():
-        if name not in known:
-            raise UsageError(f"{section} '{owner}' has no option '{name}'", hint=nearest(name, known))
-        converted[name] = convert(Setting(value, f"{section} option"), f"{section}.{name}", hints[name])
-    return kind(**converted)
 
 
 def with_stages(asked: Asked, stages: Sequence[str], source: str) -> None:

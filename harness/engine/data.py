@@ -19,9 +19,9 @@ from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
 
 from . import references
-from .config import make_options
 from .plugin_manager import blamed
 from .registry import Registered, Registry
+from .values import make_options
 
 
 @dataclass(slots=True)
@@ -151,6 +151,7 @@ def open_task(
     chosen = make_options(kind.Options, options, name, "task") if options else None
     with blamed(f"task '{name}'"):
         task = kind(data, chosen) if chosen is not None else kind(data)
+    task.open_retriever = registry.retriever
     prompt = (
         registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
     )
@@ -200,7 +201,15 @@ class ValidationScorer:
 def predict(task: Task, request: Request, example: Example, completion: Completion) -> Prediction:
     """Let the task read its answer out of a completion."""
     text = task.answer(completion.text, request)
-    return Prediction(example.id, text, completion.text, completion.choice_scores)
+    return Prediction(
+        example.id,
+        text,
+        completion.text,
+        completion.choice_scores,
+        evidence=completion.evidence,
+        log_likelihood=completion.log_likelihood,
+        tokens=completion.new_tokens,
+    )
 
 
 def training_data(

@@ -29,6 +29,14 @@ def describe() -> dict[str, Any]:
     }
 
 
+def version_of(distribution: str) -> str:
+    """Return the version of an installed distribution, empty where it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
 @cache  # reading the metadata of a few hundred distributions takes a quarter of a second
 def _packages() -> tuple[tuple[str, str], ...]:
     found = (

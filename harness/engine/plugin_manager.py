@@ -30,6 +30,7 @@ from harness.api import hooks
 from harness.api.errors import DuplicateName, HarnessError, PluginError, nearest
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
+from harness.api.retrieval import RetrieverEntry
 from harness.api.task import TaskEntry
 
 from .network import forbidden
@@ -38,17 +39,18 @@ logger = logging.getLogger(__name__)
 
 GROUP = "harness"
 BUNDLED_FOLDERS = ("harness.plugins", "harness.tasks")
-BUNDLED_MODULES = ("harness.metrics", "harness.engine.launchers")
+BUNDLED_MODULES = ("harness.metrics", "harness.retrieval", "harness.engine.launchers")
 HEAVY = ("torch", "transformers", "pandas", "rdkit", "datasets", "evaluate", "deepspeed", "peft", "numpy")
 COLLECTING: dict[str, type] = {
     "harness_models": ModelEntry,
     "harness_tasks": TaskEntry,
     "harness_metrics": MetricEntry,
+    "harness_retrievers": RetrieverEntry,
 }
 
 NAME = re.compile(r"[\w.+@-]*\w(/[\w.+@-]*\w)*")  # a name becomes a folder, and so may not climb
 
-Entry = ModelEntry | TaskEntry | MetricEntry
+Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry
 T = TypeVar("T")
 
 
@@ -218,7 +220,7 @@ def blamed(whose: str) -> Iterator[None]:
 
 
 def bundled_modules() -> list[str]:
-    """Name the bundled plugin modules: the folders under `plugins/` and `tasks/`, metrics and launchers."""
+    """Name the bundled plugin modules: the folders under `plugins/` and `tasks/`, and the harness's own."""
     found = list(BUNDLED_MODULES)
     for folder in BUNDLED_FOLDERS:
         package = importlib.import_module(folder)

@@ -1,14 +1,15 @@
-"""A cell with everything imported that it will need, and the keys that identify its training and its run."""
+"""A cell of the matrix with what it will need, and the keys that identify its trainings and its run."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import __version__
+from harness.api.bounds import ASKED, what_counts
 from harness.api.example import Example
 from harness.api.metric import Metric, MetricEntry
 from harness.api.model import ModelPlugin
@@ -16,7 +17,9 @@ from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
 
+from . import environment, sameness
 from .data import TaskData, open_task, training_digest
+from .known import Known, looks
 from .matrix import Cell
 from .ranks import Ranks
 from .registry import Registry
@@ -69,8 +72,12 @@ class Bench:
     until: str = "score"  # the last thing done: train | generate | score
     ranks: Ranks | None = None  # the other processes, inside somebody else's launcher
     opened: OpenModel = field(default_factory=OpenModel)
+    known: Known = field(init=False)
     _parsed: dict[tuple[str, DataSpec], dict[Any, Any]] = field(default_factory=dict)
     _fresh_done: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.known = Known(self.output)
 
     def session(self, prepared: Prepared, trained: Trained, run: RunContext) -> ModelSession:
         """Open what a run asks; runs that ask the same weights in the same way share it."""
@@ -109,27 +116,44 @@ class Bench:
 
 
 class Prepared:
-    """A cell with everything imported that it will need, so that a missing library fails now."""
+    """A cell with its tasks opened, and everything else imported when it is first needed.
+
+    What a finished cell is recognised by is known without importing a model or a metric, and without
+    reading rows that were read before.
+    """
 
     def __init__(self, bench: Bench, cell: Cell) -> None:
         registry = bench.registry
         self.bench = bench
         self.cell = cell
         self.spec = cell.spec
-        self.model = make_model(cell.model, self.spec.model_options)
         self.data = open_task(registry, cell.task, self.spec.data, self.spec.model, self.spec.task_options)
         names = self.spec.metrics or self.data.task.metrics
-        found = {name: registry.metrics.get(name, near=cell.task.plugin) for name in names}
-        self.metrics: dict[str, tuple[MetricEntry, Metric]] = {
-            name: (metric.entry, metric.load()) for name, metric in found.items()
-        }
+        self._found = {name: registry.metrics.get(name, near=cell.task.plugin) for name in names}
         self._open = {(self.spec.task, self.spec.data): self.data}
         stages = [stage_spec(registry, self.spec, stage) for stage in self.spec.train]
         self.stages = [(stage, self._tasks(stage)) for stage in stages]
         self.code = {"assay": __version__, "model": cell.model.plugin.files_digest()}
-        scorers = [cell.task.plugin, *(metric.plugin for metric in found.values())]
         # When these change, saved completions are scored again; nothing is generated again.
+        scorers = [cell.task.plugin, *(metric.plugin for metric in self._found.values())]
         self.scoring_code = {plugin.source: plugin.files_digest() for plugin in scorers}
+        if own := sameness.code_of(*sameness.SCORING):
+            self.scoring_code["harness"] = own
+
+    def load(self) -> None:
+        """Import model and metrics now, so that a missing library fails before anything long begins."""
+        assert self.model is not None
+        assert self.metrics is not None
+
+    @cached_property
+    def model(self) -> ModelPlugin:
+        """The model, built with its options."""
+        return make_model(self.cell.model, self.spec.model_options)
+
+    @cached_property
+    def metrics(self) -> dict[str, tuple[MetricEntry, Metric]]:
+        """The metrics by name, with their cards."""
+        return {name: (metric.entry, metric.load()) for name, metric in self._found.items()}
 
     def _tasks(self, stage: RunSpec) -> list[TaskData]:
         """Open what a stage learns from; a task that is scored too is opened once."""
@@ -157,18 +181,73 @@ class Prepared:
         """Return each stage of the chain with the key that identifies its result, and its tasks."""
         found: list[tuple[str, Training, list[TaskData]]] = []
         previous = ""
+        code = self.code | _own(sameness.LEARNING)
         for spec, tasks in self.stages:
             training = Training(
                 spec=spec,
-                data_digest=training_digest(tasks, spec.data),
+                data_digest=self._training_digest(spec, tasks),
                 plugins=self.bench.local_plugins,
                 excluded=self.bench.excluded,
                 offline=self.bench.offline,
                 quiet=self.bench.quiet,
             )
-            previous = training_key(training, previous, self.code)
+            previous = self._identity(spec).training_key(training.data_digest, previous, code)
             found.append((previous, training, tasks))
         return found
+
+    def key(self, weights: str) -> str:
+        """Identify the run that the cell's weights give."""
+        rows = self.rows() | {"metrics": list(self._found)}
+        code = self.code | _own(sameness.ANSWERING)
+        return self._identity(self.spec).run_key(rows, weights, code)
+
+    def series(self, trained: Trained) -> str:
+        """Identify the runs that differ from this one in their seeds alone."""
+        given = "" if trained.stages else trained.digest
+        return self._identity(self.spec).series(self.rows(), given)
+
+    def rows(self) -> dict[str, str]:
+        """Return what identifies the rows that are scored and how they are asked."""
+        data, split = self.data, self.spec.data.split
+        looks = _looks(data)
+        digest = (
+            self.bench.known.get(["rows", split, looks], lambda: data.digest(split))
+            if looks
+            else data.digest(split)
+        )
+        return {"digest": digest, "prompt": data.prompt_digest, "version": data.task.version}
+
+    def _identity(self, spec: RunSpec) -> sameness.Identity:
+        return sameness.Identity(spec, self.cell.model.entry.files, self.bench.known)
+
+    def _training_digest(self, spec: RunSpec, tasks: list[TaskData]) -> str:
+        looks = [_looks(data) for data in tasks]
+        if not all(looks):
+            return training_digest(tasks, spec.data)
+        learned = what_counts(spec.data, ASKED)
+        prompts = [data.prompt_digest for data in tasks]
+        return self.bench.known.get(
+            ["training", learned, looks, prompts], lambda: training_digest(tasks, spec.data)
+        )
+
+
+def _own(rooms: tuple[str, ...]) -> dict[str, str]:
+    """Return the digest of the harness's own code, where it is a checkout that may be edited."""
+    return {"harness": own} if (own := sameness.code_of(*rooms)) else {}
+
+
+def _looks(data: TaskData) -> list[Any]:
+    """Return what a task's rows come from; nothing where that can change unseen."""
+    source = data.task.data.source
+    if source == "hub":
+        return []
+    plugin = data.registered.plugin
+    code = [plugin.files_digest(), sameness.code_of("data", "chem", "retrieval"), __version__]
+    options = asdict(data.task.options)
+    skipped = data.task.data.skip_bad_rows
+    if source == "sample":  # its rows are made by code, molecules with RDKit's help
+        return [data.name, "sample", code, options, skipped, environment.version_of("rdkit")]
+    return [data.name, looks(Path(source)), code, options, skipped, data.task.data.reference_tokenizer]
 
 
 def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec) -> RunSpec:
@@ -184,40 +263,3 @@ def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec) -> RunSpec:
     scored = stage.select_metric or stage.eval_limit
     generate = spec.generate if scored else GenerateSpec(max_new_tokens=spec.generate.max_new_tokens)
     return replace(spec, task="", train_tasks=names, data=data, train=(stage,), generate=generate, metrics=())
-
-
-def training_key(training: Training, previous: str, code: Mapping[str, str]) -> str:
-    """Identify a stage's result: everything that can change the weights, and nothing that cannot."""
-    spec = training.spec
-    stage = asdict(training.train)
-    for name in ("launch", "save_every", "keep"):  # how the work is cut up, not what is learned
-        del stage[name]
-    data = asdict(spec.data)
-    for name in ("split", "limit"):  # what is scored later
-        del data[name]
-    generate = asdict(spec.generate) if training.train.select_metric else {}
-    asked = [spec.model, spec.preset, dict(spec.model_options), list(spec.train_tasks), data, stage, generate]
-    asked.append(spec.device)  # precision and rounding follow the device
-    return digest([*asked, training.data_digest, previous, dict(code)])[:8]
-
-
-def run_key(prepared: Prepared, checkpoint_digest: str) -> str:
-    """Identify a run: everything that can change a completion or a score."""
-    spec = prepared.spec
-    generate = asdict(spec.generate)
-    for name in ("batch_tokens", "processes"):  # how the work is cut up, not what is asked
-        del generate[name]
-    data = prepared.data
-    asked = [
-        spec.model,
-        spec.preset,
-        dict(spec.model_options),
-        spec.task,
-        *([dict(spec.task_options)] if spec.task_options else []),
-        asdict(spec.data),
-        generate,
-        spec.seed,
-        spec.device,
-    ]
-    rows = [data.digest(spec.data.split), data.prompt_digest, data.task.version]
-    return digest([*asked, *rows, list(prepared.metrics), checkpoint_digest, dict(prepared.code)])[:8]

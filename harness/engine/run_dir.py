@@ -20,11 +20,10 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import UnionType
-from typing import Any, TextIO, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TextIO
 
 from harness.api.errors import DataError, RunLocked, UsageError
 
@@ -32,8 +31,6 @@ SPEC, RECORD, CHECKPOINT = "spec.json", "record.json", "checkpoint.json"
 EVENTS, LOG = "events.jsonl", "log.txt"
 COMPLETIONS, PREDICTIONS, SCORES = "completions.jsonl", "predictions.jsonl", "scores.json"
 ROOM_MIB = 64  # less free space than this is refused before any work
-
-T = TypeVar("T")
 
 
 def to_json(value: Any, *, sort: bool = True) -> str:
@@ -81,26 +78,6 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
-
-
-def from_mapping(kind: type[T], data: Mapping[str, Any]) -> T:
-    """Build a (nested) spec dataclass from parsed JSON."""
-    hints = get_type_hints(kind)
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: _restore(hints[name], value) for name, value in data.items() if name in known})
-
-
-def _restore(hint: Any, value: Any) -> Any:
-    if get_origin(hint) in (Union, UnionType):
-        present = [part for part in get_args(hint) if part is not type(None)]
-        return None if value is None else _restore(present[0], value)
-    if is_dataclass(hint):
-        return from_mapping(hint, value)  # type: ignore[arg-type]
-    if get_origin(hint) is tuple:
-        return tuple(_restore(get_args(hint)[0], item) for item in value)
-    if hint is Path:
-        return Path(value)
-    return value
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ from .launchers import run_worker, torchrun
 from .matrix import Cell
 from .measure import score_as_json
 from .plugin_manager import describe
-from .prepared import Bench, Prepared, run_key
+from .prepared import Bench, Prepared
 from .run_dir import (
     EVENTS,
     RECORD,
@@ -33,7 +33,6 @@ from .run_dir import (
     append_row,
     check_output,
     cut_torn_row,
-    from_mapping,
     locked,
     noted,
     open_directory,
@@ -43,6 +42,7 @@ from .run_dir import (
 )
 from .scoring import Scored, save_scored, score_run
 from .stage import GENERATION, Generation, answer, context, reported, run_generation
+from .values import from_mapping
 
 
 @dataclass(slots=True)
@@ -127,13 +127,12 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
     bench.progress.start(f"{label}: loading")
     with meter.measured("load"):
         prepared = Prepared(bench, cell)
-        examples = prepared.examples() if bench.until != "train" else []
     bench.progress.finish()
     trained = obtain(bench, prepared)
     outcome.trained = trained.directory
     if bench.until == "train":
         return
-    key = run_key(prepared, trained.digest)
+    key = prepared.key(trained.digest)
     parent = bench.output / cell.spec.task / cell.spec.model.replace("/", "-")
     with locked(parent, key):
         outcome.directory = directory = open_directory(
@@ -142,6 +141,11 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         if (record := _finished_record(directory, prepared)) is not None:
             outcome.record, outcome.reused = record, True
             return
+        bench.progress.start(f"{label}: loading")
+        with meter.measured("load"):
+            prepared.load()
+            examples = prepared.examples()
+        bench.progress.finish()
         _remember(directory, cell.spec, bench)
         bench.notify("harness_run_started", spec=cell.spec, directory=directory)
         run = context(directory, cell.spec, bench.registry, bench.progress, [prepared.data])
@@ -219,6 +223,7 @@ def _record(
             *noted(directory),
         ),
         overlap=scored.overlap,
+        series=prepared.series(trained),
         started=meter.started,
         finished=_now(),
     )

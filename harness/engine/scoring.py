@@ -56,6 +56,7 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
             "raw": prediction.raw,
             "finish": completion.finish,
             **({"choice_scores": list(prediction.choice_scores)} if prediction.choice_scores else {}),
+            **({"evidence": list(prediction.evidence)} if prediction.evidence else {}),
             "scores": {n: s.per_example[i] for n, s in scores.items() if s.per_example is not None},
         }
         for i, ((example, prediction), completion) in enumerate(zip(pairs, completions, strict=True))

@@ -25,14 +25,14 @@ from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import RunSpec, TrainSpec
 
-from .config import make_options
 from .data import TaskData, ValidationScorer, open_task, training_data
 from .environment import peak_memory_mib
 from .journal import Journal
 from .network import forbid
 from .plugin_manager import blamed
 from .registry import Registered, Registry
-from .run_dir import CHECKPOINT, EVENTS, LOG, append_row, from_mapping, read_json, write_json
+from .run_dir import CHECKPOINT, EVENTS, LOG, append_row, read_json, write_json
+from .values import from_mapping, make_options
 
 logger = logging.getLogger(__name__)
 

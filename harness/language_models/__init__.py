@@ -7,6 +7,7 @@ from .coding import CausalCoder, Coder, Seq2SeqCoder
 from .loading import Loaded, load, load_tokenizer, named_if_absent
 from .plugin import LanguageModelOptions, LanguageModelPlugin
 from .session import LanguageModelSession
+from .templates import Part, PromptTemplate, Template, conversation, template_for, text_of
 
 __all__ = [
     "CausalCoder",
@@ -15,8 +16,14 @@ __all__ = [
     "LanguageModelPlugin",
     "LanguageModelSession",
     "Loaded",
+    "Part",
+    "PromptTemplate",
     "Seq2SeqCoder",
+    "Template",
+    "conversation",
     "load",
     "load_tokenizer",
     "named_if_absent",
+    "template_for",
+    "text_of",
 ]

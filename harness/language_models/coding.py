@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
-from harness.api import Conversation, DataError, Document, Request, TrainPair, TrainRow
+from harness.api import (
+    Conversation,
+    DataError,
+    Document,
+    GenerateSpec,
+    Request,
+    TrainPair,
+    TrainRow,
+    UsageError,
+)
+
+from .templates import Part, Template, conversation, template_for
 
 IGNORED = -100
 
@@ -45,46 +57,87 @@ class _TokenizerCoder:
 
 
 class CausalCoder(_TokenizerCoder):
-    """A prompt and the answer after it, in one sequence; the answer ends with the end of text."""
+    """A conversation in one sequence, laid out by a template; what the assistant says is learned."""
 
-    def __init__(self, tokenizer: Any, *, prompt_loss: bool = False) -> None:
+    def __init__(
+        self, tokenizer: Any, *, prompt_loss: bool = False, template: Template | None = None
+    ) -> None:
         super().__init__(tokenizer)
         self.prompt_loss = prompt_loss
+        self.template = template or template_for("none", tokenizer)
         self.end: int = tokenizer.eos_token_id
         begun = tokenizer("a")["input_ids"]
-        bos = getattr(tokenizer, "bos_token_id", None)
-        self.begin = [bos] if bos is not None and begun[:1] == [bos] else []
+        self.bos: int | None = getattr(tokenizer, "bos_token_id", None)
+        self.begin = [self.bos] if self.bos is not None and begun[:1] == [self.bos] else []
 
     def row(self, row: TrainRow) -> Mapping[str, Sequence[int]]:
         """Encode one training row; only what the model is to say is learned."""
-        ids, learned = list(self.begin), [False] * len(self.begin)
-        for text, answer in self._parts(row):
-            piece = self._ids(text)
-            if answer:
-                piece.append(self.end)
-            ids += piece
-            learned += [answer or self.prompt_loss] * len(piece)
+        ids, learned = self._encoded(self._parts(row))
         labels = [token if keep else IGNORED for token, keep in zip(ids, learned, strict=True)]
         return {"input_ids": ids, "labels": labels}
 
-    def request(self, request: Request) -> Mapping[str, list[int]]:
-        """Encode a prompt up to where the answer begins."""
-        return {"input_ids": [*self.begin, *self._ids(request.prompt)]}
+    def request(self, request: Request, answer: str = "") -> Mapping[str, list[int]]:
+        """Encode a prompt up to where the answer begins, or up to the end of an answer that is given."""
+        parts = self.template.parts(conversation(request), request.tools)
+        ids, _ = self._encoded([*parts, Part(answer)] if answer else parts)
+        return {"input_ids": ids}
+
+    def choices(self, requests: Sequence[Request]) -> Callable[[Request], Mapping[str, list[int]]] | None:
+        """Return how a prompt with a choice after it is read; None: as one text."""
+        if self.template.name == "none" and not any(request.messages for request in requests):
+            return None
+        asked = {request.id: request for request in requests}
+
+        def encode(request: Request) -> Mapping[str, list[int]]:
+            plain = asked[request.id]
+            return self.request(plain, request.prompt[len(plain.prompt) :])
+
+        return encode
+
+    def ending(self, spec: GenerateSpec) -> GenerateSpec:
+        """Return the settings with what ends a turn of the template among what ends an answer."""
+        stop = self.template.stop
+        if not stop:
+            return spec
+        token = self.tokenizer.get_added_vocab().get(stop)
+        if token is None:
+            return replace(spec, stop=(*spec.stop, stop))
+        known = tuple(spec.options.get("stop_tokens", ()))
+        return replace(spec, options={**spec.options, "stop_tokens": (*known, token)})
+
+    def _encoded(self, parts: Iterable[Part]) -> tuple[list[int], list[bool]]:
+        """Return the ids of parts and whether each is learned, begun as the tokenizer begins a text."""
+        ids: list[int] = []
+        learned: list[bool] = []
+        for text, answer in parts:
+            piece = self._ids(text)
+            ids += piece
+            learned += [answer or self.prompt_loss] * len(piece)
+        if self.bos is not None and ids[:2] == [self.bos, self.bos] and self.bos != self.end:
+            raise UsageError(
+                f"a prompt begins with two tokens that begin a text ({self.tokenizer.bos_token})",
+                hint="take the one that the text holds out of it, or choose another model.template",
+            )
+        begin = [] if self.template.begins or ids[:1] == self.begin else self.begin
+        return [*begin, *ids], [*([False] * len(begin)), *learned]
 
     def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        eos: str = self.tokenizer.eos_token or ""
+        ended = bool(eos) and text.endswith(eos)  # not every tokenizer finds its end in a text
+        ids = list(
+            self.tokenizer(text.removesuffix(eos) if ended else text, add_special_tokens=False)["input_ids"]
+        )
+        return [*ids, self.end] if ended else ids
 
-    def _parts(self, row: TrainRow) -> Iterator[tuple[str, bool]]:
-        """Yield the texts of a row and whether each is learned."""
+    def _parts(self, row: TrainRow) -> list[Part]:
+        """Return the texts of a row and whether each is learned."""
         if isinstance(row, TrainPair):
-            yield row.prompt, False
-            yield row.target, True
-        elif isinstance(row, Document):
-            yield row.text, True
-        elif isinstance(row, Conversation):
-            yield from ((message.text, message.role == "assistant") for message in row.messages)
-        else:
-            raise DataError(f"there is no way to read a {type(row).__name__} as text")
+            return self.template.parts(conversation(row))
+        if isinstance(row, Document):
+            return [Part(row.text + (self.tokenizer.eos_token or ""), learned=True)]
+        if isinstance(row, Conversation):
+            return self.template.parts(row.messages, row.tools)
+        raise DataError(f"there is no way to read a {type(row).__name__} as text")
 
 
 class Seq2SeqCoder(_TokenizerCoder):

@@ -28,6 +28,7 @@ from . import loading
 from .coding import CausalCoder, Coder, Seq2SeqCoder
 from .loading import Loaded
 from .session import LanguageModelSession
+from .templates import Template, template_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,12 @@ class LanguageModelPlugin(ModelPlugin):
         """
         if model is not None and model.config.is_encoder_decoder:
             return Seq2SeqCoder(tokenizer, max_length=spec.max_length if spec else None)
-        return CausalCoder(tokenizer, prompt_loss=bool(spec and spec.prompt_loss))
+        template = self.template(tokenizer)
+        return CausalCoder(tokenizer, prompt_loss=bool(spec and spec.prompt_loss), template=template)
+
+    def template(self, tokenizer: Any) -> Template:
+        """Return how conversations are laid out; by default a prompt is all there is."""
+        return template_for("none", tokenizer)
 
     def new_tokens(self, tokenizer: Any) -> Sequence[int]:
         """Return the vocabulary rows that are learned and saved with an adapter."""
@@ -118,13 +124,17 @@ class LanguageModelPlugin(ModelPlugin):
     ) -> Iterator[Completion]:
         """Answer requests with a model that is loaded."""
         coder = self.coder(*loaded)
+        if isinstance(coder, CausalCoder):
+            spec = coder.ending(spec)
         return decoding.generate(*loaded, requests, spec, run, encode=coder.request, decode=coder.text)
 
     def choices(
         self, loaded: Loaded, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
     ) -> Iterator[Completion]:
         """Score the choices of requests with a model that is loaded."""
-        return decoding.choose(*loaded, requests, spec, run)
+        coder = self.coder(*loaded)
+        encode = coder.choices(requests) if isinstance(coder, CausalCoder) else None
+        return decoding.choose(*loaded, requests, spec, run, encode=encode)
 
     def start(self, data: TrainData, spec: TrainSpec) -> Loaded:
         """Load what training starts from: an earlier stage, the preset's weights, or nothing."""

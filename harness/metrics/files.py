@@ -2,7 +2,7 @@
 
 JSON lines   `text` (or `output`, `prediction`, `answer`, `predicted_answer`), `id` (or `question_id`),
              and where they are known `references` (or `reference`, `target`), `inputs`, `raw`,
-             `choice_scores`, `meta`
+             `choice_scores`, `evidence` (or `predicted_evidence`), `meta`
 MolT5, LPM-24  a table with three columns, the last two headed "ground truth" and "output"
 lines        one answer a line
 zip          any of these alone in an archive, or as its `submit.txt`
@@ -39,6 +39,7 @@ class Row:
     inputs: Mapping[str, str] | None = None
     choice_scores: tuple[float, ...] = ()
     meta: Mapping[str, Any] | None = None
+    evidence: tuple[str, ...] = ()
 
 
 def read(path: Path) -> list[Row]:
@@ -80,7 +81,12 @@ def pair(answers: Sequence[Row], references: Sequence[Row] | None, where: str, *
         name = answer.id or known.id or str(n)
         wanted = known.references if known.references is not None else (known.text,)
         example = Example(name, known.inputs or answer.inputs or {}, wanted, known.meta or answer.meta or {})
-        rows.append((example, Prediction(name, answer.text, answer.raw, answer.choice_scores)))
+        rows.append(
+            (
+                example,
+                Prediction(name, answer.text, answer.raw, answer.choice_scores, evidence=answer.evidence),
+            )
+        )
     return Pairs(rows, **facts)
 
 
@@ -128,7 +134,8 @@ def _from_json(line: str, where: str) -> Row:
     if isinstance(references, str):
         references = [references]
     scores = row.get("choice_scores") or ()
-    raw = row.get("raw") or (line if "predicted_evidence" in row else "")
+    raw = row.get("raw") or ""
+    evidence = row.get("predicted_evidence") or row.get("evidence") or ()
     return Row(
         text=text,
         id=str(_first(row, _ID) or ""),
@@ -137,6 +144,7 @@ def _from_json(line: str, where: str) -> Row:
         inputs=row.get("inputs"),
         choice_scores=tuple(float(s) for s in scores),
         meta=row.get("meta"),
+        evidence=tuple(map(str, evidence)) if isinstance(evidence, list) else (),
     )
 
 

@@ -20,9 +20,9 @@ from rdkit import Chem, rdBase
 from harness.api import DataError, Progress, UsageError
 from harness.chem.smiles import molecule
 from harness.data.text_lines import read_lines
+from harness.retrieval.structure import MorganIndex
 
 from . import filters
-from .neighbours import Neighbours
 from .sources import read_smiles
 from .writers import PROMPT, Item, Writer
 
@@ -84,7 +84,7 @@ def build(
         "words": [settings.fewest_words, settings.most_words],
     }
     seen, report = _continued(journal, header)
-    neighbours = Neighbours(described.smiles)
+    neighbours = MorganIndex(described.smiles)
     if not len(neighbours):
         raise DataError("none of the described molecules can be read")
     own = forbidden_blocks(described.smiles)
@@ -112,7 +112,7 @@ def build(
 def _items(
     source: Path,
     described: Described,
-    neighbours: Neighbours,
+    neighbours: MorganIndex,
     own: frozenset[str],
     seen: set[str],
     settings: Settings,
@@ -131,18 +131,18 @@ def _items(
             yield {"key": key, "smiles": smiles, "rejected": "in a test set"}
         elif key in own:
             yield {"key": key, "smiles": smiles, "rejected": "described already"}
-        elif (near := neighbours.nearest(mol)) is None or near.similarity < settings.least_similarity:
+        elif (near := neighbours.nearest(mol)) is None or near.score < settings.least_similarity:
             yield {"key": key, "smiles": smiles, "rejected": "no similar described molecule"}
         else:
-            beside = described.smiles[near.index]
+            beside = described.smiles[near.place]
             yield Item(
                 key,
                 Chem.MolToSmiles(mol),
                 mol,
                 beside,
-                described.captions[near.index],
+                described.captions[near.place],
                 molecule(beside),
-                near.similarity,
+                near.score,
             )
 
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import nn
 
 from harness.api import RunContext, TrainData, TrainSpec
-
-# These change how a training is run or watched, not what it computes.
-FREE = ("launch", "save_every", "keep", "options")
-FREE_OPTIONS = ("log_every", "tensorboard")
+from harness.api.bounds import what_counts
 
 
 def identity_of(
     model: nn.Module, data: TrainData, rows: str, spec: TrainSpec, run: RunContext
 ) -> dict[str, Any]:
     """Return what must be equal for a state to be continued."""
-    settings = {f"train.{key}": value for key, value in asdict(spec).items() if key not in FREE}
-    options = {f"train.options.{k}": v for k, v in spec.options.items() if k not in FREE_OPTIONS}
+    settings = what_counts(spec)
+    options = settings.pop("options")
     return {
         "model": run.spec.model,
         "architecture": architecture(model),
@@ -29,8 +25,8 @@ def identity_of(
         "prompt": run.prompt.digest if run.prompt is not None else "",
         "data": data.digest,
         "tokens of the training rows": rows,
-        **settings,
-        **options,
+        **{f"train.{name}": value for name, value in settings.items()},
+        **{f"train.options.{name}": value for name, value in options.items()},
     }
 
 

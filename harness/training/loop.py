@@ -184,8 +184,8 @@ class Training:
         self.stepper = Stepper(strategy, objective, padding.collator, states.directory)
         self.meter = Meter(strategy.module, self.group.device, self.group.world_size)
         self.average = WeightAverage(strategy.trainable, spec.ema_decay) if spec.ema_decay else None
-        self.log_every = options.log_every or max(1, self.total // 200)
-        wanted = options.tensorboard and run.is_main
+        self.log_every = spec.log_every or max(1, self.total // 200)
+        wanted = spec.tensorboard and run.is_main
         self.tensorboard = tensorboard_writer(run.directory / "tensorboard") if wanted else None
 
     def run_to_end(self, save: Save) -> Checkpoint:

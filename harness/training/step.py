@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from harness.api import LostProcess, StageError, TryAgain
+from harness.api.errors import ran_out_of_memory
 
-from . import memory
 from .batching import Batch, Collator, EncodedRows, MicroBatch, Unit, share
 from .distributed import lost_others
 from .objectives import Objective
@@ -70,7 +70,7 @@ class Stepper:
                         f"process {self.group.rank} lost another one at step {number}",
                         hint="the same command continues from the last state",
                     ) from failure
-                if not memory.ran_out(failure):
+                if not ran_out_of_memory(failure):
                     raise
                 self._halve(rows, step, number, failure)
             restore_random_state(before)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from harness import Request, TrainPair
+from harness import Index, Request, TrainPair
+from harness.retrieval.words import Tfidf
 
-_WORD = re.compile(r"\w+")
 _TRIGRAMS = 1 << 14
 _PIECE = {"dna": 6, "rna": 6, "protein": 3}  # letters of the words that a sequence is cut into, by input
 
@@ -21,17 +19,19 @@ class Neighbours:
 
     def __init__(self, pairs: Sequence[TrainPair]) -> None:
         self._by_structure = all("smiles" in pair.inputs for pair in pairs)
-        self._index: _Fingerprints | _Words
         if self._by_structure:
-            self._index = _Fingerprints([pair.inputs["smiles"] for pair in pairs])
+            # here, because a task without molecules needs no RDKit
+            from harness.retrieval.structure import Morgan
+
+            self._index: Index = Morgan().index([pair.inputs["smiles"] for pair in pairs])
         else:
-            self._index = _Words([_text(pair.prompt, pair.inputs) for pair in pairs])
+            self._index = Tfidf().index([_text(pair.prompt, pair.inputs) for pair in pairs])
 
     def nearest(self, request: Request) -> int:
         """Return the place of the most similar training row."""
-        if self._by_structure:
-            return self._index.nearest(request.inputs.get("smiles", ""))
-        return self._index.nearest(_text(request.prompt, request.inputs))
+        structure = self._by_structure
+        query = request.inputs.get("smiles", "") if structure else _text(request.prompt, request.inputs)
+        return self._index.search(query, 1)[0].place
 
 
 def _text(prompt: str, inputs: Mapping[str, str]) -> str:
@@ -44,56 +44,6 @@ def _words(name: str, value: str) -> str:
     if size is None or len(value) <= size:
         return value
     return " ".join(value[at : at + size] for at in range(len(value) - size + 1))
-
-
-class _Words:
-    """Cosine of TF-IDF vectors over an inverted index."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        counted = [Counter(_WORD.findall(text.lower())) for text in texts]
-        frequency = Counter(word for words in counted for word in words)
-        self._idf = {word: float(np.log(len(texts) / n)) + 1.0 for word, n in frequency.items()}
-        postings: dict[str, tuple[list[int], list[float]]] = {word: ([], []) for word in frequency}
-        for place, words in enumerate(counted):
-            weights = {word: count * self._idf[word] for word, count in words.items()}
-            norm = sum(weight**2 for weight in weights.values()) ** 0.5
-            for word, weight in weights.items():
-                postings[word][0].append(place)
-                postings[word][1].append(weight / norm)
-        self._postings = {word: (np.array(p), np.array(w)) for word, (p, w) in postings.items()}
-        self._rows = len(texts)
-
-    def nearest(self, text: str) -> int:
-        scores = np.zeros(self._rows)
-        for word, count in Counter(_WORD.findall(text.lower())).items():
-            if word in self._postings:
-                places, weights = self._postings[word]
-                scores[places] += count * self._idf[word] * weights
-        return int(scores.argmax())
-
-
-class _Fingerprints:
-    """Tanimoto of Morgan fingerprints, radius 2, 2,048 bits; a molecule RDKit refuses is like none."""
-
-    def __init__(self, smiles: Sequence[str]) -> None:
-        # here, because a task without molecules needs no RDKit
-        from rdkit import DataStructs
-        from rdkit.Chem import rdFingerprintGenerator
-
-        self._similarities = DataStructs.BulkTanimotoSimilarity
-        self._generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
-        self._known = [self._fingerprint(text) for text in smiles]
-
-    def _fingerprint(self, smiles: str) -> Any:
-        from rdkit import DataStructs
-
-        from harness.chem.smiles import molecule
-
-        mol = molecule(smiles)
-        return DataStructs.ExplicitBitVect(2048) if mol is None else self._generator.GetFingerprint(mol)
-
-    def nearest(self, smiles: str) -> int:
-        return int(np.argmax(self._similarities(self._fingerprint(smiles), self._known)))
 
 
 def most_typical(texts: Sequence[str]) -> str:

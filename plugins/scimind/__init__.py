@@ -17,6 +17,7 @@ def harness_models() -> list[ModelEntry]:
             recipes=Path(__file__).parent / "recipes",
             presets=("tiny", "7b", "7b-lora", "7b-pretrain"),
             multitask=True,
+            files=("weights", "partition"),
             stages=("pretrain", "sft"),
             tags=("molecules", "proteins", "nucleotides", "mixture-of-experts"),
             licence="Apache-2.0",

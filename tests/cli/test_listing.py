@@ -7,7 +7,7 @@ import json
 import pytest
 
 
-@pytest.mark.parametrize("what", ["models", "tasks", "metrics"])
+@pytest.mark.parametrize("what", ["models", "tasks", "metrics", "retrievers"])
 def test_a_list_has_a_row_for_each_entry_and_says_how_many(main, what):
     rows = json.loads(main("list", what, "--json").out)
     text = main("list", what).out.splitlines()
@@ -35,7 +35,7 @@ def test_a_name_that_two_shelves_have_shows_both_cards(main):
 
 
 def test_every_entry_has_a_card(main):
-    for what in ("models", "tasks", "metrics"):
+    for what in ("models", "tasks", "metrics", "retrievers"):
         for row in json.loads(main("list", what, "--json").out):
             done = main("show", row["name"])
             assert done.code == 0, done.err

@@ -20,8 +20,9 @@ from harness import (
     TrainSpec,
     UsageError,
 )
-from harness.engine.config import Resolved, ask, make_options, read_file, resolve, schema
-from harness.engine.run_dir import from_mapping, to_json
+from harness.engine.config import Resolved, ask, read_file, resolve, schema
+from harness.engine.run_dir import to_json
+from harness.engine.values import from_mapping, make_options
 
 
 @pytest.fixture
@@ -267,6 +268,12 @@ def test_every_key_of_the_schema_can_be_set(resolved):
         "generate.precision": "fp16",
         "generate.batch_tokens": "64",
         "device": "cuda:1",
+        "generate.reasoning": "<a>,</a>",
+        "generate.constraint": "smiles",
+        "train.launch.strategy": "fsdp",
+        "train.schedule": "cosine",
+        "train.optimizer": "muon",
+        "train.packing": "none",
         "train.betas": "[0.5, 0.5]",
     }
     for key, hint in schema().items():

@@ -19,9 +19,9 @@ from rdkit.Chem import rdFingerprintGenerator
 from harness import Completion, DataError, Request, SilentProgress, StageError, UsageError
 from harness.pseudo import filters, retrieval
 from harness.pseudo.build import Described, Settings, build, forbidden_blocks
-from harness.pseudo.neighbours import Neighbours
 from harness.pseudo.sources import read_smiles
 from harness.pseudo.writers import EndpointWriter, Item, ModelWriter, RetrievalWriter
+from harness.retrieval.structure import MorganIndex
 
 DESCRIBED = {
     "CCO": "The molecule is a primary alcohol. It has one hydrogen-bond donor.",
@@ -62,18 +62,18 @@ def item(smiles: str, caption: str = "The molecule is a thing.", neighbour: str 
 def test_the_neighbour_is_the_one_a_full_comparison_finds() -> None:
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     prints = [generator.GetFingerprint(Chem.MolFromSmiles(smiles)) for smiles in DESCRIBED]
-    neighbours = Neighbours(list(DESCRIBED))
+    neighbours = MorganIndex(list(DESCRIBED))
     for smiles in ("CCCO", "Brc1ccccc1", "CCCN(CC)CC", "O=C(O)c1ccccc1", "c1ccc2cc3ccccc3cc2c1"):
         mol = Chem.MolFromSmiles(smiles)
         similarities = DataStructs.BulkTanimotoSimilarity(generator.GetFingerprint(mol), prints)
         found = neighbours.nearest(mol)
         assert found is not None
-        assert found.similarity == pytest.approx(max(similarities), abs=1e-12)
-        assert found.index == similarities.index(max(similarities))
+        assert found.score == pytest.approx(max(similarities), abs=1e-12)
+        assert found.place == similarities.index(max(similarities))
 
 
 def test_nothing_shared_means_no_neighbour() -> None:
-    assert Neighbours(["CCO"]).nearest(Chem.MolFromSmiles("[Xe]")) is None
+    assert MorganIndex(["CCO"]).nearest(Chem.MolFromSmiles("[Xe]")) is None
 
 
 @pytest.mark.parametrize(

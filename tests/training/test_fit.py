@@ -102,7 +102,7 @@ def test_curves_events_and_tensorboard_show_the_training(
 ) -> None:
     pytest.importorskip("tensorboard")
     run = make_run()
-    spec = replace(SPEC, eval_every=6, options={"tensorboard": True, "log_every": 4})
+    spec = replace(SPEC, eval_every=6, tensorboard=True, log_every=4)
     data = TrainData(pairs(64), validation=pairs(5, seed=2))
     training.fit(llama(), data, encode_causal, spec, run)
     assert (run.directory / "curves.png").read_bytes().startswith(b"\x89PNG")
