@@ -56,19 +56,14 @@ class Prompts(Task):
         lines = (Path(self.data.source) / self.file).read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines):
             row = json.loads(line)
-            yield Example(str(number), {"question": row["question"]}, (reference(row),), meta=row)
+            choices = tuple(f" {choice}" for choice in row.get("choices", ()))
+            yield Example(str(number), {"question": row["question"]}, (reference(row),), choices=choices)
 
 
 class Choices(Prompts):
-    """Pick one of four continuations."""
+    """Pick one of four continuations, each after a space."""
 
     file = "choices.jsonl"
-
-    def request(self, example: Example, prompt: str) -> Request:
-        """Add the choices, each after a space."""
-        return Request(
-            example.id, prompt, example.inputs, tuple(f" {choice}" for choice in example.meta["choices"])
-        )
 
 
 def reference(row: dict[str, Any]) -> str:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from string import ascii_uppercase as LETTERS
+from string import ascii_uppercase
 
 from . import phrases as say
 from .fields import answer_fields
 from .plain import before_run_on, plain, tidy
 
 VERSION = "2"  # of what is read: scores of different versions are not compared
+LETTERS = ascii_uppercase
 UNKNOWN = 10  # letters that are looked for where nobody says how many choices there are
 LONGEST_LINE = 1000  # characters of a line that are looked at
 IN_A_RUN = "ABCDEFG"  # letters that may follow one another without a sign between them
@@ -44,6 +45,11 @@ def read_letters(answer: str, choices: Sequence[str] = ()) -> Reading:
     head = before_run_on(text)
     found = _read(head, choices)
     return found if found.letters or head == text else _read(text, choices)
+
+
+def letters(answer: str, choices: Sequence[str] = ()) -> str:
+    """Return the letters that an answer names."""
+    return read_letters(answer, choices).letters
 
 
 def _read(text: str, choices: Sequence[str], *, inside_field: bool = False) -> Reading:
@@ -72,7 +78,13 @@ def _only_letters(line: str) -> str:
         return line.upper() if line.upper() in LETTERS else ""
     if line != "N/A" and say.ONLY_LETTERS.fullmatch(line):
         return _capitals(line)
-    return line if _is_run(line) else line[:1] if line and not line.strip(line[0]) and line[0] in IN_A_RUN else ""
+    return (
+        line
+        if _is_run(line)
+        else line[:1]
+        if line and not line.strip(line[0]) and line[0] in IN_A_RUN
+        else ""
+    )
 
 
 def _is_run(word: str) -> bool:
@@ -134,7 +146,11 @@ def _list_at(text: str, start: int, *, weak: bool) -> str:
         small = say.SMALL_LETTER.match(text, start)
         return small.group(1).upper() if small else ""
     named = _capitals(found.group())
-    no_run = found.group(1) is None and not _is_run(named) and not say.CHINESE.search(text[max(start - 8, 0) : start])
+    no_run = (
+        found.group(1) is None
+        and not _is_run(named)
+        and not say.CHINESE.search(text[max(start - 8, 0) : start])
+    )
     if no_run or _is_word(text, found, named) or say.CALLED_WRONG.match(text, found.end()):
         return ""
     if weak and not (found.group(1) and say.ENDS_LIKE_A_CHOICE.match(text, found.end(1))):
@@ -249,7 +265,8 @@ def _apart(text: str, choices: Sequence[str]) -> str:
     found = {
         item.group(1)
         for item in say.LETTER.finditer(text)
-        if item.group(1) != "I" and not _is_word(text, item, item.group(1))
+        if item.group(1) != "I"
+        and not _is_word(text, item, item.group(1))
         and not say.DENIED.search(_near_before(text, item.start()))
         and not say.CALLED_WRONG.match(text, item.end())
     }

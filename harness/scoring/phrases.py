@@ -20,7 +20,9 @@ _NOTHING_BEFORE = r"(?<![A-Za-z0-9'’°_-])"
 LETTER = re.compile(_NOTHING_BEFORE + _ONE)
 ONLY_LETTERS = re.compile(rf"{_ONE}(?:(?:{_JOIN}|\s+|(?<=\))){_ONE})*")
 _SIGNS = r"[\s.。,;:!?()\[\]<>{}\"'“”‘’「」《》【】\\/•-]"
-AROUND_LETTERS = re.compile(rf"^{_SIGNS}*(?:(?:either|both|only|just)\s+)?{_SIGNS}*|(?:\s+only)?{_SIGNS}*$", re.I)
+AROUND_LETTERS = re.compile(
+    rf"^{_SIGNS}*(?:(?:either|both|only|just)\s+)?{_SIGNS}*|(?:\s+only)?{_SIGNS}*$", re.I
+)
 LETTER_LIST = re.compile(rf"{_ONE}(?:{_JOIN}{_WORD}{_ONE})*|{_RUN}")
 LIST_APART = re.compile(_NOTHING_BEFORE + LETTER_LIST.pattern)
 LINK = re.compile(r"\b(?:and|or|options?|choices?|answers?)\b", re.IGNORECASE)
@@ -87,7 +89,8 @@ LABELLED_WRONG = re.compile(
 )
 DENIED = re.compile(
     r"(?:\b(?:not|never|neither|none|nor|cannot|without|except|instead of|rather than|unlike|isn't|aren't|"
-    r"than|exclude[sd]?|excluding|eliminat\w+|rul\w+ out)\b|n't\b|不是|并非|不选|排除|除了?|非)[^.,;。\n]{0,24}$",
+    r"than|exclude[sd]?|excluding|eliminat\w+|rul\w+ out)\b|n't\b|不是|并非|不选|排除|除了?|非)"
+    r"[^.,;。\n]{0,24}$",
     re.IGNORECASE,
 )
 SUPPOSED = re.compile(
@@ -126,13 +129,17 @@ AFTER_CHOICE_A = re.compile(
 )
 
 DECLINED = re.compile(
-    r"\bnone of (?:the|these|those)\b|\bno (?:correct|valid|right|suitable|appropriate) (?:answer|option|choice)|"
+    r"\bnone of (?:the|these|those)\b|\bno (?:correct|valid|right|suitable|appropriate) "
+    r"(?:answer|option|choice)|"
     r"\bnot (?:listed|provided|given|available|among|enough|sure|specified|present|possible|applicable|"
     r"able)\b|\b(?:can ?not|can't|could not|couldn't|unable to|impossible to|difficult to) (?:be )?"
-    r"(?:\w+ ){0,2}?(?:determined?|answer|say|know|decide|provide|tell|assist|help|give|choose|comply|conclude|"
-    r"confirm|fulfill|diagnose|select|identify)|\binsufficient\b|\bi(?:'m| am) (?:sorry|unable|not)\b|"
-    r"\bi (?:don't|do not) know\b|\bundetermined\b|\bindeterminate\b|\bunknown\b|^\s*(?:n/?a|none|unsure|"
-    r"uncertain|pass|unanswerable)\W*$|\bdecline\b|\bincomplete\b|\bconsult (?:a|your) \w*\s*(?:doctor|physician|professional)|"
+    r"(?:\w+ ){0,2}?(?:determined?|answer|say|know|decide|provide|tell|assist|help|give|choose|comply|"
+    r"conclude|confirm|fulfill|diagnose|select|identify)|\binsufficient\b|"
+    r"\bi(?:'m| am) (?:sorry|unable|not)\b|"
+    r"\bi (?:don't|do not) know\b|\bundetermined\b|\bindeterminate\b|\bunknown\b|"
+    r"^\s*(?:n/?a|none|unsure|"
+    r"uncertain|pass|unanswerable)\W*$|\bdecline\b|\bincomplete\b|"
+    r"\bconsult (?:a|your) \w*\s*(?:doctor|physician|professional)|"
     r"不完整|无法(?:确定|回答|作答|判断|提供|选择|给出|得出)|不能(?:确定|回答|判断|提供)|不确定|不知道|不清楚|难以(?:判断|确定)|"
     r"抱歉|对不起|(?:以上|上述|这些|所有|全部|四个|五个)?(?:选项|答案|以上)?(?:都|均|皆)(?:不|错|无)|"
     r"没有(?:正确|合适|给出|提供|足够|一个)|信息不足|未提供|资料不足|拒绝回答|请咨询",

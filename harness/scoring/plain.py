@@ -26,7 +26,8 @@ _COMMAND = re.compile(
 _SPACING = re.compile(r"\\+(?:[,;:! ()\[\]]|quad\b|qquad\b|left\b|right\b)|[${}]")
 _MARKS = re.compile(r"```\w*|[*`|]|(?<![^\W_])_+|_+(?![^\W_])|^\s*(?:#+|>+|[-•·]\s)\s*", re.MULTILINE)
 _RUN_ON = re.compile(
-    r"\n\s*(?:#+\s*)?(?:(?:next )?question|q|user|human|input|problem|问题|题目|下一题|用户|问)\s*\d*\s*[:.、)]",
+    r"\n\s*(?:#+\s*)?(?:(?:next )?question|q|user|human|input|problem|"
+    r"问题|题目|下一题|用户|问)\s*\d*\s*[:.、)]",
     re.IGNORECASE,
 )
 
