@@ -13,8 +13,11 @@ from typing import Any
 
 from harness.api.errors import StageError, nearest
 from harness.api.example import Completion, Request
+from harness.files.json_files import digest
+from harness.files.rows import cut_torn_row, read_rows
+from harness.files.writing import sync
 
-from .run_dir import COMPLETIONS, cut_torn_row, digest, read_rows
+from .run_dir import COMPLETIONS
 
 
 def request_key(request: Request) -> str:
@@ -49,6 +52,7 @@ class Journal:
         self._asked = frozenset(self._requests)
         cut_torn_row(self.path)
         self._file = self.path.open("ab", buffering=0)
+        sync(directory)
 
     def __enter__(self) -> Journal:
         return self

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.errors import DataError
+from harness.files.json_files import digest, read_json, write_json
 
-from .run_dir import digest, read_json, write_json
 from .stage import weights_digest
 
 NAME = ".known.json"

@@ -16,6 +16,8 @@ from harness.api.errors import HarnessError, StageError, UsageError
 from harness.api.example import Completion, Example, Request
 from harness.api.run import SCHEMA_VERSION, RunContext, RunRecord
 from harness.api.spec import RunSpec
+from harness.files.json_files import read_json, write_json
+from harness.files.rows import append_row, cut_torn_row, read_rows
 
 from . import environment
 from .chain import Trained, obtain
@@ -26,20 +28,7 @@ from .matrix import Cell
 from .measure import score_as_json
 from .plugin_manager import describe
 from .prepared import Bench, Prepared
-from .run_dir import (
-    EVENTS,
-    RECORD,
-    SPEC,
-    append_row,
-    check_output,
-    cut_torn_row,
-    locked,
-    noted,
-    open_directory,
-    read_json,
-    read_rows,
-    write_json,
-)
+from .run_dir import EVENTS, RECORD, SPEC, check_output, locked, noted, open_directory
 from .scoring import Scored, save_scored, score_run
 from .stage import GENERATION, Generation, answer, context, reported, run_generation
 from .values import from_mapping

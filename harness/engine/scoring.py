@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.example import Completion, Example, Pairs, Score
+from harness.files.json_files import write_json
+from harness.files.rows import write_rows
 
 from .clean_subset import clean_subset
 from .data import predict
 from .measure import score_as_json, score_pairs
 from .prepared import Prepared
-from .run_dir import PREDICTIONS, SCORES, write_json, write_rows
+from .run_dir import PREDICTIONS, SCORES
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ from harness.api.rows import TrainData
 from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import RunSpec, TrainSpec
+from harness.files.json_files import read_json, write_json
+from harness.files.rows import append_row
 
 from .data import TaskData, ValidationScorer, open_task, training_data
 from .environment import peak_memory_mib
@@ -31,7 +33,7 @@ from .journal import Journal
 from .network import forbid
 from .plugin_manager import blamed
 from .registry import Registered, Registry
-from .run_dir import CHECKPOINT, EVENTS, LOG, append_row, read_json, write_json
+from .run_dir import CHECKPOINT, EVENTS, LOG
 from .values import from_mapping, make_options
 
 logger = logging.getLogger(__name__)
