@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,18 @@ class Prompts(Task):
         lines = (Path(self.data.source) / self.file).read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines):
             row = json.loads(line)
-            choices = tuple(f" {choice}" for choice in row.get("choices", ()))
-            yield Example(str(number), {"question": row["question"]}, (reference(row),), choices=choices)
+            yield Example(str(number), {"question": row["question"]}, (reference(row),), meta=row)
 
 
 class Choices(Prompts):
-    """Pick one of four continuations, each after a space."""
+    """Pick one of four continuations."""
 
     file = "choices.jsonl"
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """Add the choices, each after a space."""
+        for example in super().examples(split):
+            yield replace(example, choices=tuple(f" {choice}" for choice in example.meta["choices"]))
 
 
 def reference(row: dict[str, Any]) -> str:
