@@ -20,7 +20,8 @@ class ModelEntry:
     `recipes` is a folder of `<preset>.toml` files; the first of `presets` is the default. With
     `multitask`, a task group is learned as one model instead of one model a member. `stages` are the
     stages of training that the model has; without any, nothing is learned before it is asked.
-    `files` are the options that name files, which are known by what they hold.
+    `files` are the options that name files, which are known by what they hold. Without `chooses` the
+    model cannot score choices by log-likelihood, and is asked to name one.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelEntry:
     files: tuple[str, ...] = ("weights",)
     multitask: bool = False
     stages: tuple[str, ...] = ("sft",)
+    chooses: bool = True
     tags: tuple[str, ...] = ()
     licence: str = ""
     citation: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api.example import Completion, Example, Pairs, Score
+from harness.api.example import Completion, Example, Pairs, Prediction, Score
 from harness.files.json_files import write_json
 from harness.files.rows import write_rows
 from harness.scoring.clean_subset import CleanSubset, clean_subset
@@ -15,6 +15,7 @@ from harness.scoring.measure import measure, score_as_json, with_intervals
 
 from .prepared import Prepared
 from .run_dir import PREDICTIONS, SCORES
+from .stage import reasoning_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,13 @@ class Scored:
     overlap: CleanSubset  # rows that training gives away
 
 
-def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequence[Completion]) -> Scored:
+def score_run(
+    prepared: Prepared, directory: Path, examples: Sequence[Example], completions: Sequence[Completion]
+) -> Scored:
     """Read answers and compute every metric with its interval."""
-    view = prepared.data.view(examples, prepared.metrics)
+    view = prepared.data.view(
+        examples, prepared.metrics, reasoning_tags(directory, prepared.spec.generate.reasoning)
+    )
     view = replace(view, cache=prepared.bench.parsed(prepared.spec))
     pairs = view.answered({completion.request_id: completion for completion in completions})
     scores = with_intervals(measure(pairs, view.metrics))
@@ -48,17 +53,22 @@ def _rows(
             "text": prediction.text,
             "raw": prediction.raw,
             "finish": completion.finish,
+            **_present(prediction),
             "scores": {n: s.per_example[i] for n, s in scores.items() if s.per_example is not None},
         }
-        more = {
-            "choice_scores": list(prediction.choice_scores),
-            "reasoning": prediction.reasoning,
-            "evidence": list(prediction.evidence),
-            "log_likelihood": prediction.log_likelihood,
-            "tokens": prediction.tokens,
-        }
-        rows.append(row | {name: value for name, value in more.items() if value})
+        rows.append(row)
     return rows
+
+
+def _present(prediction: Prediction) -> dict[str, Any]:
+    """Return what else a prediction has."""
+    more = {
+        "choice_scores": list(prediction.choice_scores),
+        "reasoning": prediction.reasoning,
+        "evidence": list(prediction.evidence),
+        "log_likelihood": prediction.log_likelihood,
+    }
+    return {name: value for name, value in more.items() if value not in ([], "", None)}
 
 
 def save_scored(directory: Path, scored: Scored) -> None:

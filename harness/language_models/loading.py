@@ -7,9 +7,15 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedConfig,
+)
 
-from harness.api import DataError
+from harness.api import DataError, UsageError
 
 WANTED = "config.json, model.safetensors and the tokenizer's files"
 
@@ -36,6 +42,12 @@ def named_if_absent(path: str, what: str = "model") -> Iterator[None]:
 def load(path: str, dtype: torch.dtype, quantization: Any = None) -> Loaded:
     """Load whatever model a folder or a hub id holds."""
     with named_if_absent(path):
+        stated, _ = PreTrainedConfig.get_config_dict(path)
+        if stated.get("model_type") == "baichuan":
+            raise UsageError(
+                f"{path} is a Baichuan, whose published code runs no longer",
+                hint=f"python -m harness.language_models.baichuan {path} FOLDER makes a LLaMA of it",
+            )
         config = AutoConfig.from_pretrained(path)
         kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         model = kind.from_pretrained(path, dtype=dtype, quantization_config=quantization)

@@ -1,1 +1,1 @@
-"""The scoring room: runs, `score`, boards and the evaluator during training all score here."""
+"""The scoring room: how answers are read, and the scores, intervals and tests that are made of them."""

@@ -2,7 +2,8 @@
 
 jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answer`), `id` (or `question_id`),
         and where they are known `references` (or `reference`, `target`), `inputs`, `raw`, `finish`,
-        `choice_scores`, `evidence` (or `predicted_evidence`), `meta`
+        `choices` (or `options`; a list, or texts by letter), `choice_scores`, `evidence` (or
+        `predicted_evidence`), `meta`
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
 
@@ -36,6 +37,7 @@ SHOWN = 3  # ids that a message names
 _TEXT = ("text", "output", "prediction", "answer", "predicted_answer")
 _SAID = ("raw", "output", *_TEXT)  # what the model said, before a task reads it
 _REFERENCES = ("references", "reference", "target", "ground truth")
+_CHOICES = ("choices", "options")
 _ID = ("id", "example_id", "question_id")
 
 
@@ -50,6 +52,7 @@ class Answer:
     inputs: Mapping[str, str] = field(default_factory=dict)
     raw: str = ""
     finish: str = ""
+    choices: tuple[str, ...] = ()
     choice_scores: tuple[float, ...] = ()
     evidence: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
@@ -167,6 +170,7 @@ def _from_json(line: str, where: str) -> Answer:
         inputs=_mapping(row, "inputs", where),
         raw=raw if isinstance(raw, str) else "",
         finish=row["finish"] if isinstance(row.get("finish"), str) else "",
+        choices=_choices(row, where),
         choice_scores=_numbers(row, "choice_scores", where),
         evidence=_texts(evidence, f"{where}: evidence"),
         meta=_mapping(row, "meta", where),
@@ -203,6 +207,14 @@ def _references(row: Mapping[str, Any], where: str) -> tuple[str, ...] | None:
         if (value := row.get(key)) is not None:
             return (value,) if isinstance(value, str) else _texts(value, f'{where}: "{key}"')
     return None
+
+
+def _choices(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
+    """Return the choices of a row: a list, or texts by letter."""
+    for key in _CHOICES:
+        if (value := row.get(key)) is not None:
+            return _texts(list(value.values()) if isinstance(value, dict) else value, f'{where}: "{key}"')
+    return ()
 
 
 def _texts(values: Any, where: str) -> tuple[str, ...]:
@@ -261,7 +273,8 @@ def pair(
     _check_missing(file, missing, len(rows), allow=allow_missing)
     found = []
     for name, (answer, row), accepted in zip(names, rows, wanted, strict=True):
-        example = Example(name, row.inputs or answer.inputs, accepted or (), row.meta or answer.meta)
+        facts_of_row = (row.inputs or answer.inputs, accepted or (), row.meta or answer.meta)
+        example = Example(name, *facts_of_row, choices=row.choices or answer.choices)
         said = (answer.text or "", answer.raw, answer.choice_scores)
         found.append((example, Prediction(name, *said, evidence=answer.evidence)))
     return Pairs(found, **facts)
