@@ -14,6 +14,7 @@ MODULES = (
     "harness.metrics",
     "harness.pseudo",
     "harness.retrieval",
+    "harness.training",
 )
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
 WITH_VERBS = ("harness.leaderboards", "harness.plugins.scimind", "harness.pseudo")

@@ -31,6 +31,7 @@ from harness.api.errors import DuplicateName, HarnessError, PluginError, nearest
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
 from harness.api.retrieval import RetrieverEntry
+from harness.api.stage import StageEntry
 from harness.api.task import TaskEntry
 from harness.api.verb import VerbEntry
 
@@ -47,11 +48,12 @@ COLLECTING: dict[str, type] = {
     "harness_metrics": MetricEntry,
     "harness_verbs": VerbEntry,
     "harness_retrievers": RetrieverEntry,
+    "harness_stages": StageEntry,
 }
 
 NAME = re.compile(r"[\w.+@-]*\w(/[\w.+@-]*\w)*")  # a name becomes a folder, and so may not climb
 
-Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry | VerbEntry
+Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry | StageEntry | VerbEntry
 T = TypeVar("T")
 
 

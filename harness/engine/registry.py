@@ -12,12 +12,13 @@ from harness.api.errors import DuplicateName, MissingDependency, PluginError, Us
 from harness.api.metric import MetricEntry, Metrics
 from harness.api.model import ModelEntry
 from harness.api.retrieval import Retriever, RetrieverEntry
+from harness.api.stage import StageEntry
 from harness.api.task import TaskEntry
 from harness.api.verb import VerbEntry
 
 from .plugin_manager import LoadedPlugin, Plugins, blamed
 
-E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, RetrieverEntry, VerbEntry)
+E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, RetrieverEntry, StageEntry, VerbEntry)
 
 # Distributions whose import name is another; for the line that installs what is missing.
 INSTALL = {
@@ -133,7 +134,7 @@ class MetricShelf(Shelf[MetricEntry]):
 
 
 class Registry:
-    """Models, tasks, metrics, retrievers and verbs by name."""
+    """Models, tasks, metrics, retrievers, stages and verbs by name."""
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
@@ -142,6 +143,7 @@ class Registry:
         self.metrics = MetricShelf("metric", _of(plugins, MetricEntry))
         self.retrievers: Shelf[RetrieverEntry] = Shelf("retriever", _of(plugins, RetrieverEntry))
         self.verbs: Shelf[VerbEntry] = Shelf("verb", _of(plugins, VerbEntry))
+        self.stages: Shelf[StageEntry] = Shelf("stage", _of(plugins, StageEntry))
 
     def expand(self, name: str) -> list[Registered[TaskEntry]]:
         """Return a task, or the members of a group."""
@@ -152,6 +154,17 @@ class Registry:
         """Import metrics by name; a task's plugin means its own before others of the same name."""
         found = {name: self.metrics.get(name, near=near) for name in names}
         return {name: (metric.entry, metric.load()) for name, metric in found.items()}
+
+    def stage(self, name: str, model: Registered[ModelEntry]) -> Registered[StageEntry]:
+        """Find a stage that a model has, which may be one of its own that no hook brings."""
+        has = model.entry.stages
+        own = name in has and name not in self.stages.names()
+        found = Registered(StageEntry(name, "", ""), model.plugin) if own else self.stages.get(name)
+        if name not in has and "*" not in has:
+            raise UsageError(
+                f"model '{model.entry.name}' has no stage '{name}'", hint="it has: " + ", ".join(has)
+            )
+        return found
 
     def retriever(self, name: str) -> Retriever:
         """Open what `NAME`, `NAME:ARGUMENT` or `A+B` means; of several only the last may take an argument."""
