@@ -15,10 +15,10 @@ from harness.api.example import Example
 from harness.api.run import Progress
 from harness.api.spec import DataSpec
 from harness.api.task import DataReport, Task
-from harness.engine.asking import LETTERS
 from harness.engine.data import TaskData, open_task
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
+from harness.scoring.letters import LETTERS
 
 from . import data_pseudo
 from .run_arguments import add_plugin_arguments, open_registry

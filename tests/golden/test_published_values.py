@@ -16,6 +16,7 @@ import pytest
 from harness import Annotation, Example, Pairs, Prediction
 from harness.metrics import chemistry, choice, fcd, files, overall, properties, qa, statistics, text
 from harness.metrics.rows import make_pairs
+from harness.scoring import origins
 
 HERE = Path(__file__).parent
 
@@ -315,4 +316,4 @@ def test_pubmedqa(data):
 
 @pytest.mark.parametrize(("said", "wanted"), sorted(golden("answers")["cmb"].items()))
 def test_cmb_letters(said, wanted):
-    assert choice.letters_cmb(said) == wanted
+    assert origins.letters_cmb(said) == wanted
