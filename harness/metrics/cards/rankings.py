@@ -35,7 +35,7 @@ def _card(name: str) -> MetricEntry:
         "ranking",
         name,
         summary,
-        kind="qa",
+        kind="ranking",
         definition=f"The {summary}; a prediction's evidence is a ranking, best first.",
         edge_cases=ANNOTATORS,
         source="QASPER evaluator's paragraph F1, at k" if kind == "evidence-f1" else "ours",
