@@ -20,7 +20,8 @@ class ModelEntry:
     `recipes` is a folder of `<preset>.toml` files; the first of `presets` is the default. With
     `multitask`, a task group is learned as one model instead of one model a member. `stages` are the
     stages of training that the model has; without any, nothing is learned before it is asked.
-    `files` are the options that name files, which are known by what they hold.
+    `files` are the options that name files, which are known by what they hold. `known_by` is the option
+    that tells models of this kind apart, such as `weights` where any will do.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ModelEntry:
     recipes: Path | None = None
     presets: tuple[str, ...] = ()
     files: tuple[str, ...] = ("weights",)
+    known_by: str = ""
     multitask: bool = False
     stages: tuple[str, ...] = ("sft",)
     tags: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from .run_dir import (
     noted,
     open_directory,
     read_json,
+    training_of,
     write_json,
 )
 from .stage import Training, context, read_checkpoint, run_training
@@ -105,8 +106,8 @@ def _given(prepared: Prepared) -> Trained:
     if not prepared.spec.checkpoint:
         return Trained()
     path = Path(prepared.spec.checkpoint)
-    folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
-    if folder is None and (path / SPEC).exists():
+    folder = training_of(path)
+    if folder is not None and not (folder / CHECKPOINT).exists():
         raise DataError(
             f"{path} is a training that is not finished",
             hint="repeat the command that began it, or name its weights",

@@ -33,6 +33,14 @@ COMPLETIONS, PREDICTIONS, SCORES = "completions.jsonl", "predictions.jsonl", "sc
 ROOM_MIB = 64  # less free space than this is refused before any work
 
 
+def training_of(path: Path) -> Path | None:
+    """Return the training directory that a path names, itself or by its weights, finished or not."""
+    for place in (path, path.parent):
+        if (place / CHECKPOINT).exists():
+            return place
+    return path if (path / SPEC).exists() else None
+
+
 def to_json(value: Any, *, sort: bool = True) -> str:
     """Return canonical JSON: keys sorted unless told not to, UTF-8 as it is, lone surrogates escaped."""
     plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

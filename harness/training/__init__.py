@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .adapters import (
         base_of,
         export,
+        few_bits,
         grow_embeddings,
         is_adapter,
         load_adapter,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "base_of": "adapters",
     "export": "adapters",
+    "few_bits": "adapters",
     "grow_embeddings": "adapters",
     "is_adapter": "adapters",
     "load_adapter": "adapters",
@@ -68,6 +70,7 @@ __all__ = [
     "cpu_multiplies_bf16",
     "device_of",
     "export",
+    "few_bits",
     "fit",
     "grow_embeddings",
     "is_adapter",
