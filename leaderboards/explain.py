@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import Example, HarnessError, UsageError, nearest
+from harness.files.json_files import read_json
+from harness.files.rows import read_rows
+from harness.files.writing import write
 
 from .card import PICTURED
 from .compare import read_any
@@ -16,7 +19,7 @@ from .from_run import trained_folders
 from .html import Child, Html, h, page
 from .notes import SAMPLE
 from .numbers import number
-from .plain import mapping, read_json, read_lines, visible, write
+from .plain import mapping, visible
 from .scored import compute, read_answers
 from .submission import Submission
 from .task_view import OpenTask, TaskView
@@ -128,7 +131,7 @@ def _output(path: Path, submission: Submission, row: str) -> list[tuple[str, str
 def _completion(path: Path, row: str) -> Mapping[str, Any]:
     """Return what a run journalled of a row; a submission has nothing of the kind."""
     for file in sorted(path.glob("completions*.jsonl")) if path.is_dir() else []:
-        for found in read_lines(file):
+        for found in read_rows(file):
             if found.get("request_id") == row:
                 return found
     return {}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, Example, UsageError, nearest
+from harness.files.archives import open_files
 
-from .archive import open_files
 from .submission import ABOUT, MAX_ANSWER, SCHEMA_VERSION, Output, Submission, read_outputs
 from .task_view import TaskView
 

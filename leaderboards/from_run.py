@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, UsageError
+from harness.files.json_files import read_json
+from harness.files.rows import read_rows
 
-from .plain import mapping, read_json, read_lines
+from .plain import mapping
 from .submission import SCHEMA_VERSION, Output, Submission
 
 CURVE_POINTS = 200
@@ -40,7 +42,7 @@ def from_run(directory: Path, name: str = "") -> Submission:
 def _outputs(directory: Path) -> dict[str, Output]:
     return {
         row["id"]: Output(row["raw"], row.get("finish", ""), tuple(row.get("choice_scores", ())))
-        for row in read_lines(directory / "predictions.jsonl")
+        for row in read_rows(directory / "predictions.jsonl")
     }
 
 
@@ -144,7 +146,7 @@ def _curve(training: Sequence[Mapping[str, Any]], run: Path) -> list[list[float]
             continue
         points = [
             [float(row["step"]), float(row["loss"])]
-            for row in read_lines(log)
+            for row in read_rows(log)
             if isinstance(row.get("step"), int | float) and isinstance(row.get("loss"), int | float)
         ]
         step = max(1, -(-len(points) // CURVE_POINTS))

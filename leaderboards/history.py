@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, UsageError
+from harness.files.json_files import read_json
+from harness.files.writing import write
 
-from .plain import canonical, digest, read_json, write
+from .plain import canonical, digest
 
 GENESIS = "0" * 64
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, MissingDependency, UsageError
+from harness.files.writing import write
 
 from . import history
 from .build import build
 from .notes import SAMPLE
-from .plain import digest, write
+from .plain import digest
 from .render import FORMATS, all_forms, markdown
 from .site import write_site
 from .store import SAMPLES, Store

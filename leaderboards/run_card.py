@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from harness.files.writing import write
+
 from .board import StoredRow, build_board
 from .card import card_page
 from .compare import read_any
-from .plain import mapping, write
+from .plain import mapping
 from .scored import score
 from .site import keep_picture, write_assets
 from .task_card import task_card

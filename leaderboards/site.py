@@ -9,12 +9,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from harness.files.writing import write
+
 from . import history, numbers, plots
 from .card import card_page
 from .html import Child, Html, h, page
 from .notes import SAMPLE, notes, title
 from .numbers import rank_range
-from .plain import digest, write
+from .plain import digest
 from .render import FORMATS, cell, columns, health_rows, is_best, lead
 from .store import Store
 
@@ -28,15 +30,15 @@ def write_site(store: Store, tables: Sequence[Table]) -> Path:
     shutil.rmtree(store.site, ignore_errors=True)
     write_assets(store.site)
     for table in tables:
-        write(store.site / f"{table['id']}.html", table_page(table))
+        write(store.site / f"{table['id']}.html", table_page(table), durable=False)
         for ending, render in FORMATS.values():
-            write(store.site / "files" / f"{table['id']}{ending}", render(table))
+            write(store.site / "files" / f"{table['id']}{ending}", render(table), durable=False)
         for line in table["lines"]:
             samples = store.samples(table["task"], line["id"])
             text = card_page(table, line, samples, partial(keep_picture, store.site), root="../../")
-            write(store.site / "rows" / table["id"] / f"{line['id']}.html", text)
+            write(store.site / "rows" / table["id"] / f"{line['id']}.html", text, durable=False)
     write(store.site / "history.html", history_page(history.entries(store.history)))
-    write(store.site / "index.html", index_page(tables))
+    write(store.site / "index.html", index_page(tables), durable=False)
     return store.site / "index.html"
 
 
@@ -44,14 +46,14 @@ def write_assets(folder: Path) -> None:
     """Write what pages look like and sort with."""
     for name in ASSETS:
         asset = resources.files(__package__).joinpath("assets", name)
-        write(folder / "assets" / name, asset.read_bytes())
+        write(folder / "assets" / name, asset.read_bytes(), durable=False)
 
 
 def keep_picture(folder: Path, svg: str) -> str:
     """Keep a picture once, however many rows show it, and return its address from the folder."""
     path = folder / "pictures" / f"{digest(svg)[:20]}.svg"
     if not path.exists():
-        write(path, svg)
+        write(path, svg, durable=False)
     return f"pictures/{path.name}"
 
 

@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 
 from harness import DataError, UsageError
+from harness.files.archives import open_files, packed
+from harness.files.json_files import read_json
+from harness.files.writing import write
 
-from .archive import open_files
 from .board import StoredRow, board_id
-from .plain import canonical, packed, read_json, slug, write
+from .plain import canonical, slug
 from .scored import Scored
 from .submission import ABOUT, PREDICTIONS, Submission, checked_about, outputs_as_bytes, read_outputs
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, UsageError
+from harness.files.archives import open_files, packed
+from harness.files.writing import write
 
-from .archive import open_files
-from .plain import canonical, packed, slug, write
+from .plain import canonical, slug
 
 ABOUT, PREDICTIONS = "submission.json", "predictions.jsonl"
 MAX_ANSWER = 100_000  # characters; far above any task's longest reference

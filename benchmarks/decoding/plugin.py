@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,10 @@ class Choices(Prompts):
 
     file = "choices.jsonl"
 
-    def request(self, example: Example, prompt: str) -> Request:
+    def examples(self, split: str) -> Iterator[Example]:
         """Add the choices, each after a space."""
-        return Request(
-            example.id, prompt, example.inputs, tuple(f" {choice}" for choice in example.meta["choices"])
-        )
+        for example in super().examples(split):
+            yield replace(example, choices=tuple(f" {choice}" for choice in example.meta["choices"]))
 
 
 def reference(row: dict[str, Any]) -> str:

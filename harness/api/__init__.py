@@ -43,6 +43,7 @@ from .rows import (
 from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
 from .session import Answers, ModelSession, PromptTokens
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
+from .stage import StageEntry
 from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "RunSpec",
     "Score",
     "SilentProgress",
+    "StageEntry",
     "StageError",
     "Task",
     "TaskEntry",

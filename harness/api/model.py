@@ -21,7 +21,8 @@ class ModelEntry:
     `multitask`, a task group is learned as one model instead of one model a member. `stages` are the
     stages of training that the model has; without any, nothing is learned before it is asked.
     `files` are the options that name files, which are known by what they hold. `known_by` is the option
-    that tells models of this kind apart, such as `weights` where any will do.
+    that tells models of this kind apart, such as `weights` where any will do. Without `chooses` the
+    model cannot score choices by log-likelihood, and is asked to name one.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ModelEntry:
     known_by: str = ""
     multitask: bool = False
     stages: tuple[str, ...] = ("sft",)
+    chooses: bool = True
     tags: tuple[str, ...] = ()
     licence: str = ""
     citation: str = ""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from .prompt import PromptFormat
 from .spec import RunSpec
+from .stage import StageEntry
 
 SCHEMA_VERSION = 1
 
@@ -67,7 +68,8 @@ class RunContext:
     `event(kind, **facts)` appends to the run's events; facts must be JSON. `prompt` is the format that
     the requests and pairs were rendered with. `event("note", text=...)` is for what a reader of the
     numbers must know: the record keeps it and the table shows it as a footnote. `inputs` are the
-    checkpoints of other stages that this one needs, by the names it gave them, such as `reward`.
+    checkpoints of other stages that this one needs, by the names it gave them, such as `reward`. `stage`
+    is the stage that is trained, where a plugin brought it.
     """
 
     directory: Path
@@ -79,6 +81,7 @@ class RunContext:
     progress: Progress = field(default_factory=SilentProgress)
     event: Callable[..., None] = _ignore
     inputs: Mapping[str, Checkpoint] = field(default_factory=dict)
+    stage: StageEntry | None = None
 
     @property
     def is_main(self) -> bool:

@@ -58,9 +58,9 @@ class ModelSession:
         """Free what the session holds; it is not asked again."""
 
     @property
-    def chooses(self) -> bool:
-        """Whether this model can score choices by log-likelihood."""
-        return type(self).choose is not ModelSession.choose
+    def reasoning(self) -> tuple[str, ...]:
+        """The two tags that the model thinks aloud between; none where it does not."""
+        return ()
 
     def __enter__(self) -> Self:
         return self

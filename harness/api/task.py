@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import DataError
+from .errors import DataError, UsageError
 from .example import Example, Request
 from .prompt import PromptFormat
+from .retrieval import Retriever
 from .rows import TrainPair, TrainRow
 from .spec import DataSpec
 
@@ -72,6 +73,10 @@ class TaskOptions:
     permute: int | None = None
 
 
+def _no_retriever(name: str) -> Retriever:
+    raise UsageError(f"the task was opened without the harness, which knows what '{name}' is")
+
+
 class Task(ABC):
     """Base of a task. The module that defines it must be light: `show` imports it.
 
@@ -96,6 +101,7 @@ class Task(ABC):
         self.data = data or DataSpec()
         self.options = self.Options() if options is None else options
         self.notes: list[str] = []  # what loading did that a reader of the record must know: skips, repairs
+        self.open_retriever: Callable[[str], Retriever] = _no_retriever  # by name; the harness sets it
 
     @abstractmethod
     def examples(self, split: str) -> Iterator[Example]:

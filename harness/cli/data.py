@@ -18,6 +18,7 @@ from harness.api.task import DataReport, Task
 from harness.engine.data import TaskData, open_task
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
+from harness.scoring.letters import LETTERS
 
 from . import data_pseudo
 from .run_arguments import add_plugin_arguments, open_registry
@@ -219,6 +220,8 @@ def _show(args: argparse.Namespace, registry: Registry) -> int:
         return 0
     for data, example in shown:
         lines = [f"{data.name}  {example.id}", *_indented("prompt", data.render(example))]
+        for letter, choice in zip(LETTERS, example.choices, strict=False):
+            lines += _indented(f"choice {letter}", choice)
         for reference in example.references:
             lines += _indented("reference", reference)
         sys.stdout.write("\n".join(lines) + "\n\n")

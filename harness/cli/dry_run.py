@@ -15,7 +15,8 @@ from harness.engine.data import TaskData
 from harness.engine.matrix import Cell
 from harness.engine.prepared import Bench, Prepared
 from harness.engine.progress import duration
-from harness.engine.run_dir import CHECKPOINT, RECORD, read_json
+from harness.engine.run_dir import CHECKPOINT, RECORD
+from harness.files.json_files import read_json
 
 from .tables import Table, print_table
 

@@ -61,7 +61,7 @@ def _facts(cell: Cell, registry: Registry, wanted: str | None) -> dict[str, Any]
         "digest": data.prompt_digest,
         "template": data.prompt.template if data.prompt else None,
         "prompt": request.prompt,
-        "target": data.task.target(example),
+        "target": data.target(example),
     }
     model = make_model(cell.model, spec.model_options)
     return facts | _reading(model, request, _checkpoint(spec.checkpoint), RunContext(Path(), spec))

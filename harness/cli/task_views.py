@@ -134,7 +134,7 @@ def _targets(data: TaskData) -> Any:
         return None
 
     def targets() -> Iterator[str]:
-        return (data.task.target(example) for example in data.examples(split))
+        return (data.target(example) for example in data.examples(split))
 
     return targets
 

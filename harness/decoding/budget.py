@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from harness.api.errors import StageError, UsageError
+from harness.api.errors import StageError, UsageError, ran_out_of_memory
 from harness.api.spec import GenerateSpec
 
 Item = TypeVar("Item")
@@ -131,7 +131,7 @@ def _attempt(work: Callable[[Sequence[Item]], Result], batch: Sequence[Item]) ->
         with torch.inference_mode():
             return work(batch)
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
+        if not ran_out_of_memory(error):
             raise
         return None
 
@@ -147,14 +147,6 @@ def asked_tokens(text: str) -> int:
             f"batch-tokens is '{text}'; it must be 'auto' or a number of tokens", hint="for example 16384"
         )
     return tokens
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an error is the device's or the allocator's way to say that memory has run out."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in text or "not enough memory" in text)
 
 
 def _free_bytes(device: torch.device) -> int:

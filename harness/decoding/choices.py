@@ -17,6 +17,7 @@ from .budget import Budget, in_batches
 from .jobs import Encode, encode_texts, first_token
 from .language_model import LanguageModel
 from .rows import Rows
+from .settings import check_options
 
 Tokens = Mapping[str, list[int]]
 
@@ -56,6 +57,7 @@ def choose(
     tokenized together; where a token spans both, all choices are scored from the last point they share
     with the prompt. The completion's text is the likeliest choice.
     """
+    check_options(spec)
     for request in requests:
         if not request.choices:
             raise UsageError(f"request '{request.id}' has no choices to score")

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from harness.api.bounds import refuse_out_of_bounds
 from harness.api.errors import UsageError
 from harness.api.example import Completion, Request
 from harness.api.run import RunContext
@@ -19,6 +18,7 @@ from .jobs import Decode, Encode, default_decode, prepare
 from .language_model import LanguageModel
 from .schedule import Schedule
 from .search import Beam, Greedy, Sampling, Search
+from .settings import check
 from .shaping import Ending, Shaper
 from .smiles import SmilesGrammar
 
@@ -113,23 +113,6 @@ class Recheck:
         changed = sum(completion.text != self.texts[completion.request_id] for completion in again)
         self.facts = {"rechecked": len(self.requests), "changed_by_batch": changed}
         run.event("note", text=f"{changed} of {len(self.requests)} answers differ when each is decoded alone")
-
-
-def check(spec: GenerateSpec) -> str:
-    """Refuse settings that contradict each other, and return the decoder that is meant."""
-    refuse_out_of_bounds(spec, "generate")
-    decoder = "beam" if spec.decoder == "greedy" and spec.num_beams > 1 else spec.decoder
-    most = {"beam": spec.num_beams, "sampling": spec.n_best}.get(decoder, 1)
-    wrong = {
-        f"{decoder} cannot use num_beams={spec.num_beams}": decoder != "beam" and spec.num_beams != 1,
-        f"{decoder} has {most} text(s) to give, n_best={spec.n_best} asks for more": spec.n_best > most,
-        "min_new_tokens is above max_new_tokens": spec.min_new_tokens > spec.max_new_tokens,
-        "a stop string is empty": "" in spec.stop,
-    }
-    for reason, holds in wrong.items():
-        if holds:
-            raise UsageError(reason)
-    return decoder
 
 
 def _search(

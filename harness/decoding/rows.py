@@ -100,6 +100,7 @@ class Rows:
         self.mask = torch.cat([self.mask, mask], dim=1)
         self.padded = self.padded or not bool(mask.all())
         positions = self.position[:, None] + torch.arange(ids.shape[1], device=self.lm.device)
+        positions = positions.where(mask, 0)  # padding may reach beyond what the model has positions for
         logits: torch.Tensor = self._forward(ids, positions, last_only=False, **inputs).logits
         return logits
 

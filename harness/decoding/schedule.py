@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from harness.api.errors import StageError
+from harness.api.errors import StageError, ran_out_of_memory
 
-from .budget import Budget, is_out_of_memory
+from .budget import Budget
 from .jobs import Job
 from .language_model import LanguageModel
 from .rows import Rows
@@ -81,7 +81,7 @@ class Schedule:
                 if not admitted:
                     self.budget.stepped(time.perf_counter() - started, rows)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if not ran_out_of_memory(error):
                 raise
             return False
         return True

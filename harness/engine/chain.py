@@ -12,21 +12,12 @@ from typing import Any
 
 from harness.api.errors import DataError, StageError, UsageError
 from harness.api.run import Checkpoint
+from harness.files.json_files import read_json, write_json
+from harness.files.rows import cut_torn_row
 
 from .data import TaskData
 from .prepared import Bench, Prepared
-from .run_dir import (
-    CHECKPOINT,
-    EVENTS,
-    SPEC,
-    cut_torn_row,
-    locked,
-    noted,
-    open_directory,
-    read_json,
-    training_of,
-    write_json,
-)
+from .run_dir import CHECKPOINT, EVENTS, SPEC, locked, noted, open_directory, training_of
 from .stage import Training, context, read_checkpoint, run_training
 
 

@@ -17,8 +17,10 @@ from harness.api.prompt import PromptFormat
 from harness.api.rows import TrainData, TrainRow
 from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
+from harness.files.json_files import digest
 
 from . import references
+from .asking import Asking, drawn_shots, facts, way_of
 from .plugin_manager import blamed
 from .registry import Registered, Registry
 from .values import make_options
@@ -31,6 +33,8 @@ class TaskData:
     registered: Registered[TaskEntry]
     task: Task
     prompt: PromptFormat | None
+    way: str = ""  # how choices are asked for
+    _asking: Asking | None = None
     _examples: dict[str, list[Example]] = field(default_factory=dict)
     _digests: dict[str, str] = field(default_factory=dict)
 
@@ -47,7 +51,24 @@ class TaskData:
     @property
     def prompt_digest(self) -> str:
         """Identify the prompt format; a task that builds prompts by hand has its version stand for it."""
-        return self.prompt.digest if self.prompt is not None else f"task-{self.name}-{self.task.version}"
+        own = self.prompt.digest if self.prompt is not None else f"task-{self.name}-{self.task.version}"
+        more = facts(Asking(self.task, self.prompt, self.way))
+        return digest([own, more]) if more else own
+
+    @property
+    def asking(self) -> Asking:
+        """How rows are asked and answers read, with the shots drawn."""
+        if self._asking is None:
+            options = self.task.options
+            shots = drawn_shots(self.task, self.examples(options.shots_split)) if options.shots else ()
+            self._asking = Asking(self.task, self.prompt, self.way, shots)
+        return self._asking
+
+    @property
+    def kind(self) -> str:
+        """What a model is asked to do: generate, choose or perplexity."""
+        kind = self.registered.entry.kind
+        return "generate" if kind == "choose" and not self.asking.scored else kind
 
     def examples(self, split: str) -> list[Example]:
         """Return a split's rows, checked."""
@@ -90,17 +111,21 @@ class TaskData:
 
     def render(self, example: Example) -> str:
         """Return the exact prompt of an example."""
-        return self.prompt.render(example.inputs) if self.prompt is not None else self.task.prompt(example)
+        return self.asking.render(example)
 
     def request(self, example: Example) -> Request:
         """Return what a model is asked; the references stay here."""
-        return self.task.request(example, self.render(example))
+        return self.asking.request(example)
+
+    def target(self, example: Example) -> str:
+        """Return what a model should learn to say to an example."""
+        return self.asking.target(example)
 
     def rows(self, split: str, limit: int | None) -> Iterator[TrainRow]:
         """Yield what is learned from a split."""
         streamed = split not in self._examples and self.task.fingerprint(split)
         for example in islice(self.task.examples(split) if streamed else self.examples(split), limit):
-            yield from self.task.training_rows(example, self.render(example))
+            yield from self.task.training_rows(self.asking.learned(example), self.render(example))
 
 
 def _content(example: Example) -> list[Any]:
@@ -151,10 +176,13 @@ def open_task(
     chosen = make_options(kind.Options, options, name, "task") if options else None
     with blamed(f"task '{name}'"):
         task = kind(data, chosen) if chosen is not None else kind(data)
+    task.open_retriever = registry.retriever
     prompt = (
         registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
     )
-    return TaskData(registered, task, prompt)
+    chooses = not model or registry.models.get(model).entry.chooses
+    way = way_of(task, registered.entry.kind, prompt, chooses=chooses)
+    return TaskData(registered, task, prompt, way)
 
 
 class ValidationScorer:
@@ -165,7 +193,9 @@ class ValidationScorer:
         parts: Sequence[tuple[TaskData, Sequence[Example]]],
         metrics: Mapping[str, tuple[MetricEntry, Metric]],
         select: str,
+        tags: Sequence[str] = (),
     ) -> None:
+        self._tags = tags
         self._answers: dict[str, tuple[TaskData, Example, Request]] = {}
         requests: list[Request] = []
         for data, examples in parts:
@@ -186,7 +216,7 @@ class ValidationScorer:
         for completion in completions:
             data, example, request = self._answers[completion.request_id]
             by_task.setdefault(data.name, []).append(
-                (example, predict(data.task, request, example, completion))
+                (example, data.asking.read(example, request, completion, self._tags))
             )
         values: dict[str, list[float]] = {}
         for data, _, _ in {id(a[0]): a for a in self._answers.values()}.values():
@@ -195,12 +225,6 @@ class ValidationScorer:
                 if name in self._metrics and (value := self._metrics[name][1](pairs).value) is not None:
                     values.setdefault(name, []).append(value)
         return {name: sum(found) / len(found) for name, found in values.items()}
-
-
-def predict(task: Task, request: Request, example: Example, completion: Completion) -> Prediction:
-    """Let the task read its answer out of a completion."""
-    text = task.answer(completion.text, request)
-    return Prediction(example.id, text, completion.text, completion.choice_scores)
 
 
 def training_data(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -13,8 +13,12 @@ from typing import Any
 
 from harness.api.errors import StageError, nearest
 from harness.api.example import Completion, Request
+from harness.files.json_files import digest
+from harness.files.rows import cut_torn_row, read_rows
+from harness.files.writing import sync
 
-from .run_dir import COMPLETIONS, cut_torn_row, digest, read_rows
+from .asking import unclosed
+from .run_dir import COMPLETIONS
 
 
 def request_key(request: Request) -> str:
@@ -49,6 +53,7 @@ class Journal:
         self._asked = frozenset(self._requests)
         cut_torn_row(self.path)
         self._file = self.path.open("ab", buffering=0)
+        sync(directory)
 
     def __enter__(self) -> Journal:
         return self
@@ -109,7 +114,7 @@ def _completion(request_id: str, row: Mapping[str, Any]) -> Completion:
     )
 
 
-def count_oddities(completions: Iterator[Completion]) -> dict[str, int]:
+def count_oddities(completions: Iterable[Completion], tags: Sequence[str] = ()) -> dict[str, int]:
     """Count what a reader of the table should know: how answers ended, empty ones, and every note."""
     counts: dict[str, int] = {}
     for completion in completions:
@@ -118,6 +123,8 @@ def count_oddities(completions: Iterator[Completion]) -> dict[str, int]:
             names.append(completion.finish)
         if not completion.text.strip() and not completion.choice_scores:
             names.append("empty")
+        if unclosed(completion.text, tags):
+            names.append("unclosed-reasoning")
         for name in set(names):
             counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items()))

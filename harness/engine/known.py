@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.errors import DataError
+from harness.files.json_files import digest, read_json, write_json
 
-from .run_dir import digest, read_json, write_json
 from .stage import weights_digest
 
 NAME = ".known.json"
@@ -47,8 +47,9 @@ class Known:
     def _write(self) -> None:
         for old in list(self._facts)[:-MOST]:
             del self._facts[old]
-        with suppress(OSError):  # a folder that cannot be written refuses the run itself, with a sentence
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+        if not self._path.parent.is_dir():  # a plan makes no folder
+            return
+        with suppress(OSError):  # one that cannot be written refuses the run itself, with a sentence
             write_json(self._path, self._facts, sort=False)
 
 

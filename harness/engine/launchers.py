@@ -13,8 +13,9 @@ from harness.api import errors
 from harness.api.errors import HarnessError, LostProcess, StageError
 from harness.api.hooks import hookimpl
 from harness.api.spec import LaunchSpec
+from harness.files.json_files import read_json, write_json
 
-from .run_dir import LOG, read_json, write_json
+from .run_dir import LOG
 
 FAILURE = "failure.json"  # what a worker failed with, in the stage's directory
 AGAIN = 75  # exit code of workers that ask to be started again: a temporary failure in sysexits.h

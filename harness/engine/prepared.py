@@ -16,6 +16,7 @@ from harness.api.model import ModelPlugin
 from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
+from harness.files.json_files import digest
 
 from . import environment, sameness
 from .data import TaskData, open_task, training_digest
@@ -23,7 +24,6 @@ from .known import Known, looks
 from .matrix import Cell
 from .ranks import Ranks
 from .registry import Registry
-from .run_dir import digest
 from .stage import Training, make_model
 
 if TYPE_CHECKING:

@@ -186,6 +186,10 @@ def _of(plugins: Plugins, kind: type[E]) -> list[Registered[E]]:
     ]
 
 
+def _is_or_is_above(name: str, module: str) -> bool:
+    return module == name or module.startswith(name + ".")
+
+
 def load_target(target: str, whose: str) -> Any:
     """Import `"package.module:Name"`; whatever is wrong with it is the plugin's fault and said so."""
     module_name, _, attribute = target.partition(":")
@@ -194,8 +198,11 @@ def load_target(target: str, whose: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name is not None and not module_name.startswith(error.name):
-            library = error.name.partition(".")[0]
+        library = (error.name or "").partition(".")[0]
+        own = module_name.partition(".")[0]
+        if library == own and not _is_or_is_above(error.name or "", module_name):
+            raise PluginError(f"{whose} fails to import: it has no module '{error.name}'") from error
+        if library not in ("", own):
             raise MissingDependency(
                 f"{whose} needs {library}, which is not installed",
                 hint=f"pip install {INSTALL.get(library, library)}",

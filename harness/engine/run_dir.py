@@ -13,19 +13,18 @@ runs/<task>/<model>/<stamp>-<key>/
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from harness.api.errors import DataError, RunLocked, UsageError
+from harness.files.rows import read_rows
+from harness.files.writing import make_folder, remove_partial, sync
 
 SPEC, RECORD, CHECKPOINT = "spec.json", "record.json", "checkpoint.json"
 EVENTS, LOG = "events.jsonl", "log.txt"
@@ -41,112 +40,10 @@ def training_of(path: Path) -> Path | None:
     return path if (path / SPEC).exists() else None
 
 
-def to_json(value: Any, *, sort: bool = True) -> str:
-    """Return canonical JSON: keys sorted unless told not to, UTF-8 as it is, lone surrogates escaped."""
-    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    text = json.dumps(plain, sort_keys=sort, ensure_ascii=False, indent=1, default=_plain)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a model may say half a surrogate pair
-        text = json.dumps(plain, sort_keys=sort, indent=1, default=_plain)
-    return text
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if hasattr(value, "item"):  # a number of numpy's
-        return value.item()
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
-
-
-def digest(value: Any) -> str:
-    """Hash any JSON-able value."""
-    return hashlib.sha256(to_json(value).encode()).hexdigest()[:16]
-
-
-def write_json(path: Path, value: Any, *, sort: bool = True) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(to_json(value, sort=sort) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file of ours; what is wrong with it is said with its name."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-
-
-def append_row(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one line to an events file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row, default=str) + "\n")
-
-
-def cut_torn_row(path: Path) -> None:
-    """Drop what a crash left after the last newline, or the next row would be glued to it."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65536)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                file.truncate(start + newline + 1)
-                return
-            end = start
-        file.truncate(0)
-
-
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the whole rows of a JSON-lines file; a torn last line is no row."""
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise DataError(
-                    f"{path}, line {number}: not a JSON row",
-                    hint="remove the line, or start over with --fresh",
-                )
-            yield row
-
-
-def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a JSON-lines file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8", errors="surrogatepass") as file:
-            for row in rows:
-                file.write(json.dumps(row, sort_keys=True) + "\n")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 @contextmanager
 def locked(parent: Path, key: str) -> Iterator[None]:
     """Hold the right to write the run `key`; a second process is refused and told who holds it."""
-    parent.mkdir(parents=True, exist_ok=True)
+    make_folder(parent)
     path = parent / f".{key}.lock"
     with path.open("a+", encoding="utf-8") as file:
         os.set_inheritable(file.fileno(), True)  # a launcher that outlives us still holds the run
@@ -191,6 +88,7 @@ def open_directory(parent: Path, key: str, *, fresh: bool, resume: bool = False)
     """Return the newest directory of the run `key`, or a new one; with `resume` there must be one."""
     found = sorted(path for path in parent.glob(f"*-{key}") if path.is_dir())
     if found and not fresh:
+        remove_partial(found[-1])
         return found[-1]
     if resume:
         raise UsageError(
@@ -202,6 +100,7 @@ def open_directory(parent: Path, key: str, *, fresh: bool, resume: bool = False)
     for attempt in range(1, 100):
         try:
             directory.mkdir(parents=True)
+            sync(parent)
             return directory
         except FileExistsError:  # two fresh runs within one second
             directory = parent / f"{stamp}.{attempt:02d}-{key}"

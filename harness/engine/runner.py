@@ -16,6 +16,8 @@ from harness.api.errors import HarnessError, StageError, UsageError
 from harness.api.example import Completion, Example, Request
 from harness.api.run import SCHEMA_VERSION, RunContext, RunRecord
 from harness.api.spec import RunSpec
+from harness.files.json_files import read_json, write_json
+from harness.files.rows import append_row, cut_torn_row, read_rows
 
 from . import environment
 from .chain import Trained, obtain
@@ -26,22 +28,18 @@ from .matrix import Cell
 from .measure import score_as_json
 from .plugin_manager import describe
 from .prepared import Bench, Prepared
-from .run_dir import (
-    EVENTS,
-    RECORD,
-    SPEC,
-    append_row,
-    check_output,
-    cut_torn_row,
-    locked,
-    noted,
-    open_directory,
-    read_json,
-    read_rows,
-    write_json,
-)
+from .run_dir import EVENTS, RECORD, SPEC, check_output, locked, noted, open_directory
 from .scoring import Scored, save_scored, score_run
-from .stage import GENERATION, Generation, answer, context, reported, run_generation
+from .stage import (
+    GENERATION,
+    Generation,
+    answer,
+    context,
+    note_reasoning,
+    reasoning_tags,
+    reported,
+    run_generation,
+)
 from .values import from_mapping
 
 
@@ -71,7 +69,7 @@ class Meter:
         """Measure one stage."""
         begin = time.perf_counter()
         yield
-        self.seconds[stage] = round(time.perf_counter() - begin, 3)
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - begin, 3)
         self.peak_memory_mib[stage] = round(environment.peak_memory_mib(), 1)
 
 
@@ -127,7 +125,6 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
     bench.progress.start(f"{label}: loading")
     with meter.measured("load"):
         prepared = Prepared(bench, cell)
-    bench.progress.finish()
     trained = obtain(bench, prepared)
     outcome.trained = trained.directory
     if bench.until == "train":
@@ -141,11 +138,9 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         if (record := _finished_record(directory, prepared)) is not None:
             outcome.record, outcome.reused = record, True
             return
-        bench.progress.start(f"{label}: loading")
         with meter.measured("load"):
             prepared.load()
             examples = prepared.examples()
-        bench.progress.finish()
         _remember(directory, cell.spec, bench)
         bench.notify("harness_run_started", spec=cell.spec, directory=directory)
         run = context(directory, cell.spec, bench.registry, bench.progress, [prepared.data])
@@ -159,7 +154,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
             return
         bench.progress.start(f"{label}: scoring")
         with meter.measured("score"):
-            scored = score_run(prepared, examples, completions)
+            scored = score_run(prepared, directory, examples, completions)
         bench.progress.finish()
 
         outcome.record = _record(bench, prepared, trained, directory, completions, scored, schedule, meter)
@@ -211,7 +206,7 @@ def _record(
         checkpoint_digest=trained.digest,
         training=trained.stages,
         scores={name: score_as_json(score) for name, score in scored.scores.items()},
-        counts=count_oddities(iter(completions)),
+        counts=count_oddities(completions, reasoning_tags(directory, spec.generate.reasoning)),
         seconds=trained.seconds | meter.seconds,
         peak_memory_mib=meter.peak_memory_mib | trained.peak_memory_mib,
         plugins=tuple(describe(plugin) for plugin in bench.registry.plugins.loaded if plugin.ok),
@@ -269,7 +264,8 @@ def _generate(
         else:
             with reported("generation", run.directory):
                 session = bench.session(prepared, trained, run)
-            answer(session, missing, run, kind=prepared.cell.task.entry.kind)
+            note_reasoning(session, run)
+            answer(session, missing, run, kind=prepared.data.kind)
         bench.progress.finish()
         done = finished(run.directory, requests)
     if unanswered := [request.id for request in requests if request.id not in done]:

@@ -18,9 +18,9 @@ from typing import Any
 import harness
 from harness.api.bounds import ASKED, LEARNED, Effect, what_counts
 from harness.api.spec import RunSpec
+from harness.files.json_files import digest
 
 from .known import Known
-from .run_dir import digest
 
 # The rooms whose code can change what is learned, what is answered, and what the answers are worth.
 LEARNING = ("data", "chem", "retrieval", "language_models", "training", "decoding")

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.api.example import Completion, Example, Pairs, Score
+from harness.api.example import Completion, Example, Pairs, Prediction, Score
+from harness.files.json_files import write_json
+from harness.files.rows import write_rows
 
 from .clean_subset import clean_subset
-from .data import predict
 from .measure import score_as_json, score_pairs
 from .prepared import Prepared
-from .run_dir import PREDICTIONS, SCORES, write_json, write_rows
+from .run_dir import PREDICTIONS, SCORES
+from .stage import reasoning_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +27,20 @@ class Scored:
     overlap: Mapping[str, Any] = field(default_factory=dict)  # rows that training gives away
 
 
-def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequence[Completion]) -> Scored:
+def score_run(
+    prepared: Prepared, directory: Path, examples: Sequence[Example], completions: Sequence[Completion]
+) -> Scored:
     """Read answers and compute every metric with its interval."""
     data = prepared.data
+    tags = reasoning_tags(directory, prepared.spec.generate.reasoning)
     pairs = [
-        (example, predict(data.task, data.request(example), example, completion))
+        (example, data.asking.read(example, data.request(example), completion, tags))
         for example, completion in zip(examples, completions, strict=True)
     ]
 
     def targets() -> Iterator[str]:
         for example in data.examples(data.task.data.train_split):
-            yield data.task.target(example)
+            yield data.target(example)
 
     parsed = prepared.bench.parsed(prepared.spec)
     has_training = data.task.data.train_split in data.task.splits()
@@ -55,12 +60,23 @@ def score_run(prepared: Prepared, examples: Sequence[Example], completions: Sequ
             "text": prediction.text,
             "raw": prediction.raw,
             "finish": completion.finish,
-            **({"choice_scores": list(prediction.choice_scores)} if prediction.choice_scores else {}),
+            **_present(prediction),
             "scores": {n: s.per_example[i] for n, s in scores.items() if s.per_example is not None},
         }
         for i, ((example, prediction), completion) in enumerate(zip(pairs, completions, strict=True))
     ]
     return Scored(scores, rows, overlap)
+
+
+def _present(prediction: Prediction) -> dict[str, Any]:
+    """Return what else a prediction has."""
+    more = {
+        "choice_scores": list(prediction.choice_scores),
+        "reasoning": prediction.reasoning,
+        "evidence": list(prediction.evidence),
+        "log_likelihood": prediction.log_likelihood,
+    }
+    return {name: value for name, value in more.items() if value not in ([], "", None)}
 
 
 def save_scored(directory: Path, scored: Scored) -> None:

@@ -11,7 +11,7 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,8 @@ from harness.api.rows import TrainData
 from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import RunSpec, TrainSpec
+from harness.files.json_files import read_json, write_json
+from harness.files.rows import append_row, read_rows
 
 from .data import TaskData, ValidationScorer, open_task, training_data
 from .environment import peak_memory_mib
@@ -31,12 +33,13 @@ from .journal import Journal
 from .network import forbid
 from .plugin_manager import blamed
 from .registry import Registered, Registry
-from .run_dir import CHECKPOINT, EVENTS, LOG, append_row, read_json, write_json
+from .run_dir import CHECKPOINT, EVENTS, LOG
 from .values import from_mapping, make_options
 
 logger = logging.getLogger(__name__)
 
 GENERATION = "generation.json"
+REASONING = "reasoning"  # the event that says between which tags a model thinks
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -170,7 +173,7 @@ def load_training_data(registry: Registry, tasks: list[TaskData], training: Trai
             for found in [registry.metrics.get(name, near=data.registered.plugin)]
         }
         parts = [(data, data.scored(split, training.train.eval_limit)) for data in tasks]
-        evaluator = ValidationScorer(parts, metrics, select)
+        evaluator = ValidationScorer(parts, metrics, select, spec.generate.reasoning)
     return training_data(tasks, spec.data, evaluator=evaluator)
 
 
@@ -259,8 +262,23 @@ def run_generation(directory: Path, registry: Registry, progress: Progress) -> N
     run = context(directory, spec, registry, progress, [data])
     share = [data.request(rows[name]) for name in generation.requests[run.rank :: run.world_size]]
     with reported("generation", directory), model.open(checkpoint, run) as session:
-        answer(session, share, run, kind=data.registered.entry.kind)
+        note_reasoning(session, run)
+        answer(session, share, run, kind=data.kind)
     run.event("generated", peak_memory_mib=round(peak_memory_mib(), 1))
+
+
+def note_reasoning(session: ModelSession, run: RunContext) -> None:
+    """Keep the tags that the model thinks aloud between, for whoever reads its answers."""
+    if session.reasoning and not run.spec.generate.reasoning:
+        run.event(REASONING, tags=list(session.reasoning))
+
+
+def reasoning_tags(directory: Path, asked: Sequence[str]) -> Sequence[str]:
+    """Return the tags of thinking aloud: those that were asked for, else those that the model brought."""
+    if asked:
+        return asked
+    found = [row["tags"] for row in read_rows(directory / EVENTS) if row.get("event") == REASONING]
+    return found[-1] if found else ()
 
 
 def answer(session: ModelSession, requests: list[Request], run: RunContext, *, kind: str) -> None:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.api.errors import HarnessError, TryAgain
+from harness.files.json_files import read_json
 
 from .launchers import AGAIN, note_failure
 from .plugin_manager import load_plugins
 from .progress import choose_progress
 from .registry import Registry
-from .run_dir import SPEC, is_alive, read_json
+from .run_dir import SPEC, is_alive
 from .stage import GENERATION, go_offline, run_generation, run_training
 
 

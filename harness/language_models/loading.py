@@ -16,7 +16,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     GenerationConfig,
-    PretrainedConfig,
+    PreTrainedConfig,
 )
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from transformers.models.auto.modeling_auto import (
@@ -106,7 +106,12 @@ def _check(source: Source) -> None:
         raise DataError(f"there is nothing at {source.path}", hint=f"a folder with {WANTED}, or a hub id")
     if not source.trusted and not source.packed:
         with named_if_absent(source.path):
-            config, _ = PretrainedConfig.get_config_dict(source.place, **source.arguments)
+            config, _ = PreTrainedConfig.get_config_dict(source.place, **source.arguments)
+        if config.get("model_type") == "baichuan":
+            raise UsageError(
+                f"{source.path} is a Baichuan, whose published code runs no longer",
+                hint=f"python -m harness.language_models.baichuan {source.path} FOLDER makes a LLaMA of it",
+            )
         if "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING_NAMES:
             raise _own_code(source.path)
 

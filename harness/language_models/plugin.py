@@ -93,25 +93,20 @@ class LanguageModelPlugin(ModelPlugin):
 
     def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         """Run a stage from an earlier one, from the preset's weights, or from nothing."""
-        training.check(data, spec)
+        training.check(data, spec, run)
         loaded = self.start(data, spec)
         spec = self.begin(loaded, data, spec, run)
+        return training.learn(self.learner(loaded, spec, run), data, spec, run)
+
+    def learner(self, loaded: Loaded, spec: TrainSpec, run: RunContext) -> training.Learner:
+        """Return a loaded model with what a stage needs to teach it."""
         model, tokenizer = loaded
         coder = self.coder(model, tokenizer, spec)
 
         def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
             return self.answers(Loaded(model, tokenizer), requests, run.spec.generate, run)
 
-        return training.fit(
-            model,
-            data,
-            coder.row,
-            spec,
-            run,
-            save=partial(_save, tokenizer),
-            pad=coder.pad,
-            generate=generate,
-        )
+        return training.Learner(model, coder.row, partial(_save, tokenizer), coder.pad, generate)
 
     def open(self, checkpoint: Checkpoint | None, run: RunContext) -> LanguageModelSession:
         """Open the checkpoint, or the weights of the preset."""

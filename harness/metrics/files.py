@@ -2,7 +2,8 @@
 
 JSON lines   `text` (or `output`, `prediction`, `answer`, `predicted_answer`), `id` (or `question_id`),
              and where they are known `references` (or `reference`, `target`), `inputs`, `raw`,
-             `choice_scores`, `meta`
+             `choices` (or `options`; a list, or texts by letter), `choice_scores`, `evidence` (or
+             `predicted_evidence`), `meta`
 MolT5, LPM-24  a table with three columns, the last two headed "ground truth" and "output"
 lines        one answer a line
 zip          any of these alone in an archive, or as its `submit.txt`
@@ -25,6 +26,7 @@ CLS = "[CLS] "  # what some tokenizers leave before a caption; the MolT5 scorers
 
 _TEXT = ("text", "output", "prediction", "answer", "predicted_answer")
 _REFERENCES = ("references", "reference", "target", "ground truth")
+_CHOICES = ("choices", "options")
 _ID = ("id", "example_id", "question_id")
 
 
@@ -37,8 +39,10 @@ class Row:
     references: tuple[str, ...] | None = None
     raw: str = ""
     inputs: Mapping[str, str] | None = None
+    choices: tuple[str, ...] = ()
     choice_scores: tuple[float, ...] = ()
     meta: Mapping[str, Any] | None = None
+    evidence: tuple[str, ...] = ()
 
 
 def read(path: Path) -> list[Row]:
@@ -79,8 +83,19 @@ def pair(answers: Sequence[Row], references: Sequence[Row] | None, where: str, *
     for n, (answer, known) in enumerate(zip(answers, matched, strict=True)):
         name = answer.id or known.id or str(n)
         wanted = known.references if known.references is not None else (known.text,)
-        example = Example(name, known.inputs or answer.inputs or {}, wanted, known.meta or answer.meta or {})
-        rows.append((example, Prediction(name, answer.text, answer.raw, answer.choice_scores)))
+        example = Example(
+            name,
+            known.inputs or answer.inputs or {},
+            wanted,
+            known.meta or answer.meta or {},
+            choices=known.choices or answer.choices,
+        )
+        rows.append(
+            (
+                example,
+                Prediction(name, answer.text, answer.raw, answer.choice_scores, evidence=answer.evidence),
+            )
+        )
     return Pairs(rows, **facts)
 
 
@@ -128,7 +143,8 @@ def _from_json(line: str, where: str) -> Row:
     if isinstance(references, str):
         references = [references]
     scores = row.get("choice_scores") or ()
-    raw = row.get("raw") or (line if "predicted_evidence" in row else "")
+    raw = row.get("raw") or ""
+    evidence = row.get("predicted_evidence") or row.get("evidence") or ()
     return Row(
         text=text,
         id=str(_first(row, _ID) or ""),
@@ -137,8 +153,14 @@ def _from_json(line: str, where: str) -> Row:
         inputs=row.get("inputs"),
         choice_scores=tuple(float(s) for s in scores),
         meta=row.get("meta"),
+        choices=_choices(_first(row, _CHOICES) or ()),
+        evidence=tuple(map(str, evidence)) if isinstance(evidence, list) else (),
     )
 
 
 def _first(row: Mapping[str, Any], keys: Sequence[str]) -> Any:
     return next((row[key] for key in keys if row.get(key) is not None), None)
+
+
+def _choices(found: Any) -> tuple[str, ...]:
+    return tuple(map(str, found.values() if isinstance(found, dict) else found))

@@ -1,23 +1,20 @@
 """Question answering: token F1 and exact match after SQuAD's normalisation, and evidence F1.
 
-QASPER's rows have one reference an annotator; `example.meta` holds `answer_types` and `evidence`, both in
-the annotators' order. Predicted evidence is a list of paragraphs under `evidence` or
-`predicted_evidence` in a JSON object that is the prediction's `raw`.
+A row has one reference an annotator, and beside it an annotation with its kind and its evidence. Evidence
+is named by the ids of passages; a prediction read from a file may give their texts instead.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness import Example, Pairs, Prediction, Score
 
-from .rows import clean, outputs, references
+from .rows import outputs, references
 from .statistics import mean, mean_score
 from .text import bleu_rows, bleu_value, encode, rouge_lsum
 
@@ -64,9 +61,8 @@ class QasperF1:
             if is_missing(prediction):
                 missing += 1
                 continue
-            types = example.meta.get("answer_types", ())
-            if place < len(types):
-                by_type.setdefault(str(types[place]), []).append(value)
+            if place < len(example.annotations):
+                by_type.setdefault(example.annotations[place].kind, []).append(value)
         details = {kind: mean(values) for kind, values in sorted(by_type.items())}
         details["missing"] = float(missing)
         return mean_score(self.name, [value for value, _ in found], details=details)
@@ -91,22 +87,14 @@ class QasperEvidenceF1:
     def _value(self, example: Example, prediction: Prediction) -> float:
         if is_missing(prediction):
             return 0.0
-        found = predicted_evidence(prediction)
-        wanted = [self._kept(evidence) for evidence in example.meta.get("evidence", ())] or [[]]
+        ids = {passage.text: passage.id for passage in example.passages}
+        texts = {passage.id: passage.text for passage in example.passages}
+        found = [ids.get(name, name) for name in prediction.evidence]
+        wanted = [self._kept(annotation.evidence, texts) for annotation in example.annotations] or [[]]
         return max(_paragraph_f1(found, evidence) for evidence in wanted)
 
-    def _kept(self, evidence: Sequence[str]) -> list[str]:
-        return [text for text in evidence if not (self.text_only and FLOATING in text)]
-
-
-def predicted_evidence(prediction: Prediction) -> list[str]:
-    """Return the paragraphs that a prediction names as its evidence."""
-    try:
-        said: Any = json.loads(clean(prediction.raw))
-    except ValueError:
-        return []
-    found = said.get("evidence", said.get("predicted_evidence", ())) if isinstance(said, dict) else ()
-    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+    def _kept(self, evidence: Sequence[str], texts: Mapping[str, str]) -> list[str]:
+        return [name for name in evidence if not (self.text_only and FLOATING in texts.get(name, name))]
 
 
 def _paragraph_f1(found: Sequence[str], wanted: Sequence[str]) -> float:
@@ -176,7 +164,7 @@ class MoziRouge:
 
     def __call__(self, pairs: Pairs) -> Score:
         """Return the mean over the rows that are no yes/no questions."""
-        rows = [(Example(e.id, e.inputs, e.references[:1], e.meta), p) for e, p in pairs]
+        rows = [(Example(e.id, e.inputs, e.references[:1]), p) for e, p in pairs]
         values = rouge_lsum(Pairs(rows)).per_example or ()
         return mean_score(
             self.name, [None if no else v for v, no in zip(values, _yes_no(pairs), strict=True)]
@@ -184,7 +172,7 @@ class MoziRouge:
 
 
 def _yes_no(pairs: Pairs) -> list[bool]:
-    return ["boolean" in tuple(example.meta.get("answer_types", ()))[:1] for example, _ in pairs]
+    return [any(first.kind == "boolean" for first in example.annotations[:1]) for example, _ in pairs]
 
 
 qasper_f1 = QasperF1("qasper-f1")

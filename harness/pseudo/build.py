@@ -7,7 +7,6 @@ a kill; the finished file is JSON lines, or a JSON array as ada-T5's release rea
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from rdkit import Chem, rdBase
 from harness.api import DataError, Progress, UsageError
 from harness.chem.smiles import molecule
 from harness.data.text_lines import read_lines
+from harness.files.rows import cut_torn_row
+from harness.files.writing import write, writing
 from harness.retrieval.structure import MorganIndex
 
 from . import filters
@@ -27,7 +28,6 @@ from .sources import read_smiles
 from .writers import PROMPT, Item, Writer
 
 BATCH = 512
-LONGEST_ROW = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +170,9 @@ def _continued(journal: Path, header: dict[str, Any]) -> tuple[set[str], Report]
     seen: set[str] = set()
     report = Report()
     if not journal.exists():
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        journal.write_text(json.dumps(header) + "\n", encoding="utf-8")
+        write(journal, json.dumps(header) + "\n")
         return seen, report
-    _cut(journal)
+    cut_torn_row(journal)
     with journal.open(encoding="utf-8") as stream:
         first = json.loads(stream.readline() or "{}")
         if first != header:
@@ -189,27 +188,17 @@ def _continued(journal: Path, header: dict[str, Any]) -> tuple[set[str], Report]
     return seen, report
 
 
-def _cut(journal: Path) -> None:
-    """Drop a last row that a kill has torn."""
-    with journal.open("rb+") as stream:
-        size = stream.seek(0, os.SEEK_END)
-        start = stream.seek(max(0, size - LONGEST_ROW))
-        stream.truncate(start + stream.read().rfind(b"\n") + 1)
-
-
 def _publish(journal: Path, out: Path, limit: int | None) -> None:
     """Write the finished file: kept rows only, as JSON lines or, for `.json`, as one array."""
-    temporary = out.with_name(f".{out.name}.part")
-    kept = islice(_kept(journal), limit)
-    with temporary.open("w", encoding="utf-8") as stream:
+    rows = (json.dumps(row, ensure_ascii=False).encode() for row in islice(_kept(journal), limit))
+    with writing(out) as stream:
         if out.suffix == ".json":
-            stream.write("[")
-            for number, row in enumerate(kept):
-                stream.write(("," if number else "") + "\n" + json.dumps(row, ensure_ascii=False))
-            stream.write("\n]\n")
+            stream.write(b"[")
+            for number, row in enumerate(rows):
+                stream.write((b"," if number else b"") + b"\n" + row)
+            stream.write(b"\n]\n")
         else:
-            stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
-    temporary.replace(out)
+            stream.writelines(row + b"\n" for row in rows)
 
 
 def _kept(journal: Path) -> Iterator[dict[str, Any]]:

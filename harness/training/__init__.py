@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from .batching import EncodedRows, plan
     from .checks import check
     from .distributed import Group, device_of, session
-    from .loop import fit
+    from .loop import fit, learn
     from .muon import Muon
-    from .objectives import Objective, model_loss
+    from .objectives import Loss, Objective, model_loss
     from .precision import cpu_multiplies_bf16
     from .rows import BothDirections, Corpus, check_rows
+    from .stage import Learner, Stage
     from .threads import use_cores
 
 _HOMES = {
@@ -50,10 +51,14 @@ _HOMES = {
     "device_of": "distributed",
     "session": "distributed",
     "fit": "loop",
+    "learn": "loop",
     "Muon": "muon",
+    "Loss": "objectives",
     "Objective": "objectives",
     "model_loss": "objectives",
     "cpu_multiplies_bf16": "precision",
+    "Learner": "stage",
+    "Stage": "stage",
     "use_cores": "threads",
 }
 
@@ -62,8 +67,11 @@ __all__ = [
     "Corpus",
     "EncodedRows",
     "Group",
+    "Learner",
+    "Loss",
     "Muon",
     "Objective",
+    "Stage",
     "base_of",
     "check",
     "check_rows",
@@ -74,6 +82,7 @@ __all__ = [
     "fit",
     "grow_embeddings",
     "is_adapter",
+    "learn",
     "load_adapter",
     "merge",
     "model_loss",

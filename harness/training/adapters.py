@@ -14,8 +14,10 @@ import torch
 from torch import nn
 
 from harness.api import DataError, StageError, TrainSpec, UsageError
+from harness.files import folders
+from harness.files.json_files import write_json
 
-from . import files, settings
+from . import settings
 
 CONFIG = "adapter_config.json"
 BASE = "base.json"
@@ -244,9 +246,9 @@ def save_base(folder: Path, facts: dict[str, Any], spec: TrainSpec) -> None:
     base = base_of(spec.base)
     if base and Path(base).exists():  # seen from here, so that both may be moved together
         base = os.path.relpath(base, folder)
-    files.write_json(folder / BASE, {"path": base, **facts})
+    write_json(folder / BASE, {"path": base, **facts})
     if (under := merged_first(spec)) is not None:
-        shutil.copytree(under, folder / UNDER, ignore=shutil.ignore_patterns(files.MANIFEST))
+        shutil.copytree(under, folder / UNDER, ignore=shutil.ignore_patterns(folders.MANIFEST))
 
 
 def describe_base(model: nn.Module) -> dict[str, Any]:

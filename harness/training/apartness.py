@@ -55,10 +55,11 @@ def _piece(rows: EncodedRows, row: int) -> Segment:
     length = int(rows.lengths[row])
     for start in range(0, length, LONGEST):
         piece = Segment(row, start, min(start + LONGEST, length))
-        if rows.targets(piece):
+        if rows.weight_of(piece):
             return piece
     return Segment(row, 0, length)
 
 
 def _loss(model: nn.Module, objective: Objective, inputs: dict[str, Tensor]) -> float:
-    return float(objective(model, inputs))
+    loss = objective(model, inputs)
+    return float(loss.sum / loss.weight)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -40,31 +40,79 @@ Unit = tuple[Segment, ...]
 MicroBatch = list[Unit]
 
 
-class EncodedRows:
-    """Rows of token ids, four bytes a token, with what planning needs to know of each."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the rows of a stage are made of.
 
-    def __init__(self, *, causal: bool) -> None:
-        self.causal = causal
+    A row is as many lines of a batch as it has `parts`, whose names begin its keys: one line, or the two
+    of a preference. `tokens_weigh` tells whether a row weighs what it has to learn, in tokens, or 1.
+    `cut` rows may be longer than a line. `alternate` tells that rows at even and at odd places take turns.
+    `floats` are the keys of a number a token that is no id.
+    """
+
+    causal: bool
+    parts: tuple[str, ...] = ("",)
+    tokens_weigh: bool = True
+    cut: bool = False
+    alternate: bool = False
+    floats: tuple[str, ...] = ()
+
+    def length(self, row: Mapping[str, Sequence[Any]]) -> int:
+        """Count the tokens that a row takes in a batch, over inputs and, with an encoder, targets."""
+        return len(self.parts) * max(self._of_line(row, part) for part in self.parts)
+
+    def _of_line(self, row: Mapping[str, Sequence[Any]], part: str) -> int:
+        tokens = len(row[f"{part}input_ids"])
+        return tokens if self.causal else tokens + len(row[f"{part}labels"])
+
+    def longest(self, row: Mapping[str, Sequence[Any]]) -> int:
+        """Count the tokens of the longest line of a row."""
+        return max(map(len, row.values()))
+
+    def learned(self, labels: Any) -> int:
+        """Count the tokens of a line that are learned."""
+        return int(np.count_nonzero(np.asarray(labels)[1 if self.causal else 0 :] != IGNORED))
+
+    def weight(self, row: Mapping[str, Sequence[Any]]) -> int:
+        """Return what a row weighs; nothing where one of its lines has nothing to learn."""
+        counts = [self.learned(row[f"{part}labels"]) for part in self.parts]
+        return (sum(counts) if self.tokens_weigh else 1) if all(counts) else 0
+
+
+class EncodedRows:
+    """Rows of token ids, four bytes a token, with what planning needs to know of each.
+
+    `numbers` holds what else is known of rows, by name: an array of rows x parts.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.numbers: dict[str, np.ndarray] = {}
         self.keys: tuple[str, ...] = ()
         self.sources: list[int] = []  # where each row stood in the data
-        self._flat: dict[str, array[int]] = {}
+        self._flat: dict[str, array[Any]] = {}
         self._ends: dict[str, array[int]] = {}
         self._lengths: array[int] = array("q")
-        self._targets: array[int] = array("q")
+        self._weights: array[int] = array("q")
 
     def __len__(self) -> int:
         return len(self.sources)
 
     @property
+    def causal(self) -> bool:
+        """Whether a line is one sequence, and not one that is read and one that is written."""
+        return self.shape.causal
+
+    @property
     def lengths(self) -> np.ndarray:
-        """Tokens of each row, over inputs and, with an encoder and a decoder, targets."""
+        """Tokens that each row takes in a batch."""
         return np.frombuffer(self._lengths, dtype=np.int64) if self._lengths else np.zeros(0, dtype=np.int64)
 
-    def add(self, row: Mapping[str, Sequence[int]], source: int) -> None:
+    def add(self, row: Mapping[str, Sequence[Any]], source: int) -> None:
         """Append one row; `source` is its place in the data."""
         if not self.keys:
             self.keys = tuple(row)
-            self._flat = {key: array("i") for key in row}
+            self._flat = {key: array("f" if key in self.shape.floats else "i") for key in row}
             self._ends = {key: array("q", [0]) for key in row}
         if tuple(row) != self.keys:
             raise DataError(
@@ -80,10 +128,9 @@ class EncodedRows:
                     hint="None is the id of a token that the tokenizer lacks, such as its end of text",
                 ) from fault
             self._ends[key].append(len(self._flat[key]))
-        tokens = len(row["input_ids"])
-        self._lengths.append(tokens if self.causal else tokens + len(row["labels"]))
+        self._lengths.append(self.shape.length(row))
+        self._weights.append(self.shape.weight(row))
         self.sources.append(source)
-        self._targets.append(self._count_targets(Segment(len(self) - 1)))
 
     @property
     def digest(self) -> str:
@@ -94,24 +141,40 @@ class EncodedRows:
             whole.update(self._flat[key])
         return whole.hexdigest()[:16]
 
-    def tokens(self, key: str, segment: Segment) -> np.ndarray:
+    def values(self, key: str, segment: Segment) -> np.ndarray:
         """Return the values of one key over a segment."""
         first, last = self._ends[key][segment.row], self._ends[key][segment.row + 1]
         stop = last if segment.stop is None else first + segment.stop
-        return np.frombuffer(self._flat[key], dtype=np.int32)[first + segment.start : stop]
+        kind = np.float32 if key in self.shape.floats else np.int32
+        return np.frombuffer(self._flat[key], dtype=kind)[first + segment.start : stop]
 
-    def targets(self, segment: Segment) -> int:
-        """Count the tokens of a segment that are learned."""
+    def tokens(self, segment: Segment) -> int:
+        """Count the tokens that the model reads of a segment."""
+        return sum(len(self.values(f"{part}input_ids", segment)) for part in self.shape.parts)
+
+    def weight_of(self, segment: Segment) -> int:
+        """Return what a segment weighs."""
         whole = segment.stop is None or (segment.start == 0 and segment.stop == self._lengths[segment.row])
-        return self._targets[segment.row] if whole else self._count_targets(segment)
+        if whole:
+            return self._weights[segment.row]
+        return self.shape.learned(self.values("labels", segment))  # only rows of one line are cut
 
-    def learned(self, unit: Unit) -> int:
-        """Count the tokens of a unit that are learned."""
-        return sum(self.targets(segment) for segment in unit)
+    def weight(self, unit: Unit) -> int:
+        """Return what a unit weighs."""
+        return sum(self.weight_of(segment) for segment in unit)
 
-    def _count_targets(self, segment: Segment) -> int:
-        labels = self.tokens("labels", segment)
-        return int(np.count_nonzero(labels[1 if self.causal else 0 :] != IGNORED))
+
+class Step(NamedTuple):
+    """The micro-batches of one update, and what their loss is divided by."""
+
+    rows: EncodedRows
+    batches: list[MicroBatch]
+    weight: float
+
+    @classmethod
+    def of(cls, rows: EncodedRows, batches: list[MicroBatch]) -> Step:
+        """Return the step whose loss is divided by all that its rows weigh."""
+        return cls(rows, batches, sum(rows.weight(unit) for batch in batches for unit in batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,48 +191,46 @@ class Left:
 
 
 def encode_rows(
-    rows: Iterable[TrainRow], encode: Encode, spec: TrainSpec, *, causal: bool, first: int = 0
+    rows: Iterable[TrainRow], encode: Encode, spec: TrainSpec, shape: Shape, *, first: int = 0
 ) -> tuple[EncodedRows, Left]:
     """Encode rows; leave out those that are too long or have no label, and count them."""
-    encoded = EncodedRows(causal=causal)
+    encoded = EncodedRows(shape)
     too_long = nothing = 0
-    cut = causal and spec.stage == "pretrain"
     for source, row in enumerate(rows, start=first):
         values = encode(row)
-        _check_row(values, source, causal=causal)
-        if not cut and max(len(v) for v in values.values()) > spec.max_length:
+        _check_row(values, source, shape)
+        if not shape.cut and shape.longest(values) > spec.max_length:
             too_long += 1
-        elif all(label == IGNORED for label in values["labels"][1 if causal else 0 :]):
+        elif not shape.weight(values):
             nothing += 1
         else:
             encoded.add(values, source)
     return encoded, Left(too_long, nothing)
 
 
-def _check_row(values: Mapping[str, Sequence[int]], source: int, *, causal: bool) -> None:
-    for key in ("input_ids", "labels"):
-        if key not in values:
-            raise UsageError(f"encode() returned no '{key}' for row {source}, only {', '.join(values)}")
-    if causal and len({len(v) for v in values.values()}) > 1:
-        sizes = ", ".join(f"{key} {len(v)}" for key, v in values.items())
-        raise UsageError(f"encode() returned values of different lengths for row {source}: {sizes}")
+def _check_row(values: Mapping[str, Sequence[int]], source: int, shape: Shape) -> None:
+    for part in shape.parts:
+        for key in (f"{part}input_ids", f"{part}labels"):
+            if key not in values:
+                raise UsageError(f"encode() returned no '{key}' for row {source}, only {', '.join(values)}")
+        line = {key: values_ for key, values_ in values.items() if key.startswith(part)}
+        if shape.causal and len({len(v) for v in line.values()}) > 1:
+            sizes = ", ".join(f"{key} {len(v)}" for key, v in line.items())
+            raise UsageError(f"encode() returned values of different lengths for row {source}: {sizes}")
 
 
 def plan(rows: EncodedRows, spec: TrainSpec, seed: Sequence[int]) -> list[list[MicroBatch]]:
     """Order all rows into steps of micro-batches."""
     rng = np.random.default_rng(list(seed))
     order = rng.permutation(len(rows))
-    if spec.stage == "pretrain" and not rows.causal:
+    if rows.shape.alternate:
         order = _alternating(order, rows)
     if spec.packing == "packed":
         batches = _packed(rows, order, spec, rng)
-    elif rows.causal and spec.stage == "pretrain":
-        batches = _bucketed(*_pieces(rows, order, spec.max_length), spec, rng)
     else:
-        units: list[Unit] = [(Segment(int(row)),) for row in order]
-        batches = _bucketed(units, rows.lengths[order], spec, rng)
-    if spec.stage == "pretrain":  # a piece may hold no token to learn, and its mean would be undefined
-        batches = [kept for batch in batches if (kept := [unit for unit in batch if rows.learned(unit)])]
+        batches = _bucketed(*units_of(rows, order, spec.max_length), spec, rng)
+    if rows.shape.cut:  # a piece may hold no token to learn
+        batches = [kept for batch in batches if (kept := [unit for unit in batch if rows.weight(unit)])]
     size = spec.grad_accumulation
     return [batches[start : start + size] for start in range(0, len(batches), size)]
 
@@ -222,8 +283,10 @@ def _cut(order: Iterable[int], lengths: np.ndarray, spec: TrainSpec) -> list[lis
     return [*batches, batch] if batch else batches
 
 
-def _pieces(rows: EncodedRows, order: np.ndarray, size: int) -> tuple[list[Unit], np.ndarray]:
-    """Cut documents longer than `size` into pieces."""
+def units_of(rows: EncodedRows, order: np.ndarray, size: int) -> tuple[list[Unit], np.ndarray]:
+    """Return rows in an order, one a unit, with their lengths; those that may be cut in pieces of `size`."""
+    if not rows.shape.cut:
+        return [(Segment(int(row)),) for row in order], rows.lengths[order]
     units: list[Unit] = []
     lengths: list[int] = []
     for row in order.tolist():
@@ -237,7 +300,7 @@ def _pieces(rows: EncodedRows, order: np.ndarray, size: int) -> tuple[list[Unit]
 def _packed(
     rows: EncodedRows, order: np.ndarray, spec: TrainSpec, rng: np.random.Generator
 ) -> list[MicroBatch]:
-    if spec.stage == "pretrain":
+    if rows.shape.cut:
         units = _stream(rows, order, spec.max_length)
     else:
         units = _best_fit(rows, order, spec.max_length, rng)
@@ -288,67 +351,71 @@ def _best_fit(rows: EncodedRows, order: np.ndarray, size: int, rng: np.random.Ge
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Tensors for one pass of one process, with how much of the step's loss they carry."""
+    """Tensors for one pass of one process, and what of the step they weigh."""
 
     inputs: dict[str, Tensor]
-    targets: int
+    weight: int
     tokens: int
     units: Sequence[Unit]
 
 
 class Collator:
-    """Builds padded tensors from units."""
+    """Builds padded tensors from units: a line for each, or a block of lines for each part of a row."""
 
     def __init__(self, rows: EncodedRows, pad: Mapping[str, int], *, packed: bool, mask: bool) -> None:
         self.rows = rows
+        self.parts = rows.shape.parts
         self.pad = pad
         self.packed = packed
-        self.mask = mask and not packed and "attention_mask" not in rows.keys
+        first = self.parts[0]
+        self.keys = [key.removeprefix(first) for key in rows.keys if key.startswith(first)]
+        self.mask = mask and not packed and "attention_mask" not in self.keys
 
     def __call__(self, units: Sequence[Unit], *, weightless: bool = False) -> Batch:
         """Collate units; a weightless batch takes part in the step but teaches nothing."""
-        inputs = {key: self._tensor(key, units) for key in self.rows.keys}
-        tokens = sum(self._length(unit) for unit in units)
+        inputs = {key: self._tensor(key, units) for key in self.keys}
+        tokens = sum(self.rows.tokens(segment) for unit in units for segment in unit)
         if self.packed:
             inputs["position_ids"] = self._positions(units)
         elif self.mask:
             inputs["attention_mask"] = self._mask(units, inputs["input_ids"].shape[1])
-        targets = sum(self.rows.learned(unit) for unit in units)
-        return Batch(inputs, 0 if weightless else targets, 0 if weightless else tokens, units)
+        if self.rows.numbers:  # of rows that are never packed
+            places = [unit[0].row for unit in units]
+            for name, values in self.rows.numbers.items():
+                inputs[name] = torch.from_numpy(values[places].T.astype(np.float32).reshape(-1))
+        weight = sum(self.rows.weight(unit) for unit in units)
+        return Batch(inputs, 0 if weightless else weight, 0 if weightless else tokens, units)
 
-    def _length(self, unit: Unit) -> int:
-        return sum(len(self.rows.tokens("input_ids", segment)) for segment in unit)
+    def _lines(self, key: str, units: Sequence[Unit]) -> Iterator[np.ndarray]:
+        for part in self.parts:
+            for unit in units:
+                pieces = [self.rows.values(f"{part}{key}", segment) for segment in unit]
+                if key == "labels" and self.packed:
+                    # The last token of one document must not be asked to predict the first of the next.
+                    pieces = [np.concatenate(([IGNORED], piece[1:])) for piece in pieces]
+                yield pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
     def _tensor(self, key: str, units: Sequence[Unit]) -> Tensor:
-        lines = []
-        for unit in units:
-            pieces = [self.rows.tokens(key, segment) for segment in unit]
-            if key == "labels" and self.packed:
-                # The last token of one document must not be asked to predict the first of the next.
-                pieces = [np.concatenate(([IGNORED], piece[1:])) for piece in pieces]
-            lines.append(pieces[0] if len(pieces) == 1 else np.concatenate(pieces))
+        lines = list(self._lines(key, units))
         width = max(len(line) for line in lines)
-        out = np.full(
-            (len(lines), width), self.pad.get(key, IGNORED if key == "labels" else 0), dtype=np.int64
-        )
+        fill = self.pad.get(key, IGNORED if key == "labels" else 0)
+        kind = np.float32 if key in self.rows.shape.floats else np.int64
+        out = np.full((len(lines), width), fill, dtype=kind)
         for place, line in zip(out, lines, strict=True):
             place[: len(line)] = line
         return torch.from_numpy(out)
 
     def _positions(self, units: Sequence[Unit]) -> Tensor:
-        width = max(self._length(unit) for unit in units)
-        out = np.zeros((len(units), width), dtype=np.int64)
-        for place, unit in zip(out, units, strict=True):
-            counts = [len(self.rows.tokens("input_ids", segment)) for segment in unit]
-            positions = np.concatenate([np.arange(count) for count in counts])
+        counts = [[self.rows.tokens(segment) for segment in unit] for unit in units]
+        out = np.zeros((len(units), max(map(sum, counts))), dtype=np.int64)
+        for place, line in zip(out, counts, strict=True):
+            positions = np.concatenate([np.arange(count) for count in line])
             place[: len(positions)] = positions
         return torch.from_numpy(out)
 
     def _mask(self, units: Sequence[Unit], width: int) -> Tensor:
-        out = np.zeros((len(units), width), dtype=np.int64)
-        for place, unit in zip(out, units, strict=True):
-            place[: self._length(unit)] = 1
-        return torch.from_numpy(out)
+        lengths = torch.tensor([len(line) for line in self._lines("input_ids", units)])
+        return (torch.arange(width) < lengths[:, None]).long()
 
 
 def share(units: MicroBatch, rank: int, world_size: int) -> tuple[MicroBatch, bool]:

@@ -2,60 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from harness.api import Completion, DataError, Request, RunContext, TrainData, TrainSpec, UsageError, nearest
+from harness.api import DataError, TrainData, UsageError, nearest
 
-from .batching import Collator, Encode, EncodedRows, Segment, Unit, encode_rows, share
+from .batching import Collator, EncodedRows, Unit, encode_rows, share, units_of
 from .modes import caching
 from .objectives import Objective
 from .replicated import Replicated
+from .stage import Stage
 from .state import random_state, restore_random_state
+from .step import Sums
 
-Generate = Callable[[nn.Module, Sequence[Request]], Iterable[Completion]]
 LOSS = "loss"
 
 
 class Validation:
     """Evaluates a model and says which value decides what is best.
 
-    The task's metric decides where `generate` and an evaluator are there, otherwise the loss on the
-    validation rows.
+    The task's metric decides where the learner generates and an evaluator is there, otherwise the loss on
+    the validation rows.
     """
 
-    def __init__(
-        self,
-        data: TrainData,
-        encode: Encode,
-        spec: TrainSpec,
-        run: RunContext,
-        generate: Generate | None,
-        *,
-        causal: bool,
-    ) -> None:
-        self.evaluator = data.evaluator if generate is not None else None
-        self.generate = generate
-        self.spec = spec
-        self.run = run
-        self.rows = self._rows(data, encode, causal=causal)
+    def __init__(self, stage: Stage, data: TrainData) -> None:
+        self.stage = stage
+        self.spec = stage.spec
+        self.generate = stage.learner.generate
+        self.evaluator = data.evaluator if self.generate is not None else None
+        self.rows, _ = encode_rows(data.validation, stage.encode, self.spec, stage.shape)
         if self.evaluator is None and not len(self.rows):
             raise DataError(
                 "there is nothing to evaluate on: no validation row is left",
                 hint="raise train.max_length, or --set train.eval_every=none",
             )
-        if spec.select_metric and self.evaluator is None and spec.select_metric != LOSS:
+        if self.spec.select_metric and self.evaluator is None and not self._from_rows:
             raise UsageError(
-                f"'{spec.select_metric}' cannot select the best step: nothing is generated in this training",
+                f"'{self.spec.select_metric}' cannot select the best step: nothing is generated in this "
+                "training",
                 hint="this model trains without generation; leave train.select_metric out to select by loss",
             )
 
-    def _rows(self, data: TrainData, encode: Encode, *, causal: bool) -> EncodedRows:
-        rows, _ = encode_rows(data.validation, encode, self.spec, causal=causal)
-        return rows
+    @property
+    def _from_rows(self) -> bool:
+        return self.spec.select_metric in (LOSS, *self.stage.rising)
 
     @property
     def selects(self) -> str:
@@ -67,7 +61,8 @@ class Validation:
         """Whether a value beats the best so far."""
         if best is None:
             return True
-        higher = self.selects != LOSS and self.evaluator is not None and self.evaluator.higher_is_better
+        of_task = self.evaluator is not None and self.evaluator.higher_is_better
+        higher = self.selects in self.stage.rising or (self.selects != LOSS and of_task)
         return value > best if higher else value < best
 
     def __call__(
@@ -94,19 +89,22 @@ class Validation:
     @torch.no_grad()
     def _loss(self, strategy: Replicated, objective: Objective, collate: Collator) -> dict[str, float]:
         group = strategy.group
-        total = learned = 0.0
-        units: list[Unit] = [(Segment(row, 0, None),) for row in range(len(self.rows))]
-        units.sort(key=lambda unit: int(self.rows.lengths[unit[0].row]))
+        sums = Sums()
+        units = self._units()
         size = max(self.spec.batch_size, group.world_size)
         for start in range(0, len(units), size):
             mine, weightless = share(units[start : start + size], group.rank, group.world_size)
             batch = collate(mine, weightless=weightless)
             inputs = {key: value.to(group.device) for key, value in batch.inputs.items()}
             with strategy.forward_context():
-                total += float(objective(strategy.callee, inputs)) * batch.targets
-            learned += batch.targets
-        total, learned = group.total([total, learned])
-        return {LOSS: total / learned}
+                sums.add(objective(strategy.callee, inputs), counts=not weightless)
+        total, weight, *facts = group.total([sum(column) for column in zip(*sums.of_batches(), strict=True)])
+        return {LOSS: total / weight, **{n: f / weight for n, f in zip(sums.names, facts, strict=True)}}
+
+    def _units(self) -> list[Unit]:
+        """Return the rows, or the pieces of those that are longer than a line, shortest first."""
+        units, lengths = units_of(self.rows, np.arange(len(self.rows)), self.spec.max_length)
+        return [units[i] for i in np.argsort(lengths, kind="stable") if self.rows.weight(units[i])]
 
     @torch.no_grad()
     def _metrics(self, module: nn.Module) -> dict[str, float]:

@@ -13,6 +13,8 @@ from typing import Any, TextIO
 
 import torch
 
+from harness.files.writing import write
+
 FLUSH_SECONDS = 1.0
 
 
@@ -28,9 +30,7 @@ class TrainLog:
         if path is None:
             return
         kept = [line for step, line in _lines(path) if step <= resume_step]
-        aside = path.with_suffix(".partial")
-        aside.write_text("".join(kept), encoding="utf-8")
-        aside.replace(path)
+        write(path, "".join(kept))
         self._out = path.open("a", encoding="utf-8")
 
     def write(self, **facts: Any) -> None:

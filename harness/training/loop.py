@@ -1,12 +1,10 @@
-"""`fit`: the training loop of every stage."""
+"""`learn`: the training loop of every stage, and `fit`, which is its shortest call."""
 
 from __future__ import annotations
 
-import json
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,21 +13,23 @@ import torch
 from torch import nn
 
 from harness.api import Checkpoint, RunContext, StageError, TrainData, TrainSpec, UsageError
+from harness.files import folders
+from harness.files.json_files import read_json, write_json
 
-from . import adapters, files, memory, settings, strategies, threads
+from . import adapters, memory, settings, strategies, threads
+from .apartness import require_documents_apart
 from .average import WeightAverage
 from .batching import Collator, Encode, EncodedRows
-from .checks import check
-from .distributed import session
-from .evaluation import Generate, Validation
+from .distributed import Group, session
+from .evaluation import Validation
 from .identity import identity_of
 from .log import TrainLog, draw_curves, peak_memory_mib, tensorboard_writer
 from .meter import Meter
 from .modes import learning
-from .objectives import Objective, model_loss
-from .replicated import Replicated
+from .objectives import Objective
 from .schedule import Schedule
 from .signals import StopRequest, noted
+from .stage import Generate, Learner, Save, Stage, stage_of
 from .state import Position, StateFolder
 from .step import StepFacts, Stepper, noted_splits
 from .stream import RowStream
@@ -38,8 +38,6 @@ from .stream import RowStream
 LAST = Path("last") / "checkpoint"
 
 SHOWN = 4  # values of an evaluation that a line of progress holds; the log has all
-
-Save = Callable[[nn.Module, Path], object]
 
 
 def fit(
@@ -58,44 +56,42 @@ def fit(
 
     `encode(row)` gives `input_ids`, `labels` (-100 where nothing is learned) and further values a
     token; it must not depend on chance. `pad` names the padding value of each key where it is not 0.
-    `save(model, folder)` replaces `model.save_pretrained`. `loss` replaces the model's own loss.
+    `save(model, folder)` replaces `model.save_pretrained`. `loss` replaces the stage's own.
     `generate` lets the task's metrics choose the best step. The same call continues an interrupted
     training from its last state, and returns at once when it is finished.
     """
-    options = check(data, spec)
-    _require_adapter(model, spec)
-    _require_padding(pad or {})
+    learner = Learner(model, encode, save or _save_pretrained, pad or {}, generate)
+    return learn(learner, data, spec, run, loss=loss)
+
+
+def learn(
+    learner: Learner, data: TrainData, spec: TrainSpec, run: RunContext, *, loss: Objective | None = None
+) -> Checkpoint:
+    """Teach a model the stage that the spec names, and return the checkpoint under `run.directory`."""
+    stage = stage_of(spec, run)
+    stage.check(data)
+    _require_adapter(learner.model, spec)
+    _require_padding(learner.pad)
     threads.use_cores(max(1, run.world_size // spec.launch.nodes))
     with session(run, group_of_one=settings.asked_strategy(spec.launch) != "ddp") as group:
-        causal = not getattr(getattr(model, "config", None), "is_encoder_decoder", False)
-        _require_packable(model, spec, causal=causal)
-        rows = RowStream(data, encode, spec, options, run, causal=causal)
-        identity = identity_of(model, data, rows.first.digest, spec, run)
+        stage.begin(learner)
+        _require_packable(stage)
+        rows = RowStream(data, stage, run)
+        identity = identity_of(stage.model, data, rows.first.digest, spec, run)
         states = StateFolder(run.directory / "state", identity, spec.keep)
         if (finished := _finished(states, run, spec)) is not None:
             return finished
         states.directory.mkdir(parents=True, exist_ok=True)
-        memory.require_disk(run.directory, model, spec.keep + 2, averaged=bool(spec.ema_decay))
-        validation = None
-        if spec.eval_every is not None:
-            validation = Validation(data, encode, spec, run, generate, causal=causal)
-        base = adapters.describe_base(model) if hasattr(model, "peft_config") else None
-        torch.manual_seed(spec.seed + run.rank)
-        strategy = strategies.choose(model, spec, options, group)
-        # Right padding is out of sight of a causal model, and a mask would cost the fast kernels.
-        padding = Padding(
-            dict(pad or {}), packed=spec.packing == "packed", mask=not causal or loss is not None
-        )
-        training = Training(
-            strategy, rows, states, run, spec, options, loss or model_loss, padding, validation, base
-        )
-        return training.run_to_end(save or _save_pretrained)
+        memory.require_disk(run.directory, stage.model, spec.keep + 2, averaged=bool(spec.ema_decay))
+        validation = Validation(stage, data) if spec.eval_every is not None else None
+        training = Training(stage, rows, states, group, run, loss, validation)
+        return training.run_to_end()
 
 
-def _require_packable(model: nn.Module, spec: TrainSpec, *, causal: bool) -> None:
-    if spec.packing == "packed" and not causal:
+def _require_packable(stage: Stage) -> None:
+    if stage.spec.packing == "packed" and not stage.shape.causal:
         raise UsageError(
-            f"{type(model).__name__} has an encoder and cannot keep packed rows apart",
+            f"{type(stage.model).__name__} has an encoder and cannot keep packed rows apart",
             hint="--set train.packing=buckets",
         )
 
@@ -124,9 +120,9 @@ def _save_pretrained(model: nn.Module, folder: Path) -> None:
 
 def _finished(states: StateFolder, run: RunContext, spec: TrainSpec) -> Checkpoint | None:
     done, checkpoint = states.directory / "done.json", run.directory / "checkpoint"
-    if not done.exists() or not (checkpoint / files.MANIFEST).exists():
+    if not done.exists() or not (checkpoint / folders.MANIFEST).exists():
         return None
-    facts = json.loads(done.read_text(encoding="utf-8"))
+    facts = read_json(done)
     states.refuse_others(facts["identity"], done)
     return _checkpoint(run, spec, facts)
 
@@ -139,56 +135,56 @@ def _checkpoint(run: RunContext, spec: TrainSpec, facts: Mapping[str, Any]) -> C
     return Checkpoint(run.directory / "checkpoint", kind, base, chosen, last)
 
 
-@dataclass(frozen=True, slots=True)
-class Padding:
-    """How lines of a batch are made equally long."""
-
-    values: Mapping[str, int]
-    packed: bool
-    mask: bool
-
-    def collator(self, rows: EncodedRows) -> Collator:
-        """Return the collator for some rows."""
-        return Collator(rows, self.values, packed=self.packed, mask=self.mask)
-
-
 class Training:
     """One training on its way."""
 
     def __init__(
         self,
-        strategy: Replicated,
+        stage: Stage,
         rows: RowStream,
         states: StateFolder,
+        group: Group,
         run: RunContext,
-        spec: TrainSpec,
-        options: settings.FitOptions,
-        objective: Objective,
-        padding: Padding,
+        objective: Objective | None,
         validation: Validation | None,
-        base: dict[str, Any] | None,
     ) -> None:
-        self.strategy = strategy
-        self.group = strategy.group
+        self.stage = stage
+        self.spec = spec = stage.spec
         self.rows = rows
         self.states = states
+        self.group = group
         self.run = run
-        self.spec = spec
-        self.objective = objective
-        self.padding = padding
+        self.objective = objective or stage.loss
+        # Right padding is out of sight of a causal model, and a mask would cost the fast kernels.
+        self.masked = not stage.shape.causal or objective is not None
         self.validation = validation
-        self.base = base
+        adapted = hasattr(stage.model, "peft_config")
+        self.base = adapters.describe_base(stage.model) if adapted else None
+        torch.manual_seed(spec.seed + run.rank)
+        self.strategy = strategies.choose(stage.model, spec, stage.options, group)
+        if spec.packing == "packed":
+            self._require_documents_apart()
         self.total = rows.total_steps()
         self.schedule = Schedule(spec, self.total)
         self.position = Position()
-        self.stepper = Stepper(strategy, objective, padding.collator, states.directory)
-        self.meter = Meter(strategy.module, self.group.device, self.group.world_size)
-        self.average = WeightAverage(strategy.trainable, spec.ema_decay) if spec.ema_decay else None
+        self.stepper = Stepper(self.strategy, self.objective, self.collator, states.directory)
+        self.meter = Meter(self.strategy.module, group.device, group.world_size)
+        self.average = WeightAverage(self.strategy.trainable, spec.ema_decay) if spec.ema_decay else None
         self.log_every = spec.log_every or max(1, self.total // 200)
         wanted = spec.tensorboard and run.is_main
         self.tensorboard = tensorboard_writer(run.directory / "tensorboard") if wanted else None
 
-    def run_to_end(self, save: Save) -> Checkpoint:
+    def collator(self, rows: EncodedRows) -> Collator:
+        """Return what builds the batches of some rows."""
+        packed = self.spec.packing == "packed"
+        return Collator(rows, self.stage.learner.pad, packed=packed, mask=self.masked)
+
+    def _require_documents_apart(self) -> None:
+        rows, module = self.rows.first, self.strategy.module
+        with self.strategy.forward_context():
+            require_documents_apart(module, rows, self.collator(rows), self.objective)
+
+    def run_to_end(self) -> Checkpoint:
         """Go on from the newest state to the last step, then write the checkpoint."""
         self._resume()
         log = self.run.directory / "train_log.jsonl" if self.run.is_main else None
@@ -201,7 +197,7 @@ class Training:
         finally:
             self.run.progress.finish()
             self.log.close()
-        return self._publish(save)
+        return self._publish()
 
     def _resume(self) -> None:
         found = self.group.agree(self.states.newest() if self.run.is_main else None)
@@ -217,10 +213,10 @@ class Training:
     def _train(self, stop: StopRequest) -> None:
         steps = self.rows.steps(self.position)
         while self.position.step < self.total and not self.position.stopped_early:
-            rows, step = next(steps)
+            step = next(steps)
             self.meter.start()
             factor = self.schedule.factor(self.position.step)
-            facts = self.stepper(rows, step, factor, self.position.step + 1, bool(stop.received))
+            facts = self.stepper(step, factor, self.position.step + 1, bool(stop.received))
             if self.average is not None:
                 self.average.update()
             self.meter.stop(facts.tokens)
@@ -245,6 +241,7 @@ class Training:
             gradient_norm=facts.gradient_norm,
             tokens=self.position.tokens,
             tokens_per_second=round(self.meter.tokens_per_second, 1),
+            **facts.facts,
         )
         shown: dict[str, float | str] = {
             "loss": round(facts.loss, 4),
@@ -255,7 +252,7 @@ class Training:
             shown["MFU"] = f"{utilisation:.0%}"
         self.run.progress.advance(1, **shown)
         if step % self.log_every == 0 or step in (1, self.total):
-            self._event("train_step", step=step, learning_rate=rate, loss=facts.loss)
+            self._event("train_step", step=step, learning_rate=rate, loss=facts.loss, **facts.facts)
 
     def _event(self, kind: str, *, step: int, **facts: Any) -> None:
         self.run.event(kind, step=step, **facts)
@@ -271,7 +268,7 @@ class Training:
         if self.position.step % self.spec.eval_every and self.position.step != self.total:
             return False
         with self.average.in_place() if self.average is not None else nullcontext():
-            values = self.validation(self.strategy, self.objective, self.padding.collator)
+            values = self.validation(self.strategy, self.objective, self.collator)
         self.log.write(step=self.position.step, validation=values)
         self._event("validation", step=self.position.step, **values)
         few = {f"validation {name}": value for name, value in islice(values.items(), SHOWN)}
@@ -290,9 +287,9 @@ class Training:
         path = self.states.path(self.position.step)
         if self.run.is_main:
             self.log.sync()
-            files.prepare(path)
+            folders.prepare(path)
         self.group.wait()
-        partial = files.partial_of(path)
+        partial = folders.partial_of(path)
         try:
             self.strategy.save(partial)
             if self.run.is_main:
@@ -301,10 +298,10 @@ class Training:
                 self.states.write_progress(partial, self.position)
             self.group.wait()
             if self.run.is_main:
-                files.publish(partial, path)
+                folders.publish(partial, path)
                 self.states.rotate(self.position.best_step)
         except (OSError, RuntimeError) as failure:
-            raise files.failed_write(failure, path) from failure
+            raise folders.failed_write(failure, path) from failure
         self.group.wait()
 
     def _stop(self, stop: StopRequest) -> None:
@@ -315,21 +312,21 @@ class Training:
             hint="the same command continues from there",
         )
 
-    def _publish(self, save: Save) -> Checkpoint:
+    def _publish(self) -> Checkpoint:
         """Write the checkpoint, then the note that it is done, then drop the states."""
         chosen = self.position.best_step or self.position.step
         if chosen != self.position.step:
-            self._write(save, self.run.directory / LAST)
+            self._write(self.run.directory / LAST)
             self.strategy.load_weights(self.states.path(chosen))
             if self.average is not None:
                 self.average.load(self.states.path(chosen))
-        self._write(save, self.run.directory / "checkpoint")
+        self._write(self.run.directory / "checkpoint")
         facts = self._summary(chosen)
         kind = "full" if self.base is None else "adapter"
         done = {"identity": self.states.identity, "step": chosen, "format": kind, **facts}
         if self.run.is_main:
             draw_curves(self.run.directory / "train_log.jsonl", self.run.directory / "curves")
-            files.write_json(self.states.directory / "done.json", done)
+            write_json(self.states.directory / "done.json", done)
             self.states.clear()
         self.group.wait()
         self.run.event("training_finished", **facts)
@@ -337,13 +334,13 @@ class Training:
             self.tensorboard.close()
         return _checkpoint(self.run, self.spec, done)
 
-    def _write(self, save: Save, path: Path) -> None:
+    def _write(self, path: Path) -> None:
         if self.average is not None:
             self.average.take()
         with self.strategy.whole_model() as model:
             if self.run.is_main:
-                with files.whole_folder(path) as partial:
-                    save(model, partial)
+                with folders.whole_folder(path) as partial:
+                    self.stage.save(model, partial)
                     if self.base is not None:
                         adapters.save_base(partial, self.base, self.spec)
 

@@ -1,23 +1,13 @@
-"""Room: recognising that memory ran out, and checking that a disk can hold the states."""
+"""Room: checking that a disk can hold the states."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from harness.api import StageError
-
-MESSAGES = ("out of memory", "can't allocate memory", "not enough memory")
-
-
-def ran_out(failure: BaseException) -> bool:
-    """Whether an exception means that the device or the machine has no memory left."""
-    if isinstance(failure, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(failure, RuntimeError) and any(text in str(failure).lower() for text in MESSAGES)
 
 
 def require_disk(directory: Path, model: nn.Module, states: int, *, averaged: bool) -> None:

@@ -1,27 +1,52 @@
-"""What is minimised: a function from a model and a batch to one loss.
+"""What is minimised: a function from a model and a batch to a sum and its weight.
 
-An objective returns the mean over the batch's learned tokens; `fit` weighs the batches of a step by
-their learned tokens, so the result does not depend on how rows are cut into micro-batches or shared
-among processes.
+The weight is what a batch counts: learned tokens where tokens are learned, pairs where pairs are, answers
+where answers are. `fit` divides by the weight of the whole step, so the result does not depend on how rows
+are cut into micro-batches or shared among processes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
+
+from .batching import IGNORED
+
+NOTHING: Mapping[str, Tensor] = {}
+
+
+class Loss(NamedTuple):
+    """The loss of a batch as a sum, what it is summed over, and sums of what is worth watching beside it."""
+
+    sum: Tensor
+    weight: Tensor | float
+    facts: Mapping[str, Tensor] = NOTHING
 
 
 class Objective(Protocol):
     """Anything that can be called with a model and a batch."""
 
-    def __call__(self, model: nn.Module, batch: Mapping[str, Tensor], /) -> Tensor:
-        """Return the mean loss over the batch's learned tokens."""
+    def __call__(self, model: nn.Module, batch: Mapping[str, Tensor], /) -> Loss:
+        """Return the batch's loss, summed over what it weighs."""
         ...
 
 
-def model_loss(model: nn.Module, batch: Mapping[str, Tensor], /) -> Tensor:
-    """Return the loss that a Hugging Face model computes from its `labels`."""
-    loss: Tensor = model(**batch).loss
-    return loss
+def model_loss(model: nn.Module, batch: Mapping[str, Tensor], /) -> Loss:
+    """Return the loss that a Hugging Face model computes from its `labels`, over the tokens it learns."""
+    mean: Tensor = model(**batch).loss
+    labels = batch["labels"]
+    weight = ((labels[:, 1:] if is_causal(model) else labels) != IGNORED).sum()
+    return Loss(precise(mean) * weight, weight)
+
+
+def is_causal(model: nn.Module) -> bool:
+    """Whether a model, wrapped or not, is a decoder alone, which predicts from each token the next."""
+    config = getattr(getattr(model, "module", model), "config", None)
+    return not getattr(config, "is_encoder_decoder", False)
+
+
+def precise(value: Tensor) -> Tensor:
+    """Return a value in which a mean survives being multiplied by its weight and divided again."""
+    return value if value.device.type == "mps" else value.double()  # which has no double precision

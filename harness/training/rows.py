@@ -6,43 +6,65 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from harness.api import Conversation, DataError, Document, TrainPair, TrainRow
+from harness.api import (
+    Conversation,
+    DataError,
+    Document,
+    Preference,
+    PromptRow,
+    StageEntry,
+    TrainPair,
+    TrainRow,
+)
 
-SHAPES: dict[str, tuple[type, ...]] = {
-    "pretrain": (Document, TrainPair),  # pairs teach an encoder-decoder both directions
-    "sft": (TrainPair, Conversation),
-}
 CHECKED = 1000  # rows of a streamed corpus that are looked at; data with a length is checked whole
 
 
-def check_rows(rows: Iterable[TrainRow], stage: str) -> None:
+def check_rows(rows: Iterable[TrainRow], stage: StageEntry) -> None:
     """Refuse rows that the stage cannot learn from, naming the first."""
-    if stage not in SHAPES:
-        return
     first: type | None = None
     for number, row in enumerate(rows if isinstance(rows, Sized) else islice(rows, CHECKED)):
         first = first or type(row)
-        if not isinstance(row, SHAPES[stage]):
-            wanted = " or ".join(shape.__name__ for shape in SHAPES[stage])
-            raise DataError(f"stage '{stage}' learns from {wanted}, row {number} is a {type(row).__name__}")
+        if not isinstance(row, stage.rows):
+            wanted = " or ".join(shape.__name__ for shape in stage.rows)
+            raise DataError(
+                f"stage '{stage.name}' learns from {wanted}, row {number} is a {type(row).__name__}"
+            )
         if type(row) is not first:
             raise DataError(f"row {number} is a {type(row).__name__}, earlier rows are {first.__name__}")
-        if fault := _fault(row):
+        if fault := fault_of(row):
             raise DataError(f"row {number} {fault}")
     if first is None:
         raise DataError("there are no rows to learn from", hint="the training split is empty")
 
 
-def _fault(row: TrainRow) -> str:
-    if isinstance(row, TrainPair) and not row.target:
-        return "has an empty target"
-    if isinstance(row, Document) and not (row.text or row.tokens):
-        return "is an empty document"
-    if isinstance(row, Conversation) and not any(message.role == "assistant" for message in row.messages):
-        return "has no turn of the assistant to learn"
+def fault_of(row: TrainRow) -> str:
+    """Say what makes a row useless, or nothing."""
+    match row:
+        case TrainPair() if not row.target:
+            return "has an empty target"
+        case Document() if not (row.text or row.tokens):
+            return "is an empty document"
+        case Conversation() if not any(message.role == "assistant" for message in row.messages):
+            return "has no turn of the assistant to learn"
+        case Preference():
+            return _fault_of_preference(row)
+        case PromptRow() if not (row.request.prompt or row.request.messages):
+            return "has an empty prompt"
+    return ""
+
+
+def _fault_of_preference(row: Preference) -> str:
+    if not row.chosen or not row.rejected:
+        return f"has an empty {'rejected' if row.chosen else 'chosen'} answer"
+    if row.chosen == row.rejected:
+        return "prefers an answer to itself: chosen and rejected are equal"
+    if row.margin is not None and not isfinite(row.margin):
+        return f"has a margin of {row.margin}"
     return ""
 
 

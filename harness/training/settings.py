@@ -27,15 +27,16 @@ class FitOptions:
     window: int = 8192
 
 
-def check(spec: TrainSpec) -> FitOptions:
-    """Refuse impossible numbers, each with one sentence, and return the typed options."""
+def check(spec: TrainSpec, kind: type[FitOptions] = FitOptions) -> FitOptions:
+    """Refuse impossible numbers, each with one sentence, and return the typed options of a stage."""
     refuse_out_of_bounds(spec, "train")
     _launch(spec)
-    known = [field.name for field in fields(FitOptions)]
+    known = [field.name for field in fields(kind)]
     for name in spec.options:
         if name not in known:
-            raise UsageError(f"training has no option '{name}'", hint=nearest(name, known))
-    options = FitOptions(**dict(spec.options))
+            raise UsageError(f"stage '{spec.stage}' has no option '{name}'", hint=nearest(name, known))
+    options = kind(**dict(spec.options))
+    refuse_out_of_bounds(options, "train.options")
     _libraries(spec)
     return options
 

@@ -18,8 +18,10 @@ from typing import Any
 import torch
 
 from harness.api import DataError, UsageError
+from harness.files import folders
+from harness.files.json_files import read_json, write_json
 
-from . import files
+PROGRESS = "progress.json"
 
 
 @dataclass(slots=True)
@@ -63,8 +65,8 @@ class StateFolder:
         for step in reversed(self.steps()):
             path = self.path(step)
             try:
-                files.verify(path)
-                facts = json.loads((path / "progress.json").read_text(encoding="utf-8"))
+                folders.verify(path)
+                facts = read_json(path / PROGRESS)
             except DataError as found:
                 damage = damage or found
                 continue
@@ -90,7 +92,7 @@ class StateFolder:
     def write_progress(self, partial: Path, position: Position) -> None:
         """Write the part of a state that is not tensors."""
         facts = {"identity": self.identity, "position": asdict(position)}
-        (partial / "progress.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        write_json(partial / PROGRESS, facts)
 
     def rotate(self, best_step: int | None) -> None:
         """Remove all but the newest `keep` states and the best one."""
@@ -107,7 +109,7 @@ class StateFolder:
 
 def saved_steps(directory: Path) -> list[int]:
     """Return the steps of which a whole state is in a folder, newest last."""
-    found = (f.parent.name.removeprefix("step-") for f in directory.glob(f"step-*/{files.MANIFEST}"))
+    found = (f.parent.name.removeprefix("step-") for f in directory.glob(f"step-*/{folders.MANIFEST}"))
     return sorted(int(step) for step in found if step.isdigit())
 
 

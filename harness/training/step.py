@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from harness.api import LostProcess, StageError, TryAgain
+from harness.api.errors import ran_out_of_memory
 
-from . import memory
-from .batching import Batch, Collator, EncodedRows, MicroBatch, Unit, share
+from .batching import Batch, Collator, EncodedRows, MicroBatch, Step, Unit, share
 from .distributed import lost_others
-from .objectives import Objective
+from .objectives import Loss, Objective, precise
 from .replicated import Replicated
 from .state import random_state, restore_random_state, saved_steps
 
@@ -33,12 +34,33 @@ def noted_splits(directory: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """What one update was like."""
+    """What one update was like; `facts` are what the objective reports beside the loss."""
 
     loss: float
     gradient_norm: float
     tokens: int
     stop: bool
+    facts: Mapping[str, float]
+
+
+class Sums:
+    """Sums of several batches, left on their device until they are all there."""
+
+    def __init__(self) -> None:
+        self.names: tuple[str, ...] = ()
+        self._rows: list[Tensor] = []
+
+    def add(self, loss: Loss, *, counts: bool = True) -> None:
+        """Take in a batch; one that does not count leaves zeros."""
+        self.names = tuple(loss.facts)
+        values = [loss.sum, torch.as_tensor(loss.weight, device=loss.sum.device), *loss.facts.values()]
+        row = torch.stack([precise(value.detach()) for value in values])
+        self._rows.append(row if counts else torch.zeros_like(row))
+
+    def of_batches(self) -> list[list[float]]:
+        """Return of each batch the loss, its weight, and the facts."""
+        rows: list[list[float]] = torch.stack(self._rows).tolist()
+        return rows
 
 
 class Stepper:
@@ -52,14 +74,12 @@ class Stepper:
         self.directory = directory
         self.splits = 1
 
-    def __call__(
-        self, rows: EncodedRows, step: list[MicroBatch], factor: float, number: int, stop: bool
-    ) -> StepFacts:
+    def __call__(self, step: Step, factor: float, number: int, stop: bool) -> StepFacts:
         """Do one update at `factor` times the learning rate; `stop` is this process's wish to end."""
         while True:
             before = random_state()
             try:
-                return self._attempt(rows, step, factor, number, stop)
+                return self._attempt(step, factor, number, stop)
             except (RuntimeError, MemoryError) as failure:
                 if lost_others(failure):
                     if noted_splits(self.directory) > self.splits:  # it may be gone before its exit is seen
@@ -70,47 +90,57 @@ class Stepper:
                         f"process {self.group.rank} lost another one at step {number}",
                         hint="the same command continues from the last state",
                     ) from failure
-                if not memory.ran_out(failure):
+                if not ran_out_of_memory(failure):
                     raise
-                self._halve(rows, step, number, failure)
+                self._halve(step, number, failure)
             restore_random_state(before)
 
-    def _attempt(
-        self, rows: EncodedRows, step: list[MicroBatch], factor: float, number: int, stop: bool
-    ) -> StepFacts:
-        learned = sum(rows.learned(unit) for batch in step for unit in batch)
+    def _attempt(self, step: Step, factor: float, number: int, stop: bool) -> StepFacts:
         pieces = list(self._pieces(step))
-        batches = [self._mine(rows, piece) for piece in pieces]
-        losses: list[Tensor] = []
+        batches = [self._mine(step.rows, piece) for piece in pieces]
+        sums = Sums()
         for index, batch in enumerate(batches):
-            last = index == len(batches) - 1
-            with self.strategy.accumulating(last=last):
+            with self.strategy.accumulating(last=index == len(batches) - 1):
                 inputs = {key: self._on_device(value) for key, value in batch.inputs.items()}
                 with self.strategy.forward_context():
                     loss = self.objective(self.strategy.callee, inputs)
-                share_of_step = batch.targets * self.group.world_size / learned
-                self.strategy.backward(loss * share_of_step)
-            losses.append(loss.detach() * (batch.targets / learned))
-        values = torch.stack(losses).tolist()
-        total, tokens, stops = self.group.total([sum(values), sum(b.tokens for b in batches), float(stop)])
+                counts = batch.weight > 0  # a process without a row of its own only keeps the others company
+                self.strategy.backward(loss.sum * (self.group.world_size / step.weight if counts else 0.0))
+            sums.add(loss, counts=counts)
+        losses = sums.of_batches()
+        mine = [sum(column) for column in zip(*losses, strict=True)]
+        self._require_weight(mine[1], sum(batch.weight for batch in batches))
+        tokens = sum(batch.tokens for batch in batches)
+        total, weight, all_tokens, stops, *facts = self.group.total([*mine[:2], tokens, stop, *mine[2:]])
         if not math.isfinite(total):
-            shares = zip(pieces, self.group.total(values), strict=True)
+            shares = zip(pieces, self.group.total([of_batch[0] for of_batch in losses]), strict=True)
             bad = next((piece for piece, share in shares if not math.isfinite(share)), pieces[0])
-            raise self._refusal("the loss is not a finite number", rows, bad, number)
+            raise self._refusal("the loss is not a finite number", step.rows, bad, number)
+        loss_of_step = float(np.float32(total / step.weight))  # no more digits than it was computed in
         norm = self.strategy.update(factor)
         if not math.isfinite(norm) and self.strategy.scaler is None:
-            what = f"the loss is {total:.4g} and its gradient {norm}"
-            raise self._refusal(what, rows, [unit for units in step for unit in units], number)
-        return StepFacts(total, norm, int(tokens), stops > 0)
+            what = f"the loss is {loss_of_step:.4g} and its gradient {norm}"
+            raise self._refusal(what, step.rows, [unit for units in step.batches for unit in units], number)
+        named = {name: value / weight for name, value in zip(sums.names, facts, strict=True)}
+        return StepFacts(loss_of_step, norm, int(all_tokens), stops > 0, named)
+
+    @staticmethod
+    def _require_weight(found: float, expected: float) -> None:
+        """Refuse an objective that sums over something else than what its rows were counted in."""
+        if not math.isclose(found, expected, rel_tol=1e-5):
+            raise StageError(
+                f"the objective gave its batches a weight of {found:g}, their rows weigh {expected:g}",
+                hint="an objective returns a sum and what it has summed over: tokens, pairs or answers",
+            )
 
     def _on_device(self, value: Tensor) -> Tensor:
         if self.group.device.type == "cuda":
             return value.pin_memory().to(self.group.device, non_blocking=True)
         return value
 
-    def _pieces(self, step: list[MicroBatch]) -> Iterator[MicroBatch]:
+    def _pieces(self, step: Step) -> Iterator[MicroBatch]:
         """Yield what all processes do at a time; each has a share in it, since they meet after it."""
-        for units in step:
+        for units in step.batches:
             size = math.ceil(len(units) / self.group.world_size / self.splits) * self.group.world_size
             for start in range(0, len(units), size):
                 yield units[start : start + size]
@@ -120,15 +150,13 @@ class Stepper:
         mine, weightless = share(piece, self.group.rank, self.group.world_size)
         return self.collate(rows)(mine, weightless=weightless)
 
-    def _halve(self, rows: EncodedRows, step: list[MicroBatch], number: int, failure: BaseException) -> None:
+    def _halve(self, step: Step, number: int, failure: BaseException) -> None:
         self.strategy.drop_gradients()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        longest = max(len(units) for units in step)
+        longest = max(len(units) for units in step.batches)
         if self.splits * self.group.world_size >= longest:
-            tokens = max(
-                sum(len(rows.tokens("input_ids", s)) for s in unit) for units in step for unit in units
-            )
+            tokens = max(sum(step.rows.tokens(s) for s in unit) for units in step.batches for unit in units)
             raise StageError(
                 f"out of memory at step {number} with a single row of up to {tokens} tokens at a time",
                 hint="lower train.max_length, or turn on train.gradient_checkpointing",
@@ -159,6 +187,6 @@ class Stepper:
 
 def _described(rows: EncodedRows, unit: Unit) -> list[dict[str, object]]:
     return [
-        {"row": rows.sources[segment.row], **{key: rows.tokens(key, segment).tolist() for key in rows.keys}}
+        {"row": rows.sources[segment.row], **{key: rows.values(key, segment).tolist() for key in rows.keys}}
         for segment in unit
     ]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sized
 from itertools import islice
 
-from harness.api import DataError, RunContext, TrainData, TrainRow, TrainSpec, UsageError
+from harness.api import DataError, RunContext, TrainData, TrainRow, UsageError
 
-from .batching import Encode, EncodedRows, Left, MicroBatch, encode_rows, plan
-from .settings import FitOptions
+from .batching import EncodedRows, Left, Step, encode_rows, plan
+from .stage import Stage
 from .state import Position
-
-Step = tuple[EncodedRows, list[MicroBatch]]
 
 
 class RowStream:
@@ -21,22 +19,12 @@ class RowStream:
     `options.window` rows, each shuffled by itself, and never held whole.
     """
 
-    def __init__(
-        self,
-        data: TrainData,
-        encode: Encode,
-        spec: TrainSpec,
-        options: FitOptions,
-        run: RunContext,
-        *,
-        causal: bool,
-    ) -> None:
+    def __init__(self, data: TrainData, stage: Stage, run: RunContext) -> None:
         self.data = data
-        self.encode = encode
-        self.spec = spec
-        self.options = options
+        self.stage = stage
+        self.spec = stage.spec
+        self.window = stage.options.window
         self.run = run
-        self.causal = causal
         self.sized = isinstance(data.train, Sized)
         self.left = Left()
         self._reader: Iterator[TrainRow] = iter(())
@@ -64,7 +52,7 @@ class RowStream:
                 "no row has a token to learn: all labels are masked",
                 hint="labels other than -100 are learned; encode() gives them",
             )
-        sizes = (max(map(len, self.encode(row).values())) for row in self._window(0))
+        sizes = (max(map(len, self.stage.encode(row).values())) for row in self._window(0))
         limit = self.spec.max_length
         shortest = min(size for size in sizes if size > limit)
         return DataError(
@@ -78,12 +66,12 @@ class RowStream:
         if not rows:
             return None
         if start:  # in the middle of training, whose bar stands
-            encoded, left = encode_rows(rows, self.encode, self.spec, causal=self.causal, first=start)
+            encoded, left = encode_rows(rows, self.stage.encode, self.spec, self.stage.shape, first=start)
             self._count(left)
             return encoded
         self.run.progress.start("encoding", len(rows), "rows")
         encoded, left = encode_rows(
-            self._counted(rows), self.encode, self.spec, causal=self.causal, first=start
+            self._counted(rows), self.stage.encode, self.spec, self.stage.shape, first=start
         )
         self.run.progress.finish()
         self._count(left)
@@ -96,7 +84,7 @@ class RowStream:
     def _window(self, start: int) -> list[TrainRow]:
         if start != self._read:
             self._reader = islice(self.data.train, start, None)
-        rows = list(self._reader if self.sized else islice(self._reader, self.options.window))
+        rows = list(self._reader if self.sized else islice(self._reader, self.window))
         self._read = start + len(rows)
         return rows
 
@@ -134,12 +122,12 @@ class RowStream:
                 position.epoch, position.window, position.rows_before = position.epoch + 1, 0, 0
                 continue
             planned = plan(rows, self.spec, self._seed(position.epoch, position.window))
-            for step in planned[position.updates :]:
+            for batches in planned[position.updates :]:
                 position.updates += 1
-                yield rows, step
+                yield Step.of(rows, batches)
             position.updates = 0
             if self.sized:
                 position.epoch += 1
             else:
                 position.window += 1
-                position.rows_before += self.options.window
+                position.rows_before += self.window

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from harness import DataError
+from harness.files.writing import writing
 
 TYPES: Mapping[str, torch.dtype] = {
     "Float64": torch.float64,
@@ -246,11 +247,9 @@ def write_checkpoint(
     path: Path, tensors: Iterable[tuple[str, Tensor]], *, slice_bytes: int = SLICE_BYTES
 ) -> None:
     """Write tensors one after the other, large ones in slices; the file appears when it is whole."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with writing(path) as file:
         for name, tensor in tensors:
             _write_tensor(file, name, tensor, slice_bytes)
-    partial.replace(path)
 
 
 def _write_tensor(file: BinaryIO, name: str, tensor: Tensor, slice_bytes: int) -> None:

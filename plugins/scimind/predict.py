@@ -9,12 +9,12 @@ them. `--release-quirks` reads a backslash and n as a newline and counts the pro
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness import Checkpoint, DataError, GenerateSpec, HarnessError, Request, RunContext, RunSpec
+from harness.files.rows import write_rows
 
 from .model import SciMind, SciMindOptions
 
@@ -52,12 +52,7 @@ def answer_file(
     requests = [Request(str(number), line) for number, line in enumerate(lines)]
     with SciMind(options).open(Checkpoint(checkpoint), run) as session:
         found = {int(said.request_id): said.text for said in session.generate(requests, spec, run)}
-    partial = answers.with_name(answers.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        for number, line in enumerate(lines):
-            row = {"prompt": line, "answer": found[number]}
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    partial.replace(answers)
+    write_rows(answers, ({"prompt": line, "answer": found[n]} for n, line in enumerate(lines)), sort=False)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness import DataError, Example, PromptFormat, Request, Task
+from harness import DataError, Example, PromptFormat, Task
 
 from .sample import sample
 
@@ -37,11 +37,7 @@ class Promoter(Task):
         """Yield the sequences of a split."""
         rows = sample()[split] if self.data.source == "sample" else self._read(split)
         for number, (dna, positive) in enumerate(rows):
-            yield Example(f"{split}-{number:05d}", {"dna": dna}, (CHOICES[positive],), {"choices": CHOICES})
-
-    def request(self, example: Example, prompt: str) -> Request:
-        """Offer both answers."""
-        return Request(example.id, prompt, example.inputs, CHOICES)
+            yield Example(f"{split}-{number:05d}", {"dna": dna}, (CHOICES[positive],), choices=CHOICES)
 
     def _file(self, split: str) -> Path | None:
         found = (Path(self.data.source) / name for name in FILES[split])

@@ -6,9 +6,10 @@ import csv
 import random
 import string
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from harness import DataError, Example, Pairs, PromptFormat, Request, Score, Task
+from harness import DataError, Example, Pairs, PromptFormat, Score, Task
 
 from .elements import ELEMENTS
 
@@ -47,9 +48,10 @@ class CipherChoice(Cipher):
 
     metrics = ("letter-accuracy",)
 
-    def request(self, example: Example, prompt: str) -> Request:
-        """Add the choices, shuffled by the row's id."""
-        return Request(example.id, prompt, example.inputs, choices_of(example))
+    def examples(self, split: str) -> Iterator[Example]:
+        """Yield the words with their choices, shuffled by the row's id."""
+        for example in super().examples(split):
+            yield replace(example, choices=choices_of(example))
 
 
 def choices_of(example: Example) -> tuple[str, ...]:

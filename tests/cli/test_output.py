@@ -191,7 +191,7 @@ def test_progress_in_a_pipe_is_never_silent_for_more_than_two_seconds(tmp_path):
     assert process.wait() == 0
     moments = [0.0, *(moment for moment, _ in said)]
     assert max(after - before for before, after in pairwise(moments)) < 2.9, said
-    assert any(re.search(r"finetune: \d/4 steps, .* steps/s, .*loss", line) for _, line in said), said
+    assert any(re.search(r"training: \d/4 steps, .* steps/s, .*loss", line) for _, line in said), said
 
 
 def test_progress_says_how_far_how_fast_and_how_long():

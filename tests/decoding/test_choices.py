@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import (
+    BioGptConfig,
+    BioGptForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    OPTConfig,
+    OPTForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from harness import DataError, GenerateSpec, Request, RunContext, UsageError, decoding
 
@@ -92,3 +100,39 @@ def test_no_choices_are_refused(llama: Any, tokenizer: Any, run: RunContext) -> 
 def test_an_empty_choice_is_refused(t5: Any, tokenizer: Any, run: RunContext) -> None:
     with pytest.raises(DataError, match="has no tokens"):
         list(decoding.choose(t5, tokenizer, [Request("q", "C", choices=("a", ""))], GenerateSpec(), run))
+
+
+def with_absolute_positions(kind: str) -> Any:
+    torch.manual_seed(0)
+    shared = {"vocab_size": 384, "pad_token_id": 0, "bos_token_id": None, "eos_token_id": 1}
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4} | shared
+    if kind == "gpt2":
+        return GPT2LMHeadModel(GPT2Config(n_positions=64, n_embd=32, n_layer=2, n_head=4, **shared)).eval()
+    if kind == "opt":
+        wide = {"ffn_dim": 64, "word_embed_proj_dim": 32, "max_position_embeddings": 64}
+        return OPTForCausalLM(OPTConfig(**sizes | wide)).eval()
+    return BioGptForCausalLM(BioGptConfig(**sizes, intermediate_size=64, max_position_embeddings=64)).eval()
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "opt", "biogpt"])
+def test_a_long_prompt_beside_long_choices_stays_within_the_positions(
+    kind: str, tokenizer: Any, run: RunContext
+) -> None:
+    model = with_absolute_positions(kind)
+    asked = [
+        Request("long prompt", "x" * 60, choices=("ab", "c")),
+        Request("long choice", "C", choices=("d" * 30, "e")),
+    ]
+    for completion in decoding.choose(model, tokenizer, asked, GenerateSpec(), run):
+        request = next(request for request in asked if request.id == completion.request_id)
+        prompt = tokenizer(request.prompt)["input_ids"][:-1]
+        wanted = [plain(model, prompt, tokenizer(choice)["input_ids"][:-1]) for choice in request.choices]
+        assert completion.choice_scores == pytest.approx(wanted, rel=1e-4)
+
+
+def test_an_unknown_option_is_refused_with_the_nearest(llama: Any, tokenizer: Any, run: RunContext) -> None:
+    spec = GenerateSpec(options={"stop_token": ["a"]})
+    for ask in (decoding.choose, decoding.generate):
+        with pytest.raises(UsageError, match="no option 'stop_token'") as caught:
+            list(ask(llama, tokenizer, questions(1), spec, run))
+        assert "stop_tokens" in caught.value.hint

@@ -64,14 +64,14 @@ def test_repetition_penalty_equals_transformers(model: Any, tokenizer: Any, answ
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"decoder": "gredy"}, "no decoder named 'gredy'"),
-        ({"max_new_tokens": 0}, "at least 1"),
+        ({"decoder": "gredy"}, "generate.decoder is gredy"),
+        ({"max_new_tokens": 0}, "max_new_tokens is 0"),
         ({"min_new_tokens": 600}, "above max_new_tokens"),
         ({"decoder": "sampling", "temperature": 0.0}, "temperature is 0.0"),
         ({"decoder": "sampling", "top_p": 0.0}, "top_p is 0.0"),
         ({"decoder": "sampling", "num_beams": 2}, "sampling cannot use num_beams=2"),
         ({"n_best": 2}, "n_best=2"),
-        ({"constraint": "smile"}, "no constraint named 'smile'"),
+        ({"constraint": "smile"}, "generate.constraint is smile"),
         ({"stop": ("",)}, "stop string is empty"),
         ({"batch_tokens": "many"}, "batch-tokens is 'many'"),
         ({"options": {"stop_tokens": ["no such token"]}}, "no stop token 'no such token'"),
@@ -91,6 +91,6 @@ def test_a_misspelt_decoder_is_put_right(llama: Any, answer: Answer) -> None:
 
 
 def test_the_defaults_are_allowed() -> None:
-    from harness.decoding.generation import check
+    from harness.decoding.settings import check
 
     assert check(GenerateSpec()) == "greedy"

@@ -21,8 +21,8 @@ from harness import (
     UsageError,
 )
 from harness.engine.config import Resolved, ask, read_file, resolve, schema
-from harness.engine.run_dir import to_json
 from harness.engine.values import from_mapping, make_options
+from harness.files.json_files import to_json
 
 
 @pytest.fixture

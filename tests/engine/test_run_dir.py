@@ -12,32 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import Completion, DataError, Request, RunLocked
+from harness import Completion, Request, RunLocked
 from harness.engine.journal import Journal, finished
-from harness.engine.run_dir import append_row, cut_torn_row, locked, read_rows, write_json
+from harness.engine.run_dir import locked
 
 TOY = ("--model", "toy", "--task", "toy")
-ROWS = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=2), max_size=6)
-
-
-@given(ROWS, ROWS, st.data())
-def test_whatever_a_crash_leaves_of_a_file_its_whole_rows_stay_and_more_can_follow(rows, more, data):
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.jsonl"
-        for row in rows:
-            append_row(path, row)
-        whole = path.read_bytes() if rows else b""
-        kept = data.draw(st.integers(0, len(whole)))
-        path.write_bytes(whole[:kept])
-        survivors = list(read_rows(path))
-        assert survivors == rows[: whole[:kept].count(b"\n")]
-        cut_torn_row(path)
-        for row in more:
-            append_row(path, row)
-        assert list(read_rows(path)) == [*survivors, *more]
-
 
 TEXTS = st.text(st.characters(codec=None), max_size=10)  # lone surrogates too
 
@@ -130,23 +109,6 @@ with locked(Path(sys.argv[1]), "key"):
     begin = time.monotonic()
     with locked(tmp_path, "key"):
         assert time.monotonic() - begin > 0.3
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "file.json"
-    write_json(path, {"a": 1})
-    with pytest.raises(TypeError):
-        write_json(path, {"a": object()})
-    assert json.loads(path.read_text()) == {"a": 1}
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("row", ["17", "nul", '{"half', "\x00\x00"])
-def test_a_row_that_no_crash_leaves_is_an_error_with_its_line(tmp_path, row):
-    path = tmp_path / "rows.jsonl"
-    path.write_text('{"a": 1}\n' + row + '\n{"a": 2}\n')
-    with pytest.raises(DataError, match=r"rows.jsonl, line 2: not a JSON row"):
-        list(read_rows(path))
 
 
 def runs(tmp_path: Path) -> list[Path]:

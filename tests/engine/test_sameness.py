@@ -39,7 +39,7 @@ def staged(**changes: object) -> RunSpec:
 
 @pytest.fixture
 def known(tmp_path: Path) -> Known:
-    return Known(tmp_path / "runs")
+    return Known(tmp_path)
 
 
 @pytest.mark.parametrize(

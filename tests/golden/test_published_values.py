@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from harness import Example, Pairs, Prediction
+from harness import Annotation, Example, Pairs, Prediction
 from harness.metrics import chemistry, choice, fcd, files, overall, properties, qa, statistics, text
 from harness.metrics.rows import make_pairs
+from harness.scoring import origins
 
 HERE = Path(__file__).parent
 
@@ -244,8 +245,9 @@ def qasper_rows(data):
         for question in paper["qas"]:
             read = [gold(answer["answer"]) for answer in question["answers"]]
             refs, types, evidence = zip(*read, strict=True)
-            meta = {"answer_types": types, "evidence": evidence, "question": question["question"]}
-            yield Example(question["question_id"], {}, refs, meta | {"abstract": paper["abstract"]})
+            notes = tuple(Annotation(kind, tuple(names)) for kind, names in zip(types, evidence, strict=True))
+            meta = {"question": question["question"], "abstract": paper["abstract"]}
+            yield Example(question["question_id"], {}, refs, meta, annotations=notes)
 
 
 def gold(answer):
@@ -259,15 +261,15 @@ def gold(answer):
 
 
 QASPER: dict[str, Any] = {
-    "first_annotator": lambda i, e: (e.references[0], e.meta["evidence"][0]),
-    "last_annotator": lambda i, e: (e.references[-1], e.meta["evidence"][-1]),
+    "first_annotator": lambda i, e: (e.references[0], e.annotations[0].evidence),
+    "last_annotator": lambda i, e: (e.references[-1], e.annotations[-1].evidence),
     "abstract": lambda i, e: (e.meta["abstract"], []),
     "question_echo": lambda i, e: (e.meta["question"], []),
     "empty": lambda i, e: ("", []),
     "yes": lambda i, e: ("Yes", []),
     "no": lambda i, e: ("No", []),
     "unanswerable": lambda i, e: ("Unanswerable", []),
-    "missing_half": lambda i, e: (e.references[0], e.meta["evidence"][0]) if i % 2 else None,
+    "missing_half": lambda i, e: (e.references[0], e.annotations[0].evidence) if i % 2 else None,
 }
 
 
@@ -277,8 +279,8 @@ def test_qasper_baselines(data, baseline):
     rows = []
     for i, example in enumerate(qasper_rows(data)):
         said = QASPER[baseline](i, example)
-        text, raw = (said[0], json.dumps({"evidence": said[1]})) if said else ("", qa.MISSING)
-        rows.append((example, Prediction(example.id, text, raw)))
+        text, raw = (said[0], "") if said else ("", qa.MISSING)
+        rows.append((example, Prediction(example.id, text, raw, evidence=tuple(said[1]) if said else ())))
     pairs = Pairs(rows)
     score = qa.qasper_f1(pairs)
     assert score.value == pytest.approx(wanted[baseline]["Answer F1"], abs=1e-12)
@@ -314,4 +316,4 @@ def test_pubmedqa(data):
 
 @pytest.mark.parametrize(("said", "wanted"), sorted(golden("answers")["cmb"].items()))
 def test_cmb_letters(said, wanted):
-    assert choice.letters_cmb(said) == wanted
+    assert origins.letters_cmb(said) == wanted

@@ -34,7 +34,7 @@ class Hungry(ModelPlugin):
             calls += 1
             if self.options.hungry and run.rank == 1 and len(batch["input_ids"]) > 2 and calls == 5:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-            return model(**batch).loss
+            return training.model_loss(model, batch)
 
         def encode(row):
             prompt, target = list(row.prompt.encode()), [*row.target.encode(), 2]

@@ -80,15 +80,15 @@ def failed(done: Any, code: int, said: str, hint: str = "") -> None:
         ("max_steps=0", 2, "train.max_steps is 0, it must be at least 1", "the preset"),
         ("max_steps=-3", 2, "train.max_steps is -3, it must be at least 1", "the preset"),
         ("warmup_steps=50", 2, "train.warmup_steps is 50, more than the 2 steps", "0.05"),
-        ("optimizer=adamW", 2, "train.optimizer is adamW, it must be adamw", "did you mean adamw"),
+        ("optimizer=adamW", 2, "train.optimizer is adamW, it must be adamw", "did you mean adam or adamw"),
         ("schedule=cosin", 2, "train.schedule is cosin, it must be", "cosine"),
         ("packing=pack", 2, "train.packing is pack, it must be", "packed"),
         ("packing=packed", 2, "cannot keep packed rows apart", "buckets"),
         ("launch.strategy=zero4", 2, "train.launch.strategy is zero4, it must be", "zero3"),
         ("launch.strategy=fsdp", 2, "optimizer 'muon' works on whole weights", "train.optimizer=adamw"),
-        ("options.windw=3", 2, "training has no option 'windw'", "window"),
+        ("options.windw=3", 2, "stage 'sft' has no option 'windw'", "window"),
         ("eval_every=1", 4, "there are no validation rows", "train.eval_every=none"),
-        ("method=lora", 2, "train.method is 'lora', and this model trains whole", "train.method=full"),
+        ("method=lora", 2, "an adapter needs weights under it", "model.weights=DIR"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(

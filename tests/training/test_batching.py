@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,9 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import Document, TrainPair, TrainSpec, UsageError
+from harness import Document, RunContext, TrainData, TrainPair, TrainSpec, UsageError
 from harness.training.apartness import require_documents_apart
-from harness.training.batching import Collator, EncodedRows, Segment, encode_rows, plan, share
+from harness.training.batching import Collator, EncodedRows, Segment, Shape, encode_rows, plan, share
+from harness.training.loop import fit
 from harness.training.objectives import model_loss
 
 from .conftest import encode_causal, encode_seq2seq, llama, pairs
@@ -21,7 +23,12 @@ SPEC = TrainSpec(batch_size=4, max_length=40)
 
 
 def encoded(count: int, spec: TrainSpec = SPEC, *, causal: bool = True) -> EncodedRows:
-    return encode_rows(pairs(count), encode_causal, spec, causal=causal)[0]
+    return encode_rows(pairs(count), encode_causal, spec, Shape(causal))[0]
+
+
+def mean_loss(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> float:
+    loss = model_loss(model, inputs)
+    return float(loss.sum / loss.weight)
 
 
 def units(steps: list[list[list[tuple[Segment, ...]]]]) -> list[tuple[Segment, ...]]:
@@ -51,7 +58,7 @@ def test_a_packed_corpus_loses_no_token_and_fills_every_line(lengths: list[int])
         texts,
         lambda d: dict.fromkeys(("input_ids", "labels"), [5] * len(getattr(d, "text")) + [2]),  # noqa: B009
         spec,
-        causal=True,
+        Shape(causal=True, cut=True),
     )
     lines = units(plan(rows, spec, [0]))
     sizes = [sum((s.stop or 0) - s.start for s in line) for line in lines]
@@ -101,20 +108,21 @@ def test_a_packed_line_costs_what_its_rows_cost_apart() -> None:
     require_documents_apart(llama().eval(), rows, Collator(rows, {}, packed=True, mask=False), model_loss)
 
 
-def test_a_model_that_mixes_packed_rows_is_refused() -> None:
-    class Blind(torch.nn.Module):
-        """Takes position_ids and ignores them."""
+class Blind(torch.nn.Module):
+    """Takes position_ids and ignores them."""
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = llama()
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = llama()
 
-        def forward(self, input_ids: torch.Tensor, labels: torch.Tensor, position_ids: torch.Tensor):  # type: ignore[no-untyped-def]
-            return self.inner(input_ids=input_ids, labels=labels)
+    def forward(self, input_ids: torch.Tensor, labels: torch.Tensor, position_ids: torch.Tensor):  # type: ignore[no-untyped-def]
+        return self.inner(input_ids=input_ids, labels=labels)
 
-    rows = encoded(6)
+
+def test_a_model_that_mixes_packed_rows_is_refused(make_run: Callable[..., RunContext]) -> None:
+    data = TrainData(pairs(6))
     with pytest.raises(UsageError, match="lets packed rows see each other"):
-        require_documents_apart(Blind(), rows, Collator(rows, {}, packed=True, mask=False), model_loss)
+        fit(Blind(), data, encode_causal, replace(SPEC, packing="packed"), make_run())
 
 
 def test_right_padding_without_a_mask_changes_no_loss() -> None:
@@ -124,9 +132,7 @@ def test_right_padding_without_a_mask_changes_no_loss() -> None:
     masked = Collator(rows, {}, packed=False, mask=True)(batch)
     assert "attention_mask" in masked.inputs and "attention_mask" not in bare.inputs
     with torch.no_grad():
-        assert float(model_loss(model, bare.inputs)) == pytest.approx(
-            float(model_loss(model, masked.inputs)), abs=1e-6
-        )
+        assert mean_loss(model, bare.inputs) == pytest.approx(mean_loss(model, masked.inputs), abs=1e-6)
 
 
 def test_half_of_a_batch_of_pretraining_reads_what_the_other_half_writes() -> None:
@@ -135,7 +141,7 @@ def test_half_of_a_batch_of_pretraining_reads_what_the_other_half_writes() -> No
     both = [
         pair for there_and_back in zip(there, map(_turned, there), strict=True) for pair in there_and_back
     ]
-    rows, _ = encode_rows(both, encode_seq2seq, spec, causal=False)
+    rows, _ = encode_rows(both, encode_seq2seq, spec, Shape(causal=False, alternate=True))
     for [batch] in plan(rows, spec, [0]):
         places = [rows.sources[segment.row] for unit in batch for segment in unit]
         assert len(places) == 8 and sum(place % 2 for place in places) == 4

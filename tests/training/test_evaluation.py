@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from harness import Completion, Request, RunContext, TrainData, training
+from harness import Completion, Document, Request, RunContext, TrainData, training
 from harness.api.run import SilentProgress
 
 from .conftest import Events, encode_causal, llama, pairs
@@ -122,3 +123,37 @@ def test_metrics_are_seen_in_the_progress_and_beside_the_loss_in_the_curves(make
     assert progress.facts["validation loss"] == checks(run)[-1]["validation"]["loss"]
     drawn = (run.directory / "curves.svg").read_text()
     assert "<!-- accuracy -->" in drawn and drawn.count('id="axes_') == 3
+
+
+def test_validation_documents_are_cut_where_training_documents_are(make_run: MakeRun) -> None:
+    widths: list[int] = []
+
+    def watched(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> training.Loss:
+        widths.append(batch["input_ids"].shape[1])
+        return training.model_loss(model, batch)
+
+    def encode(row: Document) -> dict[str, list[int]]:
+        return dict.fromkeys(("input_ids", "labels"), [5, 6, 7] * len(row.text))
+
+    spec = replace(SPEC, stage="pretrain", max_length=16, max_steps=2, eval_every=1)
+    data = TrainData([Document("x" * 9)], validation=[Document("x" * 20), Document("y" * 11)])
+    run = make_run()
+    training.fit(llama(), data, encode, spec, run, loss=watched)
+    assert max(widths) == 16 and all(row["validation"].keys() == {"loss"} for row in checks(run))
+
+
+def test_what_the_objective_reports_is_logged_and_can_select(make_run: MakeRun) -> None:
+    def reporting(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> training.Loss:
+        loss = training.model_loss(model, batch)
+        return loss._replace(facts={"twice": 2 * loss.sum})
+
+    run = make_run()
+    data = TrainData(pairs(20), validation=pairs(5, seed=2))
+    training.fit(llama(), data, encode_causal, replace(SPEC, eval_every=4), run, loss=reporting)
+    rows = [json.loads(row) for row in (run.directory / "train_log.jsonl").read_text().splitlines()]
+    logged = [
+        (row["loss"], row["twice"])
+        for row in [*rows, *(r["validation"] for r in rows[4::5])]
+        if "twice" in row
+    ]
+    assert len(logged) > 12 and all(twice == pytest.approx(2 * loss) for loss, twice in logged)

@@ -44,7 +44,7 @@ MakeRun = Callable[..., RunContext]
             {"schedule": "cosin"},
             "train.schedule is cosin, it must be linear, cosine, constant or warmup-decay",
         ),
-        ({"options": {"windw": 3}}, "training has no option 'windw'"),
+        ({"options": {"windw": 3}}, "stage 'sft' has no option 'windw'"),
         ({"warmup_steps": 50}, "train.warmup_steps is 50, more than the 12 steps of the training"),
     ],
 )
@@ -200,20 +200,20 @@ def test_the_state_of_another_training_is_refused(
 class Failing:
     """An objective that does as told at one of its calls."""
 
-    def __init__(self, call: int, failure: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    def __init__(self, call: int, failure: Callable[[training.Loss], training.Loss]) -> None:
         self.left = call
         self.failure = failure
 
-    def __call__(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def __call__(self, model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> training.Loss:
         self.left -= 1
-        loss: torch.Tensor = model(**batch).loss
+        loss = training.model_loss(model, batch)
         return self.failure(loss) if self.left == 0 else loss
 
 
 def test_a_loss_that_is_not_a_number_stops_with_its_rows(make_run: MakeRun) -> None:
     run = make_run()
     spec = replace(SPEC, save_every=2)
-    poisoned = Failing(6, lambda loss: loss * float("nan"))
+    poisoned = Failing(6, lambda loss: loss._replace(sum=loss.sum * float("nan")))
     with pytest.raises(StageError, match="not a finite number at step 6, on training rows") as stopped:
         training.fit(llama(), TrainData(pairs(64)), encode_causal, spec, run, loss=poisoned)
     batch = json.loads((run.directory / "state" / "bad_batch.json").read_text())
@@ -225,7 +225,7 @@ def test_a_loss_that_is_not_a_number_stops_with_its_rows(make_run: MakeRun) -> N
 def test_out_of_memory_halves_the_micro_batch_and_takes_the_same_steps(
     make_run: MakeRun, events: Events
 ) -> None:
-    def exhausted(loss: torch.Tensor) -> torch.Tensor:
+    def exhausted(loss: training.Loss) -> training.Loss:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
     plain, recovered = make_run("plain"), make_run("recovered")
@@ -236,7 +236,7 @@ def test_out_of_memory_halves_the_micro_batch_and_takes_the_same_steps(
 
 
 def test_memory_that_is_short_for_one_row_is_said(make_run: MakeRun) -> None:
-    def never(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    def never(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> training.Loss:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
     with pytest.raises(StageError, match="out of memory at step 1 with a single row"):
@@ -246,7 +246,7 @@ def test_memory_that_is_short_for_one_row_is_said(make_run: MakeRun) -> None:
 def test_a_damaged_state_is_passed_over(make_run: MakeRun, events: Events) -> None:
     run = make_run()
     spec = replace(SPEC, save_every=3)
-    stop = Failing(10, lambda loss: loss * float("nan"))
+    stop = Failing(10, lambda loss: loss._replace(sum=loss.sum * float("nan")))
     with pytest.raises(StageError):
         training.fit(llama(), TrainData(pairs(64)), encode_causal, spec, run, loss=stop)
     newest = run.directory / "state" / "step-9" / "weights.pt"

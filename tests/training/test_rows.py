@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness import Conversation, DataError, Document, Message, TrainPair, training
+from harness.training.stages import entries
 
 PAIR = TrainPair("C", "methane")
 SPOKEN = Conversation((Message("assistant", "a"),))
@@ -32,7 +33,7 @@ LIGHT = (
 )
 def test_the_first_wrong_row_is_named(rows: list[object], stage: str, sentence: str) -> None:
     with pytest.raises(DataError) as refused:
-        training.check_rows(rows, stage)  # type: ignore[arg-type]
+        training.check_rows(rows, {entry.name: entry for entry in entries()}[stage])  # type: ignore[arg-type]
     assert refused.value.message == sentence
 
 

@@ -73,7 +73,8 @@ def test_a_gguf_file_answers_as_its_model_and_is_trained(folder, run, data, trai
     with opened(path, run()) as plain:
         answers = texts(plain, run())
         (tmp_path / "packed").mkdir()
-        write_gguf(*plain.loaded, tmp_path / "packed" / "model.gguf")
+        model, tokenizer = plain.loaded
+        write_gguf(model, tokenizer, tmp_path / "packed" / "model.gguf")
     for place in (tmp_path / "packed", tmp_path / "packed" / "model.gguf"):
         with opened(place, run()) as packed:
             assert texts(packed, run()) == answers

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.api import DataError, StageError
+
+from .digests import file_digest
+from .json_files import read_json, write_json
+from .writing import PARTIAL, make_folder, sync
 
 MANIFEST = "manifest.json"
 
@@ -35,7 +36,7 @@ def prepare(path: Path) -> Path:
     """Make the folder beside `path` in which its files are written."""
     partial = partial_of(path)
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    make_folder(partial)
     return partial
 
 
@@ -46,22 +47,20 @@ def publish(partial: Path, path: Path) -> None:
             if old.name != MANIFEST and not (partial / old.name).exists():
                 shutil.move(old, partial / old.name)
     manifest = {str(f.relative_to(partial)): _synced_digest(f) for f in sorted(_files(partial))}
-    with (partial / MANIFEST).open("w", encoding="utf-8") as out:
-        json.dump(manifest, out, indent=1)
-        out.flush()
-        os.fsync(out.fileno())
-    _sync_folder(partial)
+    for folder in (f for f in partial.rglob("*") if f.is_dir()):
+        sync(folder)
+    write_json(partial / MANIFEST, manifest)
     if path.exists():
         shutil.rmtree(path)
     partial.rename(path)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def verify(path: Path) -> None:
     """Compare every file of a folder with its manifest."""
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as damage:
+        manifest = read_json(path / MANIFEST)
+    except DataError as damage:
         raise DataError(
             f"{path} has no readable {MANIFEST}", hint="it was not written to its end"
         ) from damage
@@ -69,24 +68,13 @@ def verify(path: Path) -> None:
         file = path / name
         if not file.is_file():
             raise DataError(f"{path} lacks {name}", hint="restore the file or remove the folder")
-        if _digest(file) != digest:
+        if file_digest(file) != digest:
             raise DataError(f"{file} is not what was written", hint="restore the file or remove the folder")
 
 
 def partial_of(path: Path) -> Path:
     """Return where a folder is written before it is whole."""
-    return path.with_name(path.name + ".partial")
-
-
-def write_json(path: Path, facts: object) -> None:
-    """Write a JSON file that is whole or absent."""
-    partial = partial_of(path)
-    with partial.open("w", encoding="utf-8") as out:
-        json.dump(facts, out, indent=1)
-        out.flush()
-        os.fsync(out.fileno())
-    partial.replace(path)
-    _sync_folder(path.parent)
+    return path.with_name(path.name + PARTIAL)
 
 
 def failed_write(failure: Exception, path: Path) -> Exception:
@@ -108,20 +96,6 @@ def _files(folder: Path) -> Iterator[Path]:
     return (f for f in folder.rglob("*") if f.is_file() and f.name != MANIFEST)
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
 def _synced_digest(file: Path) -> str:
-    with file.open("rb") as content:
-        os.fsync(content.fileno())
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(file)
+    return file_digest(file)

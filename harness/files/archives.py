@@ -114,3 +114,11 @@ def _unzipped(name: str, data: bytes, limit: int) -> bytes:
         return _bounded(gzip.GzipFile(fileobj=io.BytesIO(data)), name, limit, packed=len(data))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name} is not a gzip file that can be read: {error}") from error
+
+
+def packed(data: bytes) -> bytes:
+    """Return data as gzip; the same data always gives the same bytes."""
+    whole = io.BytesIO()
+    with gzip.GzipFile(fileobj=whole, mode="wb", mtime=0, filename="") as file:
+        file.write(data)
+    return whole.getvalue()

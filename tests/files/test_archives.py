@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import DataError
-from harness.leaderboards.archive import MAX_FILES, open_files
+from harness.files.archives import MAX_FILES, open_files
 
 MEBIBYTE = 2**20
 

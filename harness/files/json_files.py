@@ -1,0 +1,59 @@
+"""JSON that is always the same for the same value, in files of our own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.api import DataError
+
+from .writing import write
+
+
+def to_json(value: Any, *, sort: bool = True, allow_nan: bool = True) -> str:
+    """Return canonical JSON: keys sorted unless told not to, UTF-8 as it is, lone surrogates escaped."""
+    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+    def dumped(*, ascii: bool) -> str:
+        return json.dumps(
+            plain, sort_keys=sort, ensure_ascii=ascii, allow_nan=allow_nan, indent=1, default=_plain
+        )
+
+    text = dumped(ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a model may say half a surrogate pair
+        text = dumped(ascii=True)
+    return text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "item"):  # a number of numpy's
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
+
+
+def digest(value: Any) -> str:
+    """Hash any JSON-able value."""
+    return hashlib.sha256(to_json(value).encode()).hexdigest()[:16]
+
+
+def write_json(path: Path, value: Any, *, sort: bool = True) -> None:
+    """Write a JSON file whole or not at all."""
+    write(path, to_json(value, sort=sort) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of ours; what is wrong with it is said with its name."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,1 @@
+"""Scoring: how answers are read and what is made of them."""

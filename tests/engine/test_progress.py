@@ -1,0 +1,90 @@
+"""How far long work is: lines in a pipe, a bar on a terminal, silence where it was asked for."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from harness import SilentProgress
+from harness.engine.progress import LineProgress, TerminalProgress, choose_progress, duration, shown
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands still until a test moves it."""
+    now = [100.0]
+    monkeypatch.setattr("harness.engine.progress.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_the_progress_fits_where_stderr_goes(monkeypatch):
+    assert isinstance(choose_progress(quiet=True), SilentProgress)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert isinstance(choose_progress(quiet=False), LineProgress)
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert isinstance(choose_progress(quiet=False), TerminalProgress)
+
+
+def test_short_work_is_one_line_and_long_work_says_what_it_took(clock):
+    stream = io.StringIO()
+    line = LineProgress(stream)
+    line.start("training", 10, "steps")
+    line.advance(1)
+    line.finish()
+    assert stream.getvalue() == "training: 10 steps\n"
+    line.start("training", 10, "steps")
+    line.advance(5, loss=0.51239, phase="warm")
+    clock[0] += 10
+    line.finish()
+    assert stream.getvalue().splitlines()[-1] == (
+        "training: 5/10 steps, 0.5 steps/s, 10 s left, loss 0.5124, phase warm [10 s]"
+    )
+
+
+def test_work_of_unknown_length_is_counted_all_the_same(clock):
+    stream = io.StringIO()
+    line = LineProgress(stream)
+    line.start("reading", unit="rows")
+    line.advance(4)
+    clock[0] += 8
+    line.finish()
+    line.finish()
+    assert stream.getvalue().splitlines() == ["reading", "reading: 4 rows, 0.5 rows/s [8 s]"]
+
+
+def test_a_new_bar_ends_the_one_before(clock):
+    stream = io.StringIO()
+    line = LineProgress(stream)
+    line.start("one")
+    line.start("two")
+    line.finish()
+    assert stream.getvalue().splitlines() == ["one", "two"]
+
+
+def test_a_bar_may_be_moved_and_closed_without_being_open():
+    bar = TerminalProgress()
+    bar.advance(1, loss=1.0)
+    bar.finish()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h 00 min"),
+        (90061, "25 h 01 min"),
+    ],
+)
+def test_a_time_is_said_as_a_person_says_it(seconds, said):
+    assert duration(seconds) == said
+
+
+def test_facts_are_short():
+    assert (shown(0.123456), shown(12345678.0), shown("as it is")) == ("0.1235", "1.235e+07", "as it is")
