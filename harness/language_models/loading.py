@@ -104,6 +104,12 @@ def named_if_absent(path: str, what: str = "model") -> Iterator[None]:
 def _check(source: Source) -> None:
     if source.path.startswith((".", "/", "~")) and not Path(source.path).exists():
         raise DataError(f"there is nothing at {source.path}", hint=f"a folder with {WANTED}, or a hub id")
+    if (
+        Path(source.place).is_dir()
+        and not source.packed
+        and not (Path(source.place) / "config.json").exists()
+    ):
+        raise DataError(f"{source.path} holds no model: it has no config.json", hint=f"wanted are {WANTED}")
     if not source.trusted and not source.packed:
         with named_if_absent(source.path):
             config, _ = PreTrainedConfig.get_config_dict(source.place, **source.arguments)

@@ -195,7 +195,7 @@ def test_what_is_not_there_is_said_in_a_sentence(run, tmp_path):
     with pytest.raises(DataError, match="there is nothing at"):
         opened(tmp_path / "absent", run())
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no model could be loaded from"):
+    with pytest.raises(DataError, match=r"empty holds no model: it has no config.json"):
         opened(tmp_path / "empty", run())
     with pytest.raises(DataError, match="no model could be loaded from org/absent"):
         opened("org/absent", run())
