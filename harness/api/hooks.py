@@ -14,6 +14,7 @@ from .prompt import PromptFormat
 from .retrieval import RetrieverEntry
 from .run import RunContext, RunRecord
 from .spec import LaunchSpec, RunSpec
+from .stage import StageEntry
 from .task import TaskEntry
 
 API_VERSION = 1
@@ -41,6 +42,11 @@ def harness_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
 @hookspec
 def harness_retrievers() -> Iterable[RetrieverEntry]:  # type: ignore[empty-body]
     """Called once at start; return the retrievers this plugin brings."""
+
+
+@hookspec
+def harness_stages() -> Iterable[StageEntry]:  # type: ignore[empty-body]
+    """Called once at start; return the stages of training this plugin brings."""
 
 
 @hookspec(firstresult=True)

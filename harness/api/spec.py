@@ -54,6 +54,10 @@ class TrainSpec:
     stage: str = "sft"  # pretrain | sft | what a plugin adds
     method: Annotated[str, OneOf("full", "lora", "qlora")] = "full"
     base: Annotated[str, WHERE] = ""  # weights to start from: a path or a hub id; empty: the preset's own
+    # what is taken from other stages, `base` among it: name -> an earlier stage, or a path
+    inputs: Annotated[Mapping[str, str], WHERE] = field(default_factory=dict)
+    # what answers earn: a stage or checkpoint, "metric:NAME", "module:function", or several with weights
+    reward: str | Mapping[str, float] = ""
     tasks: tuple[str, ...] = ()  # learn from these tasks or groups instead of the run's own
     data: Annotated[str, WHERE] = ""  # and from this source instead of the run's own
     max_steps: Annotated[int | None, Range(least=1)] = None

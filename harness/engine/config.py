@@ -32,6 +32,7 @@ TOP: dict[str, Any] = {
 }
 RUN_KEYS = ("model", "task", "seeds", "plugins", "output", *TOP)
 STAGES_HINT = 'stages = ["pretrain", "sft"] in a recipe or file chains them, --stage runs one'
+TABLES = ("train.reward",)  # settings that may be a table of their own
 NOT_SETTINGS = ("PLUGINS", "OUTPUT", "TEST_DATA", "OFFLINE", "STRICT")
 
 
@@ -87,7 +88,7 @@ def _flatten(kind: type, prefix: str) -> dict[str, Any]:
 
 def is_open(key: str) -> bool:
     """Whether a key's meaning belongs to a plugin, which checks it when it is loaded."""
-    return key.startswith(("model.", "task.", "train.options.", "generate.options."))
+    return key.startswith(("model.", "task.", "train.options.", "train.inputs.", "generate.options."))
 
 
 def read_flag(text: str) -> tuple[str, Any]:
@@ -142,7 +143,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Turn nested tables into dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and general(f"{prefix}{key}") not in TABLES:
             flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value
@@ -375,7 +376,7 @@ def _section(kind: type, section: str, settings: Settings) -> Any:
     for key, setting in settings.items():
         if key in known:
             value = convert(setting.value, known[key], key, setting.source)
-        elif key.startswith(f"{section}.options."):
+        elif key.startswith((f"{section}.options.", f"{section}.inputs.")):
             value = setting.value
         else:
             continue

@@ -13,6 +13,7 @@ from harness.api.spec import RunSpec
 from harness.api.task import TaskEntry
 
 from .config import Asked, Resolved, Setting, Settings, resolve
+from .graph import inputs_of
 from .registry import Registered, Registry
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(:[\w./-]+)?")
@@ -108,10 +109,6 @@ def _context_cell(registry: Registry, asked: Asked, model: str, cell: Cell) -> C
 def _check_names(registry: Registry, model: Registered[ModelEntry], spec: RunSpec) -> None:
     for name in spec.metrics:
         registry.metrics.get(name)
-    stages = model.entry.stages
-    if absent := [stage.stage for stage in spec.train if stage.stage not in stages]:
-        raise UsageError(
-            f"model '{model.entry.name}' has no stage '{absent[0]}'", hint="it has: " + ", ".join(stages)
-        )
+    inputs_of(spec.train, [registry.stage(stage.stage, model).entry for stage in spec.train])
     if spec.checkpoint and not Path(spec.checkpoint).exists():
         raise DataError(f"there is no checkpoint at {spec.checkpoint}")

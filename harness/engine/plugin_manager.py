@@ -31,6 +31,7 @@ from harness.api.errors import DuplicateName, HarnessError, PluginError, nearest
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
 from harness.api.retrieval import RetrieverEntry
+from harness.api.stage import StageEntry
 from harness.api.task import TaskEntry
 
 from .network import forbidden
@@ -39,18 +40,19 @@ logger = logging.getLogger(__name__)
 
 GROUP = "harness"
 BUNDLED_FOLDERS = ("harness.plugins", "harness.tasks")
-BUNDLED_MODULES = ("harness.metrics", "harness.retrieval", "harness.engine.launchers")
+BUNDLED_MODULES = ("harness.metrics", "harness.retrieval", "harness.training", "harness.engine.launchers")
 HEAVY = ("torch", "transformers", "pandas", "rdkit", "datasets", "evaluate", "deepspeed", "peft", "numpy")
 COLLECTING: dict[str, type] = {
     "harness_models": ModelEntry,
     "harness_tasks": TaskEntry,
     "harness_metrics": MetricEntry,
     "harness_retrievers": RetrieverEntry,
+    "harness_stages": StageEntry,
 }
 
 NAME = re.compile(r"[\w.+@-]*\w(/[\w.+@-]*\w)*")  # a name becomes a folder, and so may not climb
 
-Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry
+Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry | StageEntry
 T = TypeVar("T")
 
 

@@ -12,11 +12,12 @@ from harness.api.errors import DuplicateName, MissingDependency, PluginError, Us
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
 from harness.api.retrieval import Retriever, RetrieverEntry
+from harness.api.stage import StageEntry
 from harness.api.task import TaskEntry
 
 from .plugin_manager import LoadedPlugin, Plugins, blamed
 
-E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, RetrieverEntry)
+E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, RetrieverEntry, StageEntry)
 
 # Distributions whose import name is another; for the line that installs what is missing.
 INSTALL = {
@@ -135,7 +136,7 @@ class Metrics(Shelf[MetricEntry]):
 
 
 class Registry:
-    """Models, tasks, metrics and retrievers by name."""
+    """Models, tasks, metrics, retrievers and stages by name."""
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
@@ -143,11 +144,23 @@ class Registry:
         self.tasks: Shelf[TaskEntry] = Shelf("task", _of(plugins, TaskEntry))
         self.metrics = Metrics("metric", _of(plugins, MetricEntry))
         self.retrievers: Shelf[RetrieverEntry] = Shelf("retriever", _of(plugins, RetrieverEntry))
+        self.stages: Shelf[StageEntry] = Shelf("stage", _of(plugins, StageEntry))
 
     def expand(self, name: str) -> list[Registered[TaskEntry]]:
         """Return a task, or the members of a group."""
         found = self.tasks.get(name)
         return [self.tasks.get(member, near=found.plugin) for member in found.entry.members] or [found]
+
+    def stage(self, name: str, model: Registered[ModelEntry]) -> Registered[StageEntry]:
+        """Find a stage that a model has, which may be one of its own that no hook brings."""
+        has = model.entry.stages
+        own = name in has and name not in self.stages.names()
+        found = Registered(StageEntry(name, "", ""), model.plugin) if own else self.stages.get(name)
+        if name not in has and "*" not in has:
+            raise UsageError(
+                f"model '{model.entry.name}' has no stage '{name}'", hint="it has: " + ", ".join(has)
+            )
+        return found
 
     def retriever(self, name: str) -> Retriever:
         """Open what `NAME`, `NAME:ARGUMENT` or `A+B` means; of several only the last may take an argument."""

@@ -39,7 +39,7 @@ def score_run(
     ]
 
     def targets() -> Iterator[str]:
-        for example in data.examples(data.task.data.train_split):
+        for example in data.learned(data.task.data.train_split):
             yield data.target(example)
 
     parsed = prepared.bench.parsed(prepared.spec)
@@ -48,7 +48,7 @@ def score_run(
     scores = score_pairs(scored, prepared.metrics)
     overlap: Mapping[str, Any] = {}
     if has_training:
-        train = data.examples(data.task.data.train_split)
+        train = data.learned(data.task.data.train_split)
         overlap = clean_subset(
             data.task, train, scored, lambda part: score_pairs(part, prepared.metrics, intervals=False)
         )

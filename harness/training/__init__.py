@@ -8,6 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from harness.api import StageEntry, hookimpl
+
+from .stages import entries
+
 if TYPE_CHECKING:
     from .adapters import (
         base_of,
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
         prepare_model,
         quantization,
     )
-    from .batching import EncodedRows, plan
+    from .batching import EncodedRows, Shape, plan
     from .checks import check
     from .distributed import Group, device_of, session
     from .loop import fit, learn
@@ -45,6 +49,7 @@ _HOMES = {
     "Corpus": "rows",
     "check_rows": "rows",
     "EncodedRows": "batching",
+    "Shape": "batching",
     "plan": "batching",
     "check": "checks",
     "Group": "distributed",
@@ -71,6 +76,7 @@ __all__ = [
     "Loss",
     "Muon",
     "Objective",
+    "Shape",
     "Stage",
     "base_of",
     "check",
@@ -92,6 +98,12 @@ __all__ = [
     "session",
     "use_cores",
 ]
+
+
+@hookimpl
+def harness_stages() -> list[StageEntry]:
+    """Offer the bundled stages."""
+    return entries()
 
 
 def __getattr__(name: str) -> Any:

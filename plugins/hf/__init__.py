@@ -18,7 +18,7 @@ def harness_models() -> list[ModelEntry]:
             presets=("eval", "full", "lora", "qlora"),
             files=("weights", "adapter"),
             known_by="weights",
-            stages=("pretrain", "sft"),
+            stages=("*",),
             tags=("any-model", "cpu", "gpu"),
             licence="that of the weights",
         )

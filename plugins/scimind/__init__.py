@@ -18,7 +18,7 @@ def harness_models() -> list[ModelEntry]:
             presets=("tiny", "7b", "7b-lora", "7b-pretrain"),
             multitask=True,
             files=("weights", "partition"),
-            stages=("pretrain", "sft"),
+            stages=("*",),
             tags=("molecules", "proteins", "nucleotides", "mixture-of-experts"),
             licence="Apache-2.0",
         )
