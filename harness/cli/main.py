@@ -27,6 +27,7 @@ VERBS = {
     "generate": "generate answers and stop before scoring",
     "score": "score saved answers: no model, no GPU",
     "resume": "continue a run from its directory",
+    "retrieve": "rank the passages of questions with several retrievers, side by side",
     "compare": "test whether two runs differ",
     "explain": "follow one row from data to each metric's terms",
     "leaderboard": "build, verify and publish tables from runs and submissions",
