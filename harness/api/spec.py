@@ -131,7 +131,10 @@ class GenerateSpec:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """One model on one task, whole. `train` is a chain of stages; empty: use the checkpoint as it is."""
+    """One model on one task, whole. `train` is a chain of stages; empty: use the checkpoint as it is.
+
+    `title` is what tables call the model: its name, and the weights where any will do.
+    """
 
     model: str
     task: Annotated[str, ASKED]
@@ -147,3 +150,4 @@ class RunSpec:
     device: str = "auto"  # auto | cpu | cuda | cuda:1
     metrics: Annotated[tuple[str, ...], ASKED] = ()  # empty: the task's own
     seed: Annotated[int, ASKED] = 0
+    title: Annotated[str, WHERE] = ""

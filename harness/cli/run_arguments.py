@@ -122,8 +122,15 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     setting(
         "--checkpoint",
         "checkpoint",
-        text="use these weights: a training directory or a folder",
+        text="use these weights: a training directory, a folder, or for --model hf a hub id",
         metavar="PATH",
+    )
+    group.add_argument(
+        "--trust-remote-code",
+        dest="model.trust_remote_code",
+        action="store_true",
+        default=absent,
+        help="run code that lies beside the weights",
     )
     setting(
         "--eval-every", "train.eval_every", int, "look at the validation loss every N training steps", "N"

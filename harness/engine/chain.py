@@ -17,7 +17,7 @@ from harness.files.rows import cut_torn_row
 
 from .data import TaskData
 from .prepared import Bench, Prepared
-from .run_dir import CHECKPOINT, EVENTS, SPEC, locked, noted, open_directory
+from .run_dir import CHECKPOINT, EVENTS, SPEC, locked, noted, open_directory, training_of
 from .stage import Training, context, read_checkpoint, run_training
 
 
@@ -111,8 +111,8 @@ def _given(prepared: Prepared) -> Trained:
     if not prepared.spec.checkpoint:
         return Trained()
     path = Path(prepared.spec.checkpoint)
-    folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
-    if folder is None and (path / SPEC).exists():
+    folder = training_of(path)
+    if folder is not None and not (folder / CHECKPOINT).exists():
         raise DataError(
             f"{path} is a training that is not finished",
             hint="repeat the command that began it, or name its weights",

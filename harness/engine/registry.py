@@ -81,6 +81,9 @@ class Shelf(Generic[E]):
     def __iter__(self) -> Iterator[Registered[E]]:
         return iter(self.items)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_full or name in self._by_short
+
     def names(self) -> list[str]:
         """Return the short names, or the full ones where the short one is ambiguous."""
         return [self.name_of(item) for item in self.items]

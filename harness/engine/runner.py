@@ -114,7 +114,7 @@ def unforeseen(error: BaseException) -> HarnessError:
 
 
 def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
-    label = f"{cell.spec.model} on {cell.spec.task}"
+    label = f"{cell.spec.title} on {cell.spec.task}"
     meter = Meter()
     if bench.until == "train" and not cell.spec.train:
         raise UsageError(
@@ -277,9 +277,14 @@ def _generate(
         "answered_before": len(requests) - len(missing),
         "asked": len(missing),
         "schedule": [row for row in events if row.get("event") == "decoding"][-8:],
+        "model": next((_facts(row) for row in reversed(events) if row.get("event") == "model"), {}),
         "workers": [row for row in events if row.get("event") == "generated"][-1:],
     }
     return [done[request.id] for request in requests], facts
+
+
+def _facts(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if key not in ("event", "time")}
 
 
 def _generate_in_processes(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .adapters import (
         base_of,
         export,
+        few_bits,
         grow_embeddings,
         is_adapter,
         load_adapter,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "base_of": "adapters",
     "export": "adapters",
+    "few_bits": "adapters",
     "grow_embeddings": "adapters",
     "is_adapter": "adapters",
     "load_adapter": "adapters",
@@ -82,6 +84,7 @@ __all__ = [
     "cpu_multiplies_bf16",
     "device_of",
     "export",
+    "few_bits",
     "fit",
     "grow_embeddings",
     "is_adapter",

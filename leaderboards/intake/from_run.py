@@ -53,7 +53,8 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
     environment = record["environment"]
     about = {
         "schema": SCHEMA_VERSION,
-        "name": name or spec["model"] + (f" ({spec['preset']})" if spec.get("preset") else ""),
+        "name": name
+        or (spec.get("title") or spec["model"]) + (f" ({spec['preset']})" if spec.get("preset") else ""),
         "task": spec["task"],
         "task_version": record["task_version"],
         "split": spec["data"]["split"],
