@@ -70,7 +70,7 @@ def test_two_runs_are_compared(run_bench, toy_runs):
     facts = json.loads(run_bench("compare", toy_runs["good"], toy_runs["weak"], "--json").out)
     assert facts["differences"][0]["interval"][0] > 0 and facts["differences"][0]["p_value"] < 0.05
     refused = run_bench("compare", toy_runs["good"], "nowhere")
-    assert refused.code == 4 and "no submission at nowhere" in refused.err
+    assert refused.code == 4 and "nothing to read at nowhere" in refused.err
 
 
 def test_a_row_is_explained_on_the_terminal_and_as_a_page(run_bench, toy_runs, tmp_path):
@@ -105,7 +105,7 @@ def test_bad_uses_are_one_sentence_with_an_exit_code(run_bench, tmp_path):
     for arguments, code, said in (
         (("leaderboard",), 2, "there is no board at boards"),
         (("leaderboard", "add"), 2, "nothing to add"),
-        (("leaderboard", "add", "absent.zip"), 4, "no submission at absent.zip"),
+        (("leaderboard", "add", "absent.zip"), 4, "nothing to read at absent.zip"),
         (("leaderboard", "verify", "x"), 2, "takes no path"),
     ):
         done = run_bench(*arguments)
