@@ -19,11 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from harness.api import DataError
+from harness.api.errors import DataError
 
 MAX_FILES = 64
-MAX_BYTES = 512 * 2**20  # of one file, unpacked
-MAX_TOTAL = 2 * MAX_BYTES  # of all files that are read
+MAX_BYTES = 512 * 2**20  # of all files that are read, unpacked
 MAX_RATIO = 200  # unpacked to packed, of files above a mebibyte
 MAX_DIRECTORY = 2**20  # bytes of a zip's list of files; 64 entries take a hundredth
 _BLOCK = 2**20
@@ -40,7 +39,7 @@ def open_files(path: Path, limit: int = MAX_BYTES) -> Mapping[str, bytes]:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise DataError(f"there is nothing to read at {path}: {error.strerror}") from error
+        raise DataError(f"there is nothing at {path}: {error.strerror}") from error
     if stat.S_ISDIR(mode):
         return Files(path, _in_folder(path), limit)
     if not stat.S_ISREG(mode):  # a pipe would be waited for without end
@@ -51,12 +50,11 @@ def open_files(path: Path, limit: int = MAX_BYTES) -> Mapping[str, bytes]:
 
 
 class Files(Mapping[str, bytes]):
-    """Files by name, each read when it is asked for, no more than allowed of one and of all together."""
+    """Files by name, each read when it is asked for, all together up to a limit."""
 
     def __init__(self, path: Path, members: Mapping[str, Opener], limit: int) -> None:
         self._path = path
-        self._limit = limit
-        self._left = MAX_TOTAL
+        self._limit = self._left = limit
         self._members: dict[str, tuple[str, Opener]] = {}
         for name, opener in members.items():
             if self._members.setdefault(name.removesuffix(".gz"), (name, opener))[0] != name:
@@ -74,28 +72,27 @@ class Files(Mapping[str, bytes]):
         try:
             stream, packed = opener()
             with stream:
-                data = _bounded(stream, where, self._limit, packed)
+                data = self._read(stream, where, packed)
             if member.endswith(".gz"):
                 with gzip.GzipFile(fileobj=io.BytesIO(data)) as unpacked:
-                    data = _bounded(cast("IO[bytes]", unpacked), where, self._limit, len(data))
+                    data = self._read(cast("IO[bytes]", unpacked), where, len(data))
         except UNREADABLE as error:
             raise DataError(f"{where} cannot be read: {error or type(error).__name__}") from error
-        self._left -= len(data)
-        if self._left < 0:
-            raise DataError(f"the files of {self._path} are larger than {MAX_TOTAL // 2**20} MiB together")
         return data
 
-
-def _bounded(file: IO[bytes], where: str, limit: int, packed: int | None) -> bytes:
-    """Read a stream up to the limit; one that blows up beyond its packed size is cut off early."""
-    data = bytearray()
-    while block := file.read(_BLOCK):
-        data += block
-        if len(data) > limit:
-            raise DataError(f"{where} is larger than {limit // 2**20} MiB unpacked")
-        if packed is not None and len(data) > _BLOCK and len(data) > MAX_RATIO * max(packed, 1):
-            raise DataError(f"{where} unpacks to more than {MAX_RATIO} times its size: it looks like a bomb")
-    return bytes(data)
+    def _read(self, file: IO[bytes], where: str, packed: int | None) -> bytes:
+        """Read a stream to its end; one that blows up beyond its packed size is cut off early."""
+        data = bytearray()
+        while block := file.read(_BLOCK):
+            data += block
+            self._left -= len(block)
+            if self._left < 0:
+                raise DataError(f"{where} is larger than {self._limit // 2**20} MiB unpacked")
+            if packed is not None and len(data) > _BLOCK and len(data) > MAX_RATIO * max(packed, 1):
+                raise DataError(
+                    f"{where} unpacks to more than {MAX_RATIO} times its size: it looks like a bomb"
+                )
+        return bytes(data)
 
 
 def _in_folder(path: Path) -> dict[str, Opener]:

@@ -13,17 +13,18 @@ BEGIN, END, PAD = "<s>", "</s>", "<pad>"
 
 
 def learn_tokenizer(texts: Iterable[str], pieces: int) -> Any:
-    """Learn `pieces` byte-level pieces; any text has pieces, and a text that is cut has no other.
+    """Learn `pieces` byte-level pieces, so that any text can be read and written back.
 
-    Digits and Chinese characters stand alone, so that numbers and words that no text held are copied
-    piece by piece.
+    Pieces may span words, which makes texts of few phrasings short. Digits, Chinese characters and words
+    that begin with a capital stand alone: names and numbers that no text held are copied piece by piece,
+    in the same pieces wherever they stand.
     """
     backend = Tokenizer(models.BPE())
-    alone = Regex(r"\p{N}|\p{Han}|[^\p{N}\p{L}\s]")
+    alone = Regex(r"\p{N}|\p{Han}|\p{Lu}\p{L}*")
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(alone, "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     backend.decoder = decoders.ByteLevel()

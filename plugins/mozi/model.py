@@ -35,7 +35,7 @@ class MoziOptions:
     intermediate: int = 352
     layers: int = 4
     heads: int = 4
-    pieces: int = 600  # word pieces that are learned from the training texts
+    pieces: int = 1000  # word pieces that are learned from the training texts
     context: int = 1024
 
 
