@@ -25,7 +25,7 @@ from .example import (
     Score,
 )
 from .hooks import API_VERSION, hookimpl, hookspec
-from .metric import Metric, MetricEntry
+from .metric import Metric, MetricEntry, Metrics
 from .model import ModelEntry, ModelPlugin, NoOptions
 from .prompt import PromptFormat
 from .retrieval import Hit, Index, Retriever, RetrieverEntry
@@ -46,6 +46,8 @@ from .session import Answers, ModelSession, PromptTokens
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
 from .stage import StageEntry
 from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
+from .verb import Verb, VerbEntry
+from .workbench import ReadyModel, TaskView, Workbench
 
 __all__ = [
     "API_VERSION",
@@ -72,6 +74,7 @@ __all__ = [
     "Message",
     "Metric",
     "MetricEntry",
+    "Metrics",
     "MissingDependency",
     "ModelEntry",
     "ModelPlugin",
@@ -87,6 +90,7 @@ __all__ = [
     "PromptRow",
     "PromptTokens",
     "Ranking",
+    "ReadyModel",
     "Request",
     "Retriever",
     "RetrieverEntry",
@@ -101,12 +105,16 @@ __all__ = [
     "Task",
     "TaskEntry",
     "TaskOptions",
+    "TaskView",
     "TrainData",
     "TrainPair",
     "TrainRow",
     "TrainSpec",
     "TryAgain",
     "UsageError",
+    "Verb",
+    "VerbEntry",
+    "Workbench",
     "hookimpl",
     "hookspec",
     "nearest",

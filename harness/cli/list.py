@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _passes(entry: Entry, args: argparse.Namespace) -> bool:
     wanted = [
-        (args.tag, entry.tags),
+        (args.tag, getattr(entry, "tags", ())),
         (args.lang, getattr(entry, "languages", ())),
         (args.kind, (_kind(entry),)),
     ]

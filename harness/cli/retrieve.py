@@ -17,6 +17,7 @@ from harness.engine.data import TaskData, open_task
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registered, Registry
 from harness.files.rows import write_rows
+from harness.scoring.measure import measure, with_intervals
 
 from .results import SAMPLE
 from .run_arguments import add_plugin_arguments, open_registry
@@ -127,19 +128,13 @@ def keep(path: Path, found: Found) -> None:
 
 def score(registry: Registry, data: TaskData, found: Found) -> dict[str, Score]:
     """Compute the task's metrics with their intervals."""
-    from harness.engine.measure import score_pairs  # here, because --help needs no metric
-
-    chosen = {
-        name: (item.entry, item.load())
-        for name in data.task.metrics
-        for item in [registry.metrics.get(name, near=data.registered.plugin)]
-    }
-    return dict(score_pairs(Pairs(found), chosen))
+    metrics = registry.load_metrics(data.task.metrics, near=data.registered.plugin)
+    return with_intervals(measure(Pairs(found), metrics))
 
 
 def against_first(scores: dict[str, dict[str, Score]]) -> dict[str, dict[str, float]]:
     """Return, for each retriever but the first, the p-value of each metric, corrected for all of them."""
-    from harness.metrics.statistics import holm, permutation_test
+    from harness.scoring.statistics import holm, permutation_test  # here, because --help needs no numpy
 
     first, *others = scores
     tests = [(name, metric) for name in others for metric in scores[first]]

@@ -65,15 +65,6 @@ def add_plugin_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
-def add_data_arguments(group: Any) -> None:
-    """Add what every verb that scores anew takes."""
-    group.add_argument(
-        "--data", action="append", default=[], metavar="FOLDER", help="data of tasks; repeatable"
-    )
-    text = "a vocabulary that a metric names, or the folder that holds it"
-    group.add_argument("--vocab", type=Path, metavar="PATH", help=text)
-
-
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of a run; what is not given leaves no trace, so weaker layers can decide."""
     absent = argparse.SUPPRESS

@@ -16,9 +16,11 @@ from harness.api.retrieval import RetrieverEntry
 from harness.api.stage import StageEntry
 from harness.engine.config import read_file
 from harness.engine.registry import Registered, Registry
+from harness.engine.run_dir import RECORD
+from harness.scoring.arguments import add_data_arguments
 
-from .run_arguments import add_data_arguments, add_plugin_arguments, open_registry
-from .show_run import show_run
+from .hosted import HostedVerb
+from .run_arguments import add_plugin_arguments, open_registry
 
 
 def add_parser(subparsers: Any) -> None:
@@ -41,8 +43,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every card of that name: a model and a task may share one."""
     registry = open_registry(args)
-    if (Path(args.name) / "record.json").is_file():
-        return show_run(args, registry)
+    if (Path(args.name) / RECORD).is_file():
+        return HostedVerb("card", registry.verbs.get("card"), registry).run(args)
     cards = [card(found, registry) for found in find(registry, args.name)]
     if args.json:
         sys.stdout.write(json.dumps(cards, indent=1, ensure_ascii=False, default=str) + "\n")

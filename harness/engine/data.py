@@ -6,18 +6,21 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from harness.api.errors import DataError, PluginError, UsageError, nearest
 from harness.api.example import Completion, Example, Pairs, Prediction, Request
-from harness.api.metric import Metric, MetricEntry
+from harness.api.metric import Metric, MetricEntry, Metrics
 from harness.api.prompt import PromptFormat
 from harness.api.rows import PromptRow, TrainRow
 from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
+from harness.api.workbench import TaskView
 from harness.files.json_files import digest
+from harness.scoring.measure import measure
 
 from . import references
 from .asking import Asking, drawn_shots, facts, way_of
@@ -127,6 +130,28 @@ class TaskData:
         """Return what a model should learn to say to an example."""
         return self.asking.target(example)
 
+    def read(self, example: Example, completion: Completion, *, tags: Sequence[str] = ()) -> Prediction:
+        """Let the task read its answer out of a completion; `tags` are those of thinking aloud."""
+        with blamed(f"task '{self.name}', row '{example.id}',"):
+            return self.asking.read(example, self.request(example), completion, tags)
+
+    def view(self, examples: Sequence[Example], metrics: Metrics, tags: Sequence[str] = ()) -> TaskView:
+        """Return what scoring needs of the task, for the split of its data."""
+        train = self.task.data.train_split
+        return TaskView(
+            name=self.name,
+            split=self.task.data.split,
+            task=self.task,
+            digest=self.digest(self.task.data.split) if self.task.data.split else "",
+            examples=examples,
+            metrics=metrics,
+            request=self.request,
+            read=partial(self.read, tags=tags),
+            training=partial(self.learned, train) if train in self.task.splits() else None,
+            sample=self.sample,
+            summary=self.registered.entry.summary,
+        )
+
     def rows(self, split: str, limit: int | None) -> Iterator[TrainRow]:
         """Yield what is learned from a split."""
         streamed = split not in self._examples and self.task.fingerprint(split)
@@ -171,6 +196,15 @@ def _checked(examples: Iterable[Example], task: str, split: str) -> Iterator[Exa
         )
 
 
+def task_class(registered: Registered[TaskEntry]) -> type[Task]:
+    """Import a task's class."""
+    kind = registered.load()
+    if not (isinstance(kind, type) and issubclass(kind, Task)):
+        name = registered.entry.name
+        raise PluginError(f"the target of task '{name}' is {kind!r}, which is no subclass of Task")
+    return kind
+
+
 def open_task(
     registry: Registry,
     registered: Registered[TaskEntry],
@@ -179,10 +213,8 @@ def open_task(
     options: Mapping[str, Any] | None = None,
 ) -> TaskData:
     """Import a task, open it on a data source with its options, and settle its prompt format."""
-    kind = registered.load()
+    kind = task_class(registered)
     name = registered.entry.name
-    if not (isinstance(kind, type) and issubclass(kind, Task)):
-        raise PluginError(f"the target of task '{name}' is {kind!r}, which is no subclass of Task")
     if data.source not in ("sample", "hub") and not Path(data.source).exists():
         raise DataError(f"there is no data at {data.source}", hint="--data takes sample, hub or a path")
     if kind.sources and data.source in ("sample", "hub") and data.source not in kind.sources:
@@ -236,8 +268,8 @@ class ValidationScorer:
             )
         values: dict[str, list[float]] = {}
         for data, _, _ in {id(a[0]): a for a in self._answers.values()}.values():
-            pairs = Pairs(by_task.get(data.name, []))
-            for name in data.task.metrics:
-                if name in self._metrics and (value := self._metrics[name][1](pairs).value) is not None:
-                    values.setdefault(name, []).append(value)
+            own = {name: self._metrics[name] for name in data.task.metrics if name in self._metrics}
+            for name, score in measure(Pairs(by_task.get(data.name, [])), own).items():
+                if score.value is not None:
+                    values.setdefault(name, []).append(score.value)
         return {name: sum(found) / len(found) for name, found in values.items()}

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from harness.api.errors import DuplicateName, MissingDependency, PluginError, UsageError, nearest
-from harness.api.metric import MetricEntry
+from harness.api.metric import MetricEntry, Metrics
 from harness.api.model import ModelEntry
 from harness.api.retrieval import Retriever, RetrieverEntry
 from harness.api.stage import StageEntry
 from harness.api.task import TaskEntry
+from harness.api.verb import VerbEntry
 
 from .plugin_manager import LoadedPlugin, Plugins, blamed
 
-E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, RetrieverEntry, StageEntry)
+E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, RetrieverEntry, StageEntry, VerbEntry)
 
 # Distributions whose import name is another; for the line that installs what is missing.
 INSTALL = {
@@ -114,7 +115,7 @@ class Shelf(Generic[E]):
         return found[0]
 
 
-class Metrics(Shelf[MetricEntry]):
+class MetricShelf(Shelf[MetricEntry]):
     """All metrics, and any module of Hugging Face evaluate by its path."""
 
     def get(self, name: str, *, near: LoadedPlugin | None = None) -> Registered[MetricEntry]:
@@ -136,20 +137,26 @@ class Metrics(Shelf[MetricEntry]):
 
 
 class Registry:
-    """Models, tasks, metrics, retrievers and stages by name."""
+    """Models, tasks, metrics, retrievers, stages and verbs by name."""
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
         self.models: Shelf[ModelEntry] = Shelf("model", _of(plugins, ModelEntry))
         self.tasks: Shelf[TaskEntry] = Shelf("task", _of(plugins, TaskEntry))
-        self.metrics = Metrics("metric", _of(plugins, MetricEntry))
+        self.metrics = MetricShelf("metric", _of(plugins, MetricEntry))
         self.retrievers: Shelf[RetrieverEntry] = Shelf("retriever", _of(plugins, RetrieverEntry))
+        self.verbs: Shelf[VerbEntry] = Shelf("verb", _of(plugins, VerbEntry))
         self.stages: Shelf[StageEntry] = Shelf("stage", _of(plugins, StageEntry))
 
     def expand(self, name: str) -> list[Registered[TaskEntry]]:
         """Return a task, or the members of a group."""
         found = self.tasks.get(name)
         return [self.tasks.get(member, near=found.plugin) for member in found.entry.members] or [found]
+
+    def load_metrics(self, names: Iterable[str], *, near: LoadedPlugin | None = None) -> Metrics:
+        """Import metrics by name; a task's plugin means its own before others of the same name."""
+        found = {name: self.metrics.get(name, near=near) for name in names}
+        return {name: (metric.entry, metric.load()) for name, metric in found.items()}
 
     def stage(self, name: str, model: Registered[ModelEntry]) -> Registered[StageEntry]:
         """Find a stage that a model has, which may be one of its own that no hook brings."""

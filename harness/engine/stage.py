@@ -202,7 +202,7 @@ def run_training(
     way = registry.stage(training.train.stage, registered).entry
     data = load_training_data(registry, tasks, training, way)
     spec = training.train
-    inputs = {name: _checkpoint_at(Path(place)) for name, place in training.inputs.items()}
+    inputs = {name: checkpoint_at(Path(place)) for name, place in training.inputs.items()}
     if BASE in inputs:
         spec = replace(spec, base=str(inputs.pop(BASE).path))
     model = make_model(registered, training.spec.model_options)
@@ -255,9 +255,10 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     return Checkpoint(directory / done["path"], done["format"], done["base"], done["step"])
 
 
-def _checkpoint_at(path: Path) -> Checkpoint:
-    """Return what a stage left in its directory, or the weights in a folder."""
-    return read_checkpoint(path) if (path / CHECKPOINT).exists() else Checkpoint(path)
+def checkpoint_at(path: Path) -> Checkpoint:
+    """Return the checkpoint of a training, named by its directory or its weights, or of other weights."""
+    folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
+    return read_checkpoint(folder) if folder is not None else Checkpoint(path)
 
 
 def weights_digest(path: Path) -> str:

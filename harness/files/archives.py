@@ -1,7 +1,7 @@
 """Opens what strangers hand in, folder or zip, without trusting a name, a size or a link in it.
 
-Nothing is ever unpacked to disk: the few files that are looked for are read into memory, each up to a
-limit that is checked while reading, because the sizes that an archive states are its own claim.
+Nothing is ever unpacked to disk: files are read into memory, each and all together up to a limit that is
+checked while reading, because the sizes that an archive states are its own claim.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from harness import DataError
+from harness.api.errors import DataError
 
 MAX_FILES = 64
-MAX_BYTES = 512 * 2**20  # of one file, unpacked
+MAX_BYTES = 512 * 2**20  # of all files together, unpacked
 MAX_RATIO = 200  # unpacked to packed, of files above a mebibyte
 _BLOCK = 2**20
 # All that zipfile and its decompressors raise on broken bytes.
@@ -30,20 +30,48 @@ UNREADABLE = (
 )
 
 
+class Budget:
+    """What may still be unpacked of one thing that was handed in."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = self._left = limit
+
+    def read(self, file: IO[bytes] | gzip.GzipFile, name: str, packed: int | None = None) -> bytes:
+        """Read a stream to its end; one that blows up beyond its packed size is cut off early."""
+        data = bytearray()
+        with file:
+            while block := file.read(_BLOCK):
+                data += block
+                self._left -= len(block)
+                if self._left < 0:
+                    raise DataError(f"{name} is larger than {self._limit // 2**20} MiB unpacked")
+                if packed is not None and len(data) > _BLOCK and len(data) > MAX_RATIO * max(packed, 1):
+                    raise DataError(
+                        f"{name} unpacks to more than {MAX_RATIO} times its size: it looks like a bomb"
+                    )
+        return bytes(data)
+
+
 def open_files(path: Path, limit: int = MAX_BYTES) -> Mapping[str, bytes]:
     """Return the files of a folder, a zip or a single file by name; `.gz` files are unpacked."""
-    if path.is_dir():
-        files = _from_folder(path, limit)
-    elif zipfile.is_zipfile(path):
-        files = _from_zip(path, limit)
-    elif path.is_file():
-        files = {path.name: _bounded(path.open("rb"), path.name, limit)}
-    else:
-        raise DataError(f"there is no submission at {path}")
-    return {name.removesuffix(".gz"): _unzipped(name, data, limit) for name, data in files.items()}
+    budget = Budget(limit)
+    try:
+        if path.is_dir():
+            files = _from_folder(path, budget)
+        elif not path.exists():
+            raise DataError(f"there is nothing at {path}")
+        elif not path.is_file():  # a pipe would be waited for, a device never ends
+            raise DataError(f"{path} is neither a file nor a folder")
+        elif zipfile.is_zipfile(path):
+            files = _from_zip(path, budget)
+        else:
+            files = {path.name: budget.read(path.open("rb"), path.name)}
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
+    return {name.removesuffix(".gz"): _unzipped(name, data, budget) for name, data in files.items()}
 
 
-def _from_folder(path: Path, limit: int) -> dict[str, bytes]:
+def _from_folder(path: Path, budget: Budget) -> dict[str, bytes]:
     found = {}
     for file in sorted(path.iterdir()):
         if file.name.startswith("."):
@@ -51,13 +79,13 @@ def _from_folder(path: Path, limit: int) -> dict[str, bytes]:
         if file.is_symlink():
             raise DataError(f"{file} is a link", hint="a submission holds its own files")
         if file.is_file():
-            found[file.name] = _bounded(file.open("rb"), str(file), limit)
+            found[file.name] = budget.read(file.open("rb"), str(file))
         if len(found) > MAX_FILES:
             raise DataError(f"{path} holds more than {MAX_FILES} files", hint="it takes two")
     return found
 
 
-def _from_zip(path: Path, limit: int) -> dict[str, bytes]:
+def _from_zip(path: Path, budget: Budget) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if not _is_clutter(info)]
@@ -69,7 +97,7 @@ def _from_zip(path: Path, limit: int) -> dict[str, bytes]:
                 if name in found:
                     raise DataError(f"{path} holds two files named {name!r}")
                 with archive.open(info) as file:
-                    found[name] = _bounded(file, f"{path}: {name}", limit, packed=info.compress_size)
+                    found[name] = budget.read(file, f"{path}: {name}", packed=info.compress_size)
     except UNREADABLE as error:
         raise DataError(f"{path} is not a zip that can be read: {error}") from error
     return found
@@ -92,26 +120,11 @@ def _checked_name(path: Path, info: zipfile.ZipInfo) -> str:
     return name.name
 
 
-def _bounded(file: IO[bytes] | gzip.GzipFile, name: str, limit: int, packed: int | None = None) -> bytes:
-    """Read a stream up to the limit; one that blows up beyond its packed size is cut off early."""
-    data = bytearray()
-    with file:
-        while block := file.read(_BLOCK):
-            data += block
-            if len(data) > limit:
-                raise DataError(f"{name} is larger than {limit // 2**20} MiB unpacked")
-            if packed is not None and len(data) > _BLOCK and len(data) > MAX_RATIO * max(packed, 1):
-                raise DataError(
-                    f"{name} unpacks to more than {MAX_RATIO} times its size: it looks like a bomb"
-                )
-    return bytes(data)
-
-
-def _unzipped(name: str, data: bytes, limit: int) -> bytes:
+def _unzipped(name: str, data: bytes, budget: Budget) -> bytes:
     if not name.endswith(".gz"):
         return data
     try:
-        return _bounded(gzip.GzipFile(fileobj=io.BytesIO(data)), name, limit, packed=len(data))
+        return budget.read(gzip.GzipFile(fileobj=io.BytesIO(data)), name, packed=len(data))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{name} is not a gzip file that can be read: {error}") from error
 

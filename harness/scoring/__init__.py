@@ -1,1 +1,1 @@
-"""Scoring: how answers are read and what is made of them."""
+"""The scoring room: how answers are read, and the scores, intervals and tests that are made of them."""

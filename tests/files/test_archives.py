@@ -118,5 +118,5 @@ def test_a_zip_with_any_bytes_changed_is_read_or_refused(tmp_path, changes):
 
 
 def test_nothing_there_is_said(tmp_path):
-    with pytest.raises(DataError, match="no submission"):
+    with pytest.raises(DataError, match="there is nothing at"):
         open_files(tmp_path / "absent.zip")
