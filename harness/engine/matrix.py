@@ -16,6 +16,7 @@ from . import task_files
 from .config import Asked, Resolved, Setting, Settings, resolve
 from .graph import inputs_of
 from .registry import Registered, Registry
+from .values import listed
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(:[\w./-]+)?")
 
@@ -40,12 +41,13 @@ def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cel
 
     With `compare`, the models that a recipe compares with follow, as rows that only give context.
     """
-    if not asked.models or not asked.tasks:
+    tasks = asked.tasks or _tasks_of_stages(registry, asked)
+    if not asked.models or not tasks:
         missing = "--model" if not asked.models else "--task"
         raise UsageError(f"{missing} is missing", hint="run-bench list models, run-bench list tasks")
     cells: list[Cell] = []
     for model in asked.models:
-        for task in asked.tasks:
+        for task in tasks:
             for seed in asked.seeds or (None,):
                 cells += _cells(registry, asked, model, task, seed, shown_beside=False)
     unique: dict[tuple[str, str, str, int], Cell] = {}  # a name given twice, or beside its group, is one cell
@@ -61,6 +63,13 @@ def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cel
                 present.add((context.spec.title, context.spec.task))
                 cells.append(context)
     return cells
+
+
+def _tasks_of_stages(registry: Registry, asked: Asked) -> tuple[str, ...]:
+    """Return the task whose rows the stages that were asked for learn from, where it is one."""
+    stages = [registry.stages.get(name).entry for name in listed(asked.top("stages", ()))]
+    tasks = {stage.task for stage in stages}
+    return tuple(tasks) if len(tasks) == 1 and "" not in tasks else ()
 
 
 def _cells(
