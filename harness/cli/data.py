@@ -119,8 +119,6 @@ def _needs(args: argparse.Namespace, registry: Registry) -> int:
 
 
 def _check(args: argparse.Namespace, registry: Registry) -> int:
-    if args.source is not None and not Path(args.source).exists():
-        raise DataError(f"there is no data at {args.source}")
     data = next(_opened(args, registry, args.source))
     args.source = data.task.data.source
     progress = choose_progress(quiet=args.json)
