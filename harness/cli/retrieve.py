@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     scores: dict[str, dict[str, Score]] = {}
     for name, retriever in retrievers.items():
         progress.start(f"{name} on {data.name}")
-        found = rank(data, retriever, examples)
+        found = ranked(data, retriever, examples)
         progress.finish()
         if args.output:
             keep(args.output / f"{name.replace('/', '_')}.jsonl", found)
@@ -92,22 +92,15 @@ def find(registry: Registry, name: str) -> Registered[Any]:
 Found = list[tuple[Example, Prediction]]
 
 
-def rank(data: TaskData, retriever: Retriever, examples: Sequence[Example]) -> Found:
-    """Rank each question's passages; questions of one paper share its index."""
-    requests = [data.request(example) for example in examples]
-    texts = dict.fromkeys(passage.text for request in requests for passage in request.passages)
-    retriever.prepare(list(texts), [request.prompt for request in requests])
-    indexes: dict[tuple[str, ...], Any] = {}
-    found: Found = []
-    for example, request in zip(examples, requests, strict=True):
-        passages = request.passages
-        key = tuple(passage.text for passage in passages)
-        if key not in indexes:
-            indexes[key] = retriever.index(key)
-        hits = indexes[key].search(request.prompt, DEPTH)
-        ranking = tuple(passages[hit.place].id for hit in hits)
-        found.append((example, Prediction(example.id, "", evidence=ranking)))
-    return found
+def ranked(data: TaskData, retriever: Retriever, examples: Sequence[Example]) -> Found:
+    """Rank each question's passages."""
+    from harness.retrieval.ranking import rank  # here, because --help needs no numpy
+
+    rankings = rank(retriever, [data.request(example) for example in examples], DEPTH)
+    return [
+        (example, Prediction(example.id, "", evidence=names))
+        for example, (_, names) in zip(examples, rankings, strict=True)
+    ]
 
 
 def keep(path: Path, found: Found) -> None:

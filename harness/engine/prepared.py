@@ -134,9 +134,12 @@ class Prepared:
         names = self.spec.metrics or self.data.task.metrics
         self._found = {name: registry.metrics.get(name, near=cell.task.plugin) for name in names}
         self._open = {(self.spec.task, self.spec.data): self.data}
-        stages = [stage_spec(registry, self.spec, stage) for stage in self.spec.train]
-        self.stages = [(stage, self._tasks(stage)) for stage in stages]
         self.ways = [registry.stage(stage.stage, cell.model) for stage in self.spec.train]
+        stages = [
+            stage_spec(registry, self.spec, stage, way.entry)
+            for stage, way in zip(self.spec.train, self.ways, strict=True)
+        ]
+        self.stages = [(stage, self._tasks(stage)) for stage in stages]
         self.code = {"assay": __version__, "model": cell.model.plugin.files_digest()}
         # When these change, saved completions are scored again; nothing is generated again.
         scorers = [cell.task.plugin, *(metric.plugin for metric in self._found.values())]
@@ -262,13 +265,12 @@ def _looks(data: TaskData) -> list[Any]:
     return [data.name, looks(Path(source)), code, options, skipped, data.task.data.reference_tokenizer]
 
 
-def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec) -> RunSpec:
+def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec, way: StageEntry) -> RunSpec:
     """Return the spec of one stage alone: its own tasks and data where it names them."""
     names = spec.train_tasks
-    if stage.tasks:
-        names = tuple(
-            registry.tasks.name_of(member) for name in stage.tasks for member in registry.expand(name)
-        )
+    # Data of its own is read as the rows it learns from.
+    if named := stage.tasks or ((way.task,) if way.task and stage.data else ()):
+        names = tuple(registry.tasks.name_of(member) for name in named for member in registry.expand(name))
     # A limit on the run's own training rows says nothing of another source's.
     data = replace(spec.data, source=stage.data, train_limit=None) if stage.data else spec.data
     # How answers are generated matters to a training only where they are scored.

@@ -183,15 +183,15 @@ class Qasper(Task):
 
 
 class Gold(Qasper):
-    """The passages that an annotator marked; where none did, what the retriever finds.
+    """The passages that an annotator marked; where none did, the first that the retriever finds.
 
-    An empty prompt would give away that nobody could answer.
+    An empty prompt would give away that nobody could answer, and so would a longer one.
     """
 
     def shown(self, paper: Paper, question: Question) -> Sequence[Passage]:
         """Return the evidence of the first annotator who has any."""
         marked = (paper.texts(answer.evidence) for answer in question.answers)
-        return next(filter(None, marked), None) or self.recalled(paper, question)
+        return next(filter(None, marked), None) or self.recalled(paper, question)[:1]
 
     def mozi_evidence(self, row: mozi.MoziRow, shown: str) -> str:
         """Return what the annotator marked, word for word."""
