@@ -23,7 +23,6 @@ from .guard import QUESTIONS
 from .molecules import Molecule
 from .smiles import is_legal, molecule
 
-
 _MANY = 100_000  # matches; RDKit stops at a thousand by itself
 
 
