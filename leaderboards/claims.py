@@ -9,11 +9,12 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from harness import DataError, HarnessError
+from harness import DataError, HarnessError, TaskView
+from harness.scoring.measure import measure
 
-from .foreign import import_foreign
-from .scored import compute, read_answers
-from .task_view import OpenTask, TaskView
+from .board.scored import read_answers
+from .intake.foreign import import_foreign
+from .intake.tasks import OpenTask
 
 AGREES, OFF, UNCHECKED = "agrees", "off by", "cannot be checked"
 KEYS = {"task", "split", "data", "file", "form", "cells", "row"}
@@ -131,7 +132,8 @@ def _values(claim: Claim, files: Path, open_task: OpenTask) -> tuple[dict[str, f
     view = replace(
         view, metrics={name: view.metrics[name] for name in dict.fromkeys(wanted) if name in view.metrics}
     )
-    scores = compute(read_answers(import_foreign(path, view, claim.row, claim.form), view), view)
+    submission = import_foreign(path, view, claim.row, claim.form)
+    scores = measure(read_answers(submission, view), view.metrics)
     values = {name: score.value for name, score in scores.items() if score.value is not None}
     notes = {name: score.note for name, score in scores.items() if score.value is None}
     absent = "needs references, which are not public" if blind else "there is no such metric here"

@@ -9,15 +9,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import DataError, Pairs, Score, UsageError, nearest
-from harness.metrics.statistics import Sums, holm, paired_bootstrap, permutation_test
+from harness import DataError, Pairs, Score, TaskView, UsageError, nearest
+from harness.metrics.statistics import Sums
+from harness.scoring.measure import measure
+from harness.scoring.statistics import holm, paired_bootstrap, permutation_test
 
-from .from_run import from_run
+from .board.ranking import ALPHA
+from .board.scored import read_answers
+from .intake.from_run import from_run
+from .intake.submission import Submission, read_submission
+from .intake.tasks import OpenTask
 from .plain import mapping
-from .ranking import ALPHA
-from .scored import compute, read_answers
-from .submission import Submission, read_submission
-from .task_view import OpenTask, TaskView
 
 SHOWN = 5
 
@@ -84,19 +86,19 @@ def compare(a: Path, b: Path, open_task: OpenTask, metric: str = "") -> Compared
     data = str(mapping(one.about["data"]).get("digest", ""))
     view = open_task(one.task, str(one.about["split"]), data)
     if metric and metric not in view.metrics:
-        raise UsageError(f"{view.task} is not scored with '{metric}'", hint=nearest(metric, view.metrics))
+        raise UsageError(f"{view.name} is not scored with '{metric}'", hint=nearest(metric, view.metrics))
     view, left_out = _common(view, one, other)
     notes += left_out
     if metric:
         view = replace(view, metrics={metric: view.metrics[metric]})
     pairs = [read_answers(_cut(submission, view), view) for submission in (one, other)]
-    scores = [compute(found, view) for found in pairs]
+    scores = [measure(found, view.metrics) for found in pairs]
     differences = _adjusted(
         [_difference(name, scores[0][name], scores[1][name], view) for name in view.metrics]
     )
     examples = _examples(pairs, scores, view)
     names = _names(one, other, a, b)
-    return Compared(*names, view.task, view.sample, len(view.examples), differences, examples, notes)
+    return Compared(*names, view.name, view.sample, len(view.examples), differences, examples, notes)
 
 
 def _check(one: Submission, other: Submission) -> list[str]:

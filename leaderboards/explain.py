@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from harness import Example, HarnessError, UsageError, nearest
+from harness import Example, HarnessError, Request, TaskView, UsageError, Workbench, nearest
 from harness.files.json_files import read_json
 from harness.files.rows import read_rows
 from harness.files.writing import write
+from harness.scoring.measure import measure
 
-from .card import PICTURED
+from .board.scored import picture, read_answers
 from .compare import read_any
-from .from_run import trained_folders
-from .html import Child, Html, h, page
-from .notes import SAMPLE
-from .numbers import number
+from .intake.from_run import trained_folders
+from .intake.submission import Submission
+from .intake.tasks import OpenTask
+from .pages.card import PICTURED
+from .pages.html import Child, Html, h, page
+from .pages.notes import SAMPLE
+from .pages.numbers import number
+from .pages.site import write_assets
 from .plain import mapping, visible
-from .scored import compute, read_answers
-from .submission import Submission
-from .task_view import OpenTask, TaskView
 from .terms import terms
 
 MAX_PIECES = 200
@@ -49,15 +50,14 @@ class Explained:
     picture: str = ""  # SVG of the row beside the answer
 
 
-def explain(path: Path, row: str, open_task: OpenTask) -> Explained:
-    """Explain a row of a run or submission."""
+def explain(path: Path, row: str, open_task: OpenTask, bench: Workbench | None = None) -> Explained:
+    """Explain a row of a run or submission; the pieces of its prompt need a workbench that opens models."""
     submission = read_any(path)
-    view = open_task(
-        submission.task,
-        str(submission.about["split"]),
-        str(mapping(submission.about["data"]).get("digest", "")),
-    )
-    rows = view.by_id()
+    about = submission.about
+    digest = str(mapping(about["data"]).get("digest", ""))
+    asked = str(mapping(about.get("model")).get("plugin", ""))
+    view = open_task(submission.task, str(about["split"]), digest, model=asked)
+    rows = {example.id: example for example in view.examples}
     if row not in rows or row not in submission.outputs:
         raise UsageError(
             f"{submission.name} has no answer to a row '{row}'", hint=nearest(row, submission.outputs)
@@ -66,10 +66,10 @@ def explain(path: Path, row: str, open_task: OpenTask) -> Explained:
     alone = replace(view, examples=[example])
     pairs = read_answers(replace(submission, outputs={row: submission.outputs[row]}), alone)
     ((_, prediction),) = pairs
-    scores = compute(pairs, alone)
+    scores = measure(pairs, alone.metrics)
     steps = [
         Step("data", [*_inputs(example.inputs), *(("reference", text) for text in example.references)]),
-        Step("prompt", _prompt(path, submission, view, example)),
+        Step("prompt", _prompt(path, view, example, bench)),
         Step("output", _output(path, submission, row)),
         Step("answer read by the task", [("answer", prediction.text)]),
     ]
@@ -79,34 +79,37 @@ def explain(path: Path, row: str, open_task: OpenTask) -> Explained:
         facts += terms(metric, pairs, score)
         facts += [("note", score.note)] if score.note else []
         steps.append(Step(f"{name}: {entry.summary}", facts))
-    picture = view.picture(example, prediction.text) if view.picture is not None else ""
-    return Explained(submission.name, view.task, row, view.sample, steps, picture)
+    drawn = picture(view, example, prediction.text)
+    return Explained(submission.name, view.name, row, view.sample, steps, drawn)
 
 
 def _inputs(inputs: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(f"input {name}", text) for name, text in inputs.items()]
 
 
-def _prompt(path: Path, submission: Submission, view: TaskView, example: Example) -> list[tuple[str, str]]:
-    """Return the exact prompt, its size, and its tokens where the checkpoint has its tokenizer."""
-    if view.prompt is None:
-        return [("asked", "(not known)")]
-    text = view.prompt(example, str(mapping(submission.about.get("model")).get("plugin", "")))
-    completion = _completion(path, example.id)
-    fed = completion.get("prompt_tokens")
-    return [("asked", text), *([("tokens", str(fed))] if fed else []), *_read(path, view, example, text)]
+def _prompt(path: Path, view: TaskView, example: Example, bench: Workbench | None) -> list[tuple[str, str]]:
+    """Return the exact prompt, its size, and its tokens where the run's model can be opened."""
+    request = view.request(example)
+    fed = _completion(path, example.id).get("prompt_tokens")
+    pieces = _read(path, request, bench) if bench is not None and (path / RECORD).is_file() else []
+    return [("asked", request.prompt), *([("tokens", str(fed))] if fed else []), *pieces]
 
 
-def _read(path: Path, view: TaskView, example: Example, prompt: str) -> list[tuple[str, str]]:
+def _read(path: Path, request: Request, bench: Workbench) -> list[tuple[str, str]]:
     """Return the prompt's pieces as the run's own model reads them, or why they are not known."""
-    if view.tokens is None or not (path / RECORD).is_file():
-        return []
     record = read_json(path / RECORD)
-    folder = next(iter(trained_folders(record["training"], path)), None)
+    spec = record["spec"]
+    given = Path(spec["checkpoint"]) if spec.get("checkpoint") else None
+    folder = next(iter(trained_folders(record["training"], path)), given)
     try:
-        tokens = view.tokens(example, record["spec"], folder)
+        asked = {"preset": spec.get("preset", ""), "options": spec.get("model_options", {})}
+        model = bench.open_model(spec["model"], spec["task"], checkpoint=folder, **asked)
+        with model.session as session:
+            tokens = session.prompt_tokens(request)
     except HarnessError as error:
-        return [("pieces", _pieces(path, prompt) or f"(not known: {error.message})")]
+        return [("pieces", _pieces(path, request.prompt) or f"(not known: {error.message})")]
+    except Exception as error:  # noqa: BLE001  a stranger's model; the rest of the row's way stands
+        return [("pieces", f"(not known: {type(error).__name__}: {error})")]
     begin = [] if tokens.bos is None else [("begin-of-sequence tokens", str(tokens.bos))]
     return [*begin, ("pieces", _listed(tokens.pieces))]
 
@@ -188,8 +191,7 @@ def write_page(found: Explained, folder: Path) -> Path:
         write(folder / "picture.svg", found.picture)
         parts.append(h("figure", h("img", src="picture.svg", alt=PICTURED), class_="picture"))
     parts += [[h("h2", step.title), _facts(step.facts)] for step in found.steps]
-    asset = resources.files(__package__).joinpath("assets", "board.css")
-    write(folder / "assets" / "board.css", asset.read_bytes())
+    write_assets(folder)
     text = page(f"{found.name}, row {found.id}", h("main", parts, id="content"), script=False)
     write(folder / "index.html", text)
     return folder / "index.html"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -210,20 +211,11 @@ def tiny_t5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a byte-level Llama with random weights and its tokenizer."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaConfig, LlamaForCausalLM
 
-    special = ["<pad>", "<s>", "</s>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: index for index, token in enumerate([*special, *alphabet])}
-    fast = Tokenizer(models.BPE(vocab=vocab, merges=[]))
-    fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    fast.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=fast, pad_token="<pad>", bos_token="<s>", eos_token="</s>"
-    )
+    tokenizer = byte_level()
     config = LlamaConfig(
-        vocab_size=len(vocab),
+        vocab_size=len(tokenizer),
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
@@ -240,3 +232,25 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
         LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def byte_level(*extra: str, **special: str | None) -> Any:
+    """Return a tokenizer of bytes, with further tokens, and without those special ones that are None."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    named = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"} | special
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: index for index, token in enumerate(["<pad>", "<s>", "</s>", *alphabet])}
+    fast = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    fast.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    fast.decoder = decoders.ByteLevel()
+    chosen = {name: token for name, token in named.items() if token is not None}
+    return PreTrainedTokenizerFast(tokenizer_object=fast, extra_special_tokens=list(extra), **chosen)
+
+
+@pytest.fixture
+def chat_tokenizer() -> Callable[..., Any]:
+    """Return a function that makes a tokenizer of bytes that knows the special tokens of chat models."""
+    special = ("<|im_start|>", "<|im_end|>", "<|user|>", "<|assistant|>", "<|eot_id|>", "[INST]", "[/INST]")
+    return partial(byte_level, *special)

@@ -12,12 +12,12 @@ from typing import Any
 
 from benchmarks.report import write
 from harness import Example, MetricEntry, Pairs, Score
-from harness.leaderboards.board import StoredRow, build_board
-from harness.leaderboards.scored import score
-from harness.leaderboards.site import table_page, write_assets
-from harness.leaderboards.submission import Output, Submission
-from harness.leaderboards.task_card import task_card
-from harness.leaderboards.task_view import TaskView
+from harness.leaderboards.board.scored import score
+from harness.leaderboards.board.tables import StoredRow, build_board
+from harness.leaderboards.board.task_card import task_card
+from harness.leaderboards.intake.submission import Output, Submission
+from harness.leaderboards.intake.tasks import TaskView
+from harness.leaderboards.pages.site import table_page, write_assets
 from harness.metrics.statistics import mean_score
 
 from .browser import Browser

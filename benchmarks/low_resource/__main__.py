@@ -29,7 +29,7 @@ from typing import Any
 from benchmarks.low_resource.material import Material, Share, bench, known_of, of_pairs, of_sample, write
 from benchmarks.report import write as report
 from harness.api import HarnessError
-from harness.leaderboards.from_run import from_run
+from harness.leaderboards.intake.from_run import from_run
 
 SHOWN = {
     "smiles2text": ("bleu-2", "bleu-4", "rouge-l", "meteor"),

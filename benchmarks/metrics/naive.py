@@ -8,8 +8,8 @@ import json
 import sys
 from pathlib import Path
 
-from harness.metrics import files
 from harness.metrics.reference import metric
+from harness.scoring import answers
 
 CAPTIONS = ("bleu-2@scibert", "bleu-4@scibert", "rouge-1", "rouge-2", "rouge-l", "meteor@scibert")
 
@@ -131,5 +131,5 @@ KINDS = {"captions": captions, "molecules": molecules, "fcd": fcd, "properties":
 
 if __name__ == "__main__":
     kind, path = sys.argv[1], Path(sys.argv[2])
-    rows = files.pair(files.read(path), None, str(path))
+    rows = answers.pair(answers.read(path), None)
     print(json.dumps(KINDS[kind](rows)))

@@ -25,7 +25,7 @@ from .example import (
     Score,
 )
 from .hooks import API_VERSION, hookimpl, hookspec
-from .metric import Metric, MetricEntry
+from .metric import Metric, MetricEntry, Metrics
 from .model import ModelEntry, ModelPlugin, NoOptions
 from .prompt import PromptFormat
 from .retrieval import Hit, Index, Retriever, RetrieverEntry
@@ -36,6 +36,7 @@ from .rows import (
     Judge,
     Preference,
     PromptRow,
+    Ranking,
     TrainData,
     TrainPair,
     TrainRow,
@@ -45,6 +46,8 @@ from .session import Answers, ModelSession, PromptTokens, until
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
 from .stage import StageEntry
 from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
+from .verb import Verb, VerbEntry
+from .workbench import ReadyModel, TaskView, Workbench
 
 __all__ = [
     "API_VERSION",
@@ -71,6 +74,7 @@ __all__ = [
     "Message",
     "Metric",
     "MetricEntry",
+    "Metrics",
     "MissingDependency",
     "ModelEntry",
     "ModelPlugin",
@@ -85,6 +89,8 @@ __all__ = [
     "PromptFormat",
     "PromptRow",
     "PromptTokens",
+    "Ranking",
+    "ReadyModel",
     "Request",
     "Retriever",
     "RetrieverEntry",
@@ -99,12 +105,16 @@ __all__ = [
     "Task",
     "TaskEntry",
     "TaskOptions",
+    "TaskView",
     "TrainData",
     "TrainPair",
     "TrainRow",
     "TrainSpec",
     "TryAgain",
     "UsageError",
+    "Verb",
+    "VerbEntry",
+    "Workbench",
     "hookimpl",
     "hookspec",
     "nearest",

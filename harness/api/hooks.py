@@ -14,7 +14,9 @@ from .prompt import PromptFormat
 from .retrieval import RetrieverEntry
 from .run import RunContext, RunRecord
 from .spec import LaunchSpec, RunSpec
+from .stage import StageEntry
 from .task import TaskEntry
+from .verb import VerbEntry
 
 API_VERSION = 1
 PROJECT = "harness"
@@ -39,18 +41,23 @@ def harness_metrics() -> Iterable[MetricEntry]:  # type: ignore[empty-body]
 
 
 @hookspec
+def harness_verbs() -> Iterable[VerbEntry]:  # type: ignore[empty-body]
+    """Called once at start; return the verbs this plugin brings."""
+
+
+@hookspec
 def harness_retrievers() -> Iterable[RetrieverEntry]:  # type: ignore[empty-body]
     """Called once at start; return the retrievers this plugin brings."""
+
+
+@hookspec
+def harness_stages() -> Iterable[StageEntry]:  # type: ignore[empty-body]
+    """Called once at start; return the stages of training this plugin brings."""
 
 
 @hookspec(firstresult=True)
 def harness_prompt(model: str, task: str) -> PromptFormat | None:
     """Called when a run is planned; return the prompt format this model wants for this task, or None."""
-
-
-@hookspec(firstresult=True)
-def harness_find_data(name: str, version: str) -> Path | None:
-    """Called when a task looks for published data; return the folder that holds it, or None."""
 
 
 @hookspec(firstresult=True)

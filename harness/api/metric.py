@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,3 +41,6 @@ class Metric(Protocol):
     def __call__(self, pairs: Pairs, /) -> Score:
         """Return the score of all rows together."""
         ...
+
+
+Metrics = Mapping[str, tuple[MetricEntry, Metric]]  # imported, by name, in the order of their columns

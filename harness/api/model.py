@@ -19,8 +19,9 @@ class ModelEntry:
 
     `recipes` is a folder of `<preset>.toml` files; the first of `presets` is the default. With
     `multitask`, a task group is learned as one model instead of one model a member. `stages` are the
-    stages of training that the model has; without any, nothing is learned before it is asked.
-    `files` are the options that name files, which are known by what they hold. Without `chooses` the
+    stages of training that the model has, with `*` all that there are; without any, nothing is learned.
+    `files` are the options that name files, which are known by what they hold. `known_by` is the option
+    that tells models of this kind apart, such as `weights` where any will do. Without `chooses` the
     model cannot score choices by log-likelihood, and is asked to name one.
     """
 
@@ -31,6 +32,7 @@ class ModelEntry:
     recipes: Path | None = None
     presets: tuple[str, ...] = ()
     files: tuple[str, ...] = ("weights",)
+    known_by: str = ""
     multitask: bool = False
     stages: tuple[str, ...] = ("sft",)
     chooses: bool = True

@@ -62,6 +62,15 @@ class Preference(TrainRow):
 
 
 @dataclass(frozen=True, slots=True)
+class Ranking(TrainRow):
+    """A question, a text that answers it, and others of the same source that do not."""
+
+    question: str
+    right: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PromptRow(TrainRow):
     """A prompt whose answers are sampled and judged while training; the judge knows it by `request.id`."""
 

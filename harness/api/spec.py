@@ -54,6 +54,10 @@ class TrainSpec:
     stage: str = "sft"  # pretrain | sft | what a plugin adds
     method: Annotated[str, OneOf("full", "lora", "qlora")] = "full"
     base: Annotated[str, WHERE] = ""  # weights to start from: a path or a hub id; empty: the preset's own
+    # what is taken from other stages, `base` among it: name -> an earlier stage, or a path
+    inputs: Annotated[Mapping[str, str], WHERE] = field(default_factory=dict)
+    # what answers earn: a stage or checkpoint, "metric:NAME", "module:function", or several with weights
+    reward: str | Mapping[str, float] = ""
     tasks: tuple[str, ...] = ()  # learn from these tasks or groups instead of the run's own
     data: Annotated[str, WHERE] = ""  # and from this source instead of the run's own
     max_steps: Annotated[int | None, Range(least=1)] = None
@@ -127,7 +131,10 @@ class GenerateSpec:
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
-    """One model on one task, whole. `train` is a chain of stages; empty: use the checkpoint as it is."""
+    """One model on one task, whole. `train` is a chain of stages; empty: use the checkpoint as it is.
+
+    `title` is what tables call the model: its name, and the weights where any will do.
+    """
 
     model: str
     task: Annotated[str, ASKED]
@@ -143,3 +150,4 @@ class RunSpec:
     device: str = "auto"  # auto | cpu | cuda | cuda:1
     metrics: Annotated[tuple[str, ...], ASKED] = ()  # empty: the task's own
     seed: Annotated[int, ASKED] = 0
+    title: Annotated[str, WHERE] = ""

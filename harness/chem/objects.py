@@ -11,9 +11,9 @@ from typing import Any
 
 from harness import DataError, MissingDependency
 from harness.data.json_items import Item, read_items
-from harness.data.text_lines import Fault
+from harness.data.text_lines import Fault, shown
 
-from .raw_row import PairFile, RawRow, columns, shown
+from .raw_row import PairFile, RawRow, columns
 from .smiles import has_smiles_syntax, of_selfies
 
 Reader = Callable[[Item], RawRow]

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 from harness import DataError
-from harness.data.text_lines import first_bytes
+from harness.data.text_lines import first_bytes, shown
 
 from .objects import open_json, open_parquet
 from .pcdes import open_pcdes
 from .property_sets import open_combinations, open_property_sets
-from .raw_row import PairFile, shown
+from .raw_row import PairFile
 from .tables import open_csv, open_lines, open_table
 
 _JSON_START = re.compile(rb"\s*(\{|\[\s*(\{|\]))")

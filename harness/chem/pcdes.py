@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from harness import DataError
-from harness.data.text_lines import Fault, Line, read_lines
+from harness.data.text_lines import Fault, Line, read_lines, shown
 
-from .raw_row import PairFile, RawRow, shown
+from .raw_row import PairFile, RawRow
 
 _NUMBER = re.compile(r"【(\d+)】")
 _OPTION = re.compile(r"([A-D])\. (.+)")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError
-from harness.data.text_lines import Fault, Line, read_lines
+from harness.data.text_lines import Fault, Line, read_lines, shown
 
-from .raw_row import PairFile, RawRow, shown
+from .raw_row import PairFile, RawRow
 
 
 def read_property_sets(path: Path) -> Iterator[tuple[str, frozenset[str]]]:
@@ -34,7 +34,7 @@ def read_combinations(path: Path) -> Iterator[tuple[tuple[str, str], int]]:
 
 def _usable(path: Path, line: Line) -> str:
     if line.fault is not None:
-        raise DataError(f"{path}:{line.number}: expected {line.fault.expected}, found {line.fault.found}")
+        raise line.fault.at(path, line.number)
     return line.text
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from harness import DataError, DataReport, Finding
 from harness.data.split_files import WORDS, are_shards, files_of, is_data, split_of
-from harness.data.text_lines import Fault
+from harness.data.text_lines import Fault, shown
 
 from .captioned import CaptionedMolecule
 from .pair_file import open_pairs
-from .raw_row import PairFile, RawRow, cleaned, shown
+from .raw_row import PairFile, RawRow, cleaned
 from .smiles import molecule
 
 SHOWN = 5  # findings of one kind that a report holds whole

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.data.text_lines import Fault
+from harness.data.text_lines import Fault, shown
 
 from .smiles import MAX_SMILES, has_smiles_syntax
 
@@ -108,9 +108,3 @@ def _caption_fault(caption: str) -> Fault | None:
     if caption.isdecimal() or (len(caption) > 4 and has_smiles_syntax(caption)):
         return Fault("caption", "a caption in words", shown(caption))
     return None
-
-
-def shown(text: str) -> str:
-    """Return a text as it is quoted in messages: short, on one line, printable."""
-    text = text.encode("utf-8", "replace").decode()
-    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
 from harness import DataError
-from harness.data.text_lines import Fault, Line, read_lines, text_fault
+from harness.data.csv_rows import read_records
+from harness.data.text_lines import Fault, Line, read_lines, shown
 
-from .raw_row import PairFile, RawRow, columns, shown
+from .raw_row import PairFile, RawRow, columns
 from .smiles import has_smiles_syntax
 
 Roles = dict[str, int]  # role -> column
@@ -88,7 +88,7 @@ def _is_finished(caption: str) -> bool:
 
 def open_csv(path: Path) -> PairFile:
     """Read a comma-separated table, quoted as spreadsheets do; it must have a header."""
-    names = next(_csv_records(path), (0, []))[1]
+    names = next((record.fields for record in read_records(path)), [])
     found = columns(names)
     if found is None:
         raise DataError(
@@ -98,37 +98,13 @@ def open_csv(path: Path) -> PairFile:
     roles = _places(path, names, found)
 
     def rows() -> Iterator[RawRow]:
-        for number, fields in islice(_csv_records(path), 1, None):
-            if not fields:
-                continue
-            if len(fields) != len(names):
-                fault = Fault("columns", f"{len(names)} columns ({', '.join(names)})", str(len(fields)))
-                yield RawRow(number, fault=fault)
-            elif unusable := next(filter(None, map(text_fault, fields)), None):
-                yield RawRow(number, fault=unusable)
+        for record in islice(read_records(path), 1, None):
+            if record.fault is not None:
+                yield RawRow(record.line, fault=record.fault)
             else:
-                yield _row(Line(number, ""), fields, roles)
+                yield _row(Line(record.line, ""), record.fields, roles)
 
     return PairFile(path, f"CSV ({', '.join(names)})", rows)
-
-
-def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    def texts() -> Iterator[str]:
-        for line in read_lines(path):
-            if line.fault is not None and line.fault.kind == "length":
-                raise DataError(
-                    f"{path}:{line.number}: expected {line.fault.expected}, found {line.fault.found}"
-                )
-            yield line.text + "\n"
-
-    reader = csv.reader(texts(), strict=True)
-    start = 1
-    try:
-        for fields in reader:
-            yield start, fields
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{path}:{start}: expected a CSV row, found one that {error}") from error
 
 
 def open_lines(path: Path) -> PairFile | None:

@@ -15,12 +15,11 @@ from harness.api.example import Example
 from harness.api.run import Progress
 from harness.api.spec import DataSpec
 from harness.api.task import DataReport, Task
-from harness.engine.asking import LETTERS
 from harness.engine.data import TaskData, open_task
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
+from harness.scoring.letters import LETTERS
 
-from . import data_pseudo
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
@@ -39,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--task", metavar="TASK", help="only this task or task group")
     add_plugin_arguments(parser)
     actions = parser.add_subparsers(
-        dest="action", metavar="{check,overlap,pseudo,show}", help="without one: what tasks need"
+        dest="action", metavar="{check,overlap,show}", help="without one: what tasks need"
     )
 
     check = actions.add_parser("check", help="validate every row of a file or folder", allow_abbrev=False)
@@ -60,7 +59,6 @@ def add_parser(subparsers: Any) -> None:
     show.add_argument("--split", default="test", help="the split (default: test)")
     show.add_argument("--rows", type=int, default=3, metavar="N", help="how many rows (default: 3)")
     show.add_argument("--pictures", type=Path, metavar="DIR", help="also draw each row's molecule into DIR")
-    data_pseudo.add_action(actions)
     for action in (check, overlap, show):
         action.add_argument("--json", action="store_true", help="print JSON")
         add_plugin_arguments(action)
@@ -70,8 +68,6 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked for."""
     if args.action == "overlap":
         return _overlap(args)
-    if args.action == "pseudo":
-        return data_pseudo.run(args)
     registry = open_registry(args)
     if args.action == "check":
         return _check(args, registry)

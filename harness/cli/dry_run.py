@@ -28,7 +28,7 @@ def settings_table(cell: Cell) -> Table:
     for key, value in settings(cell).items():
         plain = key.partition(" ")[0]
         rows.append([key, _shown(value), sources.get(key, sources.get(plain, "default"))])
-    return Table(f"{cell.spec.model} on {cell.spec.task}", ["setting", "value", "from"], rows)
+    return Table(f"{cell.spec.title} on {cell.spec.task}", ["setting", "value", "from"], rows)
 
 
 def settings(cell: Cell) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def print_plan(bench: Bench, cells: Sequence[Cell], *, as_json: bool) -> int:
     code = 0
     plans = []
     for cell in cells:
-        facts: dict[str, Any] = {"model": cell.spec.model, "task": cell.spec.task}
+        facts: dict[str, Any] = {"model": cell.spec.title, "task": cell.spec.task}
         try:
             facts |= _facts(bench, cell)
         except HarnessError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.api.model import ModelEntry
 from harness.api.retrieval import RetrieverEntry
+from harness.api.stage import StageEntry
 from harness.engine.plugin_manager import Entry
 from harness.engine.registry import Registered, Registry
 
@@ -21,7 +22,9 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "list", description="List what there is. Nothing heavy is imported for it.", allow_abbrev=False
     )
-    parser.add_argument("what", choices=["models", "tasks", "metrics", "retrievers"], help="which of them")
+    parser.add_argument(
+        "what", choices=["models", "tasks", "metrics", "retrievers", "stages"], help="which of them"
+    )
     parser.add_argument("--tag", help="only those with this tag")
     parser.add_argument("--lang", help="only tasks in this language (en, zh, …)")
     parser.add_argument("--kind", help="only this kind (generate, choose; text, molecule, qa, …)")
@@ -51,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _passes(entry: Entry, args: argparse.Namespace) -> bool:
     wanted = [
-        (args.tag, entry.tags),
+        (args.tag, getattr(entry, "tags", ())),
         (args.lang, getattr(entry, "languages", ())),
         (args.kind, (_kind(entry),)),
     ]
@@ -63,16 +66,23 @@ def _kind(entry: Entry) -> str:
 
 
 def _second(what: str) -> str:
-    return {"models": "presets", "retrievers": "takes"}.get(what, "kind")
+    return {"models": "presets", "retrievers": "takes", "stages": "rows"}.get(what, "kind")
 
 
 def _fact(item: Registered[Any], registry: Registry) -> str:
     if isinstance(item.entry, ModelEntry):
         return ", ".join(item.entry.presets)
+    if isinstance(item.entry, StageEntry):
+        return " or ".join(kind.__name__ for kind in item.entry.rows)
     return item.entry.takes if isinstance(item.entry, RetrieverEntry) else _kind(item.entry)
 
 
 def facts(item: Registered[Any]) -> dict[str, Any]:
     """Return an entry as JSON-able facts."""
     names = [name for name in item.entry.__dataclass_fields__ if name not in ("name", "recipes")]
-    return {"plugin": item.plugin.name, **{name: getattr(item.entry, name) for name in names}}
+    return {"plugin": item.plugin.name, **{name: _plain(getattr(item.entry, name)) for name in names}}
+
+
+def _plain(value: Any) -> Any:
+    """Return the kinds of rows of a stage by their names, and all else as it is."""
+    return [_plain(item) for item in value] if isinstance(value, tuple) else getattr(value, "__name__", value)

@@ -14,25 +14,25 @@ import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, cast
 
-from harness.api.errors import HarnessError, UsageError, nearest
+from harness.api.errors import HarnessError, UsageError
+from harness.engine import bundled
 from harness.engine.ranks import Ranks, join
 
-# verb -> what it does; the module of the same name is imported only when it is chosen
+from .parser import PROGRAM, Parser
+
+# The program's own verbs and what they do; plugins bring the others. The module of a verb is imported
+# only when it is chosen.
 VERBS = {
     "run": "fine-tune, generate, score and record (what happens without a verb)",
     "train": "train a model on a task, any stage, and stop there",
     "generate": "generate answers and stop before scoring",
     "score": "score saved answers: no model, no GPU",
     "resume": "continue a run from its directory",
-    "compare": "test whether two runs differ",
-    "explain": "follow one row from data to each metric's terms",
-    "leaderboard": "build, verify and publish tables from runs and submissions",
-    "claims": "check a paper's numbers against the files they came from",
-    "list": "list models, tasks, metrics or retrievers",
-    "show": "show the card of a model, task, metric, retriever or finished run",
+    "retrieve": "rank the passages of questions with several retrievers, side by side",
+    "list": "list models, tasks, metrics, retrievers or stages",
+    "show": "show the card of a model, task, metric, retriever, stage or finished run",
     "data": "say what data a task needs, check it, find overlaps",
     "show-prompt": "print exactly what a model is asked",
     "show-config": "print the resolved configuration and where each value comes from",
@@ -41,39 +41,11 @@ VERBS = {
     "doctor": "check Python, libraries, device and folders",
 }
 CONTINUED = ("run", "train", "generate", "resume")  # the verbs that keep what they have done
-PROGRAM = "run-bench"
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse that raises our errors and suggests the nearest flag."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise instead of printing; a misspelt flag gets a suggestion."""
-        hint = f"{self.prog} --help lists every flag"
-        if message.startswith("unrecognized arguments:"):
-            unknown = message.partition(": ")[2].split()[0].partition("=")[0]
-            known = option_strings(self)
-            message = f"unknown argument {unknown}"
-            if (close := nearest(unknown, known)).startswith("did you mean"):
-                hint = close
-        raise UsageError(message, hint=hint)
-
-
-def option_strings(parser: argparse.ArgumentParser) -> list[str]:
-    """Return every flag of a parser and of the verbs below it."""
-    known: list[str] = []
-    for action in parser._actions:  # argparse has no public way to ask
-        known += action.option_strings
-        if isinstance(action, argparse._SubParsersAction):
-            for below in action.choices.values():
-                known += option_strings(below)
-    return known
 
 
 def verbs() -> dict[str, str]:
-    """Return the verbs whose module is there."""
-    here = Path(__file__).parent
-    return {verb: text for verb, text in VERBS.items() if (here / f"{module_of(verb)}.py").exists()}
+    """Return the verbs of the program and of bundled plugins; strangers' are found when asked for."""
+    return VERBS | {entry.name: entry.summary for entry in bundled.verbs()}
 
 
 def module_of(verb: str) -> str:
@@ -81,26 +53,37 @@ def module_of(verb: str) -> str:
     return verb.replace("-", "_")
 
 
-def load(verb: str) -> ModuleType:
-    """Import a verb's module."""
-    return importlib.import_module(f"harness.cli.{module_of(verb)}")
+class Program(Protocol):
+    """A verb as the program runs it: a module of this package, or a plugin's verb."""
+
+    def add_parser(self, subparsers: Any) -> None:
+        """Describe the verb and what it takes."""
+        ...
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it and return the exit code."""
+        ...
 
 
-def parse(argv: Sequence[str]) -> tuple[ModuleType, argparse.Namespace]:
+def load(verb: str, arguments: Sequence[str] = ()) -> Program:
+    """Import a verb of the program, or find it among what plugins bring."""
+    if verb in VERBS:
+        return cast(Program, importlib.import_module(f"harness.cli.{module_of(verb)}"))
+    from .hosted import find  # here, because a verb of the program's own loads no plugin for its name
+
+    return find(verb, arguments, VERBS)
+
+
+def parse(argv: Sequence[str]) -> tuple[Program, argparse.Namespace]:
     """Find the verb and parse its arguments; no leading verb means `run`."""
-    known = verbs()
-    verb = "run"
     rest = list(argv)
-    if rest and not rest[0].startswith("-"):
-        verb = rest.pop(0)
-        if verb not in known:
-            raise UsageError(f"no verb named '{verb}'", hint=nearest(verb, known))
-    module = load(verb)
+    verb = rest.pop(0) if rest and not rest[0].startswith("-") else "run"
+    program = load(verb, rest)
     parser = Parser(prog=PROGRAM, add_help=False, allow_abbrev=False)
-    module.add_parser(parser.add_subparsers(prog=PROGRAM))
+    program.add_parser(parser.add_subparsers(prog=PROGRAM))
     args = parser.parse_args([verb, *rest])
     args.command = (PROGRAM, *argv)
-    return module, args
+    return program, args
 
 
 def overview() -> str:
@@ -118,6 +101,7 @@ def overview() -> str:
             *lines,
             "",
             f"{PROGRAM} VERB --help explains a verb; {PROGRAM} run --help has the options of the first line.",
+            f"{PROGRAM} plugins shows what installed plugins add.",
             f"first steps:  {PROGRAM} --model toy --task toy    {PROGRAM} list models    {PROGRAM} doctor",
         ]
     )
@@ -138,9 +122,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0 if arguments else UsageError.exit_code
         if (ranks := join()) is not None and ranks.rank > 0:
             return follow(ranks)
-        module, args = parse(arguments)
+        program, args = parse(arguments)
         args.ranks = ranks
-        code = int(module.run(args))
+        code = int(program.run(args))
         sys.stdout.flush()
         return code
     except HarnessError as error:

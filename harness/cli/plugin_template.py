@@ -120,11 +120,11 @@ TASK = '''\
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import DataError, Example, PromptFormat, Task
+from harness import Example, PromptFormat, Task
+from harness.data.csv_rows import read_csv
 
 
 class Rows(Task):
@@ -139,12 +139,9 @@ class Rows(Task):
         """Yield the rows of a split."""
         sample = self.data.source == "sample"
         path = Path(__file__).with_name("rows.csv") if sample else Path(self.data.source)
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if missing := [name for name in ("id", "split", "word", "answer") if not row.get(name)]:
-                    raise DataError(f"{path}: a row has no {', '.join(missing)}")
-                if row["split"] == split:
-                    yield Example(row["id"], {"word": row["word"]}, (row["answer"],))
+        for _, row in read_csv(path, ("id", "split", "word", "answer")):
+            if row["split"] == split:
+                yield Example(row["id"], {"word": row["word"]}, (row["answer"],))
 '''
 
 ROWS = """\

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness.api.errors import UsageError
 from harness.api.hooks import API_VERSION
-from harness.engine.plugin_manager import Plugins, describe, load_plugins
+from harness.engine.plugin_manager import Entry, Plugins, describe, load_plugins
 from harness.files.writing import write
 
 from .run_arguments import add_plugin_arguments, local_plugins
@@ -92,9 +93,13 @@ def _list(plugins: Plugins, *, as_json: bool) -> int:
     return 0
 
 
-def _brings(entries: list[Any]) -> str:
-    counts: dict[str, int] = {}
+def _brings(entries: Sequence[Entry]) -> str:
+    """Count what a plugin brings; verbs, which no other list shows, are named."""
+    names: dict[str, list[str]] = {}
     for entry in entries:
-        kind = type(entry).__name__.removesuffix("Entry").lower()
-        counts[kind] = counts.get(kind, 0) + 1
-    return ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items()) or "hooks"
+        names.setdefault(type(entry).__name__.removesuffix("Entry").lower(), []).append(entry.name)
+    brought = [
+        f"{len(found)} {kind}{'s' * (len(found) > 1)}" + (f": {', '.join(found)}" if kind == "verb" else "")
+        for kind, found in names.items()
+    ]
+    return ", ".join(brought) or "hooks"

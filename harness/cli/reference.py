@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from .main import PROGRAM, VERBS, Parser, load, verbs
+from .main import load, verbs
+from .parser import PROGRAM, Parser
 
 HEAD = f"""# Command line
 
@@ -29,7 +30,7 @@ def page() -> str:
 
 def section(verb: str) -> str:
     """Return what one verb and the actions below it do and take."""
-    lines = described(f"## {verb}", VERBS[verb], verb, parser_of(verb))
+    lines = described(f"## {verb}", verbs()[verb], verb, parser_of(verb))
     for action in parser_of(verb)._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():

@@ -29,7 +29,7 @@ def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         spec, record = outcome.cell.spec, outcome.record
         cells.append(
             {
-                "model": spec.model,
+                "model": spec.title,
                 "task": spec.task,
                 "preset": spec.preset,
                 "seed": spec.seed,
@@ -103,6 +103,11 @@ def _title(task: str, records: Sequence[RunRecord]) -> str:
     return f"{task} ({first.rows} rows of {first.spec['data']['split']}; {kind})"
 
 
+def _model(record: RunRecord) -> str:
+    """Return what a record calls its model; old ones know only its plugin."""
+    return str(record.spec.get("title") or record.spec["model"])
+
+
 def _heading(name: str, higher: bool) -> str:
     return name if higher else f"{name} ↓"
 
@@ -112,7 +117,7 @@ def _groups(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         spec = outcome.cell.spec
-        groups.setdefault(spec.model + (f" [{spec.preset}]" if spec.preset else ""), []).append(outcome)
+        groups.setdefault(spec.title + (f" [{spec.preset}]" if spec.preset else ""), []).append(outcome)
     return {label + _seeds(group): group for label, group in groups.items()}
 
 
@@ -154,16 +159,16 @@ def _notes(
     who: dict[str, dict[str, None]] = {}  # what is said of several models is said once
     for record in records:
         for note in record.notes:
-            who.setdefault(note, {})[record.spec["model"]] = None
+            who.setdefault(note, {})[_model(record)] = None
     notes += [f"{', '.join(models)}: {note}" for note, models in who.items()]
     notes += dict.fromkeys(
-        f"{record.spec['model']}: "
+        f"{_model(record)}: "
         + ", ".join(f"{count} {_ODDITIES.get(name, name)}" for name, count in record.counts.items())
         for record in records
         if record.counts
     )
     times = dict.fromkeys(
-        f"{record.spec['model']} "
+        f"{_model(record)} "
         + " + ".join(f"{stage} {duration(took)}" for stage, took in record.seconds.items() if took >= 1)
         for record in records
         if any(took >= 1 for took in record.seconds.values())

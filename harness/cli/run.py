@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         outcomes.append(outcome)
         if outcome.error is not None and len(cells) > 1 and not args.json:
             sys.stderr.write(
-                f"{outcome.cell.spec.model} on {outcome.cell.spec.task} failed, the rest goes on\n"
+                f"{outcome.cell.spec.title} on {outcome.cell.spec.task} failed, the rest goes on\n"
             )
             report(outcome.error)
     if args.json:
@@ -88,7 +88,7 @@ def _print_places(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         place = outcome.directory or outcome.trained
         if outcome.error is None and place is not None:
-            sys.stdout.write(f"{outcome.cell.spec.model} on {outcome.cell.spec.task}: {place}\n")
+            sys.stdout.write(f"{outcome.cell.spec.title} on {outcome.cell.spec.task}: {place}\n")
 
 
 def _exit_code(outcomes: list[Outcome], *, alone: bool) -> int:

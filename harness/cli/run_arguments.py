@@ -65,15 +65,6 @@ def add_plugin_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
-def add_data_arguments(group: Any) -> None:
-    """Add what every verb that scores anew takes."""
-    group.add_argument(
-        "--data", action="append", default=[], metavar="FOLDER", help="data of tasks; repeatable"
-    )
-    text = "a vocabulary that a metric names, or the folder that holds it"
-    group.add_argument("--vocab", type=Path, metavar="PATH", help=text)
-
-
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of a run; what is not given leaves no trace, so weaker layers can decide."""
     absent = argparse.SUPPRESS
@@ -131,8 +122,15 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     setting(
         "--checkpoint",
         "checkpoint",
-        text="use these weights: a training directory or a folder",
+        text="use these weights: a training directory, a folder, or for --model hf a hub id",
         metavar="PATH",
+    )
+    group.add_argument(
+        "--trust-remote-code",
+        dest="model.trust_remote_code",
+        action="store_true",
+        default=absent,
+        help="run code that lies beside the weights",
     )
     setting(
         "--eval-every", "train.eval_every", int, "look at the validation loss every N training steps", "N"

@@ -10,19 +10,22 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.api.errors import DataError, MissingDependency, UsageError
-from harness.api.example import Pairs, Prediction, Score
-from harness.api.metric import Metric, MetricEntry
-from harness.engine.measure import score_as_json, score_pairs
+from harness.api.example import Pairs, Score
+from harness.api.metric import Metric, MetricEntry, Metrics
+from harness.api.spec import DataSpec
+from harness.engine.plugin_manager import LoadedPlugin
 from harness.engine.registry import Registered, Registry
+from harness.scoring.answers import completions, pair, read
+from harness.scoring.arguments import add_data_arguments
+from harness.scoring.measure import measure, score_as_json, with_intervals
 
-from .run_arguments import add_data_arguments, add_plugin_arguments, open_registry
+from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
-
-Metrics = Mapping[str, tuple[MetricEntry, Metric]]
 
 
 def add_parser(subparsers: Any) -> None:
@@ -44,6 +47,9 @@ def add_parser(subparsers: Any) -> None:
         "--all-variants",
         action="store_true",
         help="also every other definition of each metric, and how it differs",
+    )
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="score rows without an answer as empty, and say so"
     )
     parser.add_argument("--intervals", action="store_true", help="add 95 %% bootstrap intervals")
     parser.add_argument(
@@ -80,56 +86,62 @@ def _run(args: argparse.Namespace) -> int:
     if args.per_example and len(args.files) > 1:
         raise UsageError("--per-example writes the rows of one file", hint="score the files one by one")
     registry = open_registry(args)
-    names, scored = _rows(args, registry)
-    metrics = _metrics(registry, names, args)
-    found = [score_pairs(pairs, metrics, intervals=args.intervals) for pairs in scored]
+    asked = _asked(args, registry)
+    found = [measure(pairs, asked.metrics) for pairs in asked.rows]
+    if args.intervals:
+        found = [with_intervals(scores) for scores in found]
     if args.per_example:
-        _write_rows(args.per_example, scored[0], found[0])
+        _write_rows(args.per_example, asked.rows[0], found[0])
     if args.json:
-        _print_json(args.files, found)
+        _print_json(args.files, found, asked.notes)
     else:
-        print_table(_table(args, metrics, found))
+        print_table(_table(args, asked, found))
     return 0
 
 
-def _rows(args: argparse.Namespace, registry: Registry) -> tuple[list[str], list[Pairs]]:
-    """Return the metrics that were asked for and the rows of each file."""
-    names = [name.strip() for name in args.metrics.split(",") if name.strip()]
-    shared: dict[str, Any] = {}
-    if args.task:
-        # Here, because opening tasks takes much that scoring a file of its own does not need.
-        from .task_views import TaskViews
+@dataclass(slots=True)
+class Asked:
+    """What is scored: the rows of each file, what was done to them, and with which metrics."""
 
-        view = TaskViews(registry, args.data, names, args.vocab)(args.task, args.split)
-        return names or list(view.metrics), [_of_task(view, path, args.vocab, shared) for path in args.files]
+    metrics: Metrics
+    rows: list[Pairs]
+    notes: list[list[str]]
+
+
+def _asked(args: argparse.Namespace, registry: Registry) -> Asked:
+    names = [name.strip() for name in args.metrics.split(",") if name.strip()]
+    if args.task:
+        return _of_task(args, registry, names)
     if not names:
         raise UsageError("nothing says what to score with", hint="--metrics A,B or --task T; list metrics")
-    # Here, because only this verb reads such files, and numpy comes with them.
-    from harness.metrics.files import pair, read
-
-    references = read(args.references) if args.references else None
-    return names, [
-        pair(read(path), references, str(path), vocab=args.vocab, cache={"shared": shared})
-        for path in args.files
-    ]
-
-
-def _of_task(view: Any, path: Path, vocab: Path | None, shared: dict[str, Any]) -> Pairs:
-    file = path / "predictions.jsonl" if path.is_dir() else path
-    from .task_views import hosted  # here, as in `_rows`
-
-    outputs = hosted("foreign:import_foreign")(file, view, path.stem).outputs
-    rows = []
-    for example in view.examples:
-        if example.id not in outputs:
-            raise DataError(f"{path} has no answer to row {example.id} of {view.task}")
-        said = outputs[example.id]
-        answer = view.answer(example, said.text)
-        rows.append((example, Prediction(example.id, answer, said.text, said.choice_scores)))
-    return Pairs(rows, view.training_targets, vocab, {"shared": shared})
+    metrics = _metrics(registry, names, args)
+    known = read(args.references) if args.references else None
+    wanted = not all(entry.reference_free for entry, _ in metrics.values())
+    files = [read(path) for path in args.files]
+    cache = {"shared": dict[str, Any]()}
+    facts: dict[str, Any] = {"references": wanted, "allow_missing": args.allow_missing, "vocab": args.vocab}
+    rows = [pair(file, known, cache=dict(cache), **facts) for file in files]
+    return Asked(metrics, rows, [file.notes for file in files])
 
 
-def _metrics(registry: Registry, names: Sequence[str], args: argparse.Namespace) -> Metrics:
+def _of_task(args: argparse.Namespace, registry: Registry, names: list[str]) -> Asked:
+    # Here, because opening tasks takes much that scoring a file of its own does not need.
+    from .workbench import Desk
+
+    if len(args.data) > 1:
+        raise UsageError("score takes one --data", hint="the folder of the task's rows")
+    source = args.data[0] if args.data else "sample"
+    view = Desk(registry).open_task(args.task, DataSpec(source=source, split=args.split), metrics=names)
+    view = replace(view, vocab=args.vocab)
+    files = [read(path) for path in args.files]
+    rows = [view.answered(completions(file, view, allow_missing=args.allow_missing)) for file in files]
+    near = registry.tasks.get(args.task).plugin
+    return Asked(_metrics(registry, list(view.metrics), args, near), rows, [file.notes for file in files])
+
+
+def _metrics(
+    registry: Registry, names: Sequence[str], args: argparse.Namespace, near: LoadedPlugin | None = None
+) -> Metrics:
     asked = list(names)
     if args.all_variants:
         bases = {name.partition("@")[0] for name in names}
@@ -139,8 +151,10 @@ def _metrics(registry: Registry, names: Sequence[str], args: argparse.Namespace)
         # Here, because only this flag needs it.
         from harness.metrics.reference import metric
 
-        return {name: (registry.metrics.get(name).entry, metric(name)) for name in names}
-    return {name: _loaded(registry.metrics.get(name), optional=name not in asked) for name in names}
+        return {name: (registry.metrics.get(name, near=near).entry, metric(name)) for name in names}
+    return {
+        name: _loaded(registry.metrics.get(name, near=near), optional=name not in asked) for name in names
+    }
 
 
 def _loaded(found: Registered[MetricEntry], *, optional: bool) -> tuple[MetricEntry, Metric]:
@@ -154,12 +168,13 @@ def _loaded(found: Registered[MetricEntry], *, optional: bool) -> tuple[MetricEn
         return found.entry, lambda pairs: Score(found.entry.name, None, len(pairs), note=note)
 
 
-def _table(args: argparse.Namespace, metrics: Metrics, found: Sequence[Mapping[str, Score]]) -> Table:
+def _table(args: argparse.Namespace, asked: Asked, found: Sequence[Mapping[str, Score]]) -> Table:
+    metrics = asked.metrics
     table = Table("", ["metric", *(path.stem for path in args.files)])
     for name, (entry, _) in metrics.items():
         heading = name + ("" if entry.higher_is_better else " ↓") + (" *" if entry.silence_wins else "")
         table.rows.append([heading, *(_cell(scores[name], entry.scale) for scores in found)])
-    table.notes = list(_notes(args, metrics, found))
+    table.notes = list(_notes(args, asked, found))
     return table
 
 
@@ -172,21 +187,29 @@ def _cell(score: Score, scale: float) -> str:
     return text + " [{:.2f}, {:.2f}]".format(*(end * scale for end in score.interval))
 
 
-def _notes(args: argparse.Namespace, metrics: Metrics, found: Sequence[Mapping[str, Score]]) -> Iterable[str]:
+def _notes(args: argparse.Namespace, asked: Asked, found: Sequence[Mapping[str, Score]]) -> Iterable[str]:
+    metrics = asked.metrics
     if any(entry.silence_wins for entry, _ in metrics.values()):
         yield "* under this definition saying nothing can beat being wrong"
-    for path, scores in zip(args.files, found, strict=True):
+    for path, scores, notes in zip(args.files, found, asked.notes, strict=True):
         prefix = f"{path.stem}: " if len(args.files) > 1 else ""
+        yield from (prefix + note for note in notes)
         yield from (f"{prefix}{name}: {score.note}" for name, score in scores.items() if score.note)
     if args.all_variants:
         yield ""
         yield from (f"{name}: {entry.definition} [{entry.source}]" for name, (entry, _) in metrics.items())
 
 
-def _print_json(files: Sequence[Path], found: Sequence[Mapping[str, Score]]) -> None:
+def _print_json(
+    files: Sequence[Path], found: Sequence[Mapping[str, Score]], notes: Sequence[Sequence[str]]
+) -> None:
     whole = [
-        {"file": str(path), "scores": {name: score_as_json(score) for name, score in scores.items()}}
-        for path, scores in zip(files, found, strict=True)
+        {
+            "file": str(path),
+            "scores": {name: score_as_json(score) for name, score in scores.items()},
+            "notes": list(said),
+        }
+        for path, scores, said in zip(files, found, notes, strict=True)
     ]
     sys.stdout.write(json.dumps(whole if len(whole) > 1 else whole[0], indent=1, ensure_ascii=False) + "\n")
 

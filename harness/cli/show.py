@@ -1,4 +1,4 @@
-"""`show NAME`: the card of a model, task, metric, retriever or run."""
+"""`show NAME`: the card of a model, task, metric, retriever, stage or run."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from harness.api.errors import UsageError, nearest
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
 from harness.api.retrieval import RetrieverEntry
+from harness.api.stage import StageEntry
 from harness.engine.config import read_file
 from harness.engine.registry import Registered, Registry
+from harness.engine.run_dir import RECORD
+from harness.scoring.arguments import add_data_arguments
 
-from .run_arguments import add_data_arguments, add_plugin_arguments, open_registry
-from .show_run import show_run
+from .hosted import HostedVerb
+from .run_arguments import add_plugin_arguments, open_registry
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "show",
-        description="Show what is known of a model, task, metric or retriever, or of a finished run: scores, "
-        "health, command, and its worst rows, with --page also drawn beside their references.",
+        description="Show what is known of a model, task, metric, retriever or stage, or of a finished run: "
+        "scores, health, command, and its worst rows, with --page also drawn beside their references.",
         allow_abbrev=False,
     )
     parser.add_argument("name", metavar="NAME", help="a name from run-bench list, or the directory of a run")
@@ -40,8 +43,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every card of that name: a model and a task may share one."""
     registry = open_registry(args)
-    if (Path(args.name) / "record.json").is_file():
-        return show_run(args, registry)
+    if (Path(args.name) / RECORD).is_file():
+        return HostedVerb("card", registry.verbs.get("card"), registry).run(args)
     cards = [card(found, registry) for found in find(registry, args.name)]
     if args.json:
         sys.stdout.write(json.dumps(cards, indent=1, ensure_ascii=False, default=str) + "\n")
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 def find(registry: Registry, name: str) -> list[Registered[Any]]:
     """Find a name on every shelf."""
-    shelves = (registry.models, registry.tasks, registry.metrics, registry.retrievers)
+    shelves = (registry.models, registry.tasks, registry.metrics, registry.retrievers, registry.stages)
     known: list[str] = []
     found: list[Registered[Any]] = []
     for shelf in shelves:
@@ -81,6 +84,8 @@ def card(item: Registered[Any], registry: Registry) -> dict[str, Any]:
         return facts | _metric(item.entry)
     if isinstance(item.entry, RetrieverEntry):
         return facts | _retriever(item.entry)
+    if isinstance(item.entry, StageEntry):
+        return facts | _stage(item.entry)
     return facts | _task(item, registry)
 
 
@@ -117,6 +122,18 @@ def _metric(entry: MetricEntry) -> dict[str, Any]:
 def _retriever(entry: RetrieverEntry) -> dict[str, Any]:
     written = f"{entry.name}:{entry.takes}" if entry.takes else entry.name
     return {"kind": "retriever", "written": written, "needs": entry.requires, "tags": entry.tags}
+
+
+def _stage(entry: StageEntry) -> dict[str, Any]:
+    made = (f"{name} (from stage {maker})" if maker else name for name, maker in entry.inputs.items())
+    return {
+        "kind": "stage of training",
+        "learns from": " or ".join(kind.__name__ for kind in entry.rows),
+        "rows of task": entry.task,
+        "inputs": tuple(made),
+        "measures": entry.facts,
+        "leaves a model that answers": "yes" if entry.answers else "no",
+    }
 
 
 def _task(item: Registered[Any], registry: Registry) -> dict[str, Any]:

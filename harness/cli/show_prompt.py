@@ -16,8 +16,7 @@ from harness.api.session import PromptTokens
 from harness.engine.data import TaskData, open_task
 from harness.engine.matrix import Cell, plan
 from harness.engine.registry import Registry
-from harness.engine.run_dir import CHECKPOINT
-from harness.engine.stage import make_model, read_checkpoint
+from harness.engine.stage import checkpoint_at, make_model
 
 from .run_arguments import add_run_arguments, asked_for, open_registry
 
@@ -64,7 +63,8 @@ def _facts(cell: Cell, registry: Registry, wanted: str | None) -> dict[str, Any]
         "target": data.target(example),
     }
     model = make_model(cell.model, spec.model_options)
-    return facts | _reading(model, request, _checkpoint(spec.checkpoint), RunContext(Path(), spec))
+    given = checkpoint_at(Path(spec.checkpoint)) if spec.checkpoint else None
+    return facts | _reading(model, request, given, RunContext(Path(), spec))
 
 
 def _row(data: TaskData, split: str, wanted: str | None) -> Example:
@@ -75,14 +75,6 @@ def _row(data: TaskData, split: str, wanted: str | None) -> Example:
     if wanted not in by_id:
         raise UsageError(f"{data.name} has no row '{wanted}' in split '{split}'", hint=nearest(wanted, by_id))
     return by_id[wanted]
-
-
-def _checkpoint(path: str) -> Checkpoint | None:
-    """Return the checkpoint of a training directory, or a folder of weights."""
-    if not path:
-        return None
-    folder = next((p for p in (Path(path), Path(path).parent) if (p / CHECKPOINT).exists()), None)
-    return read_checkpoint(folder) if folder is not None else Checkpoint(Path(path))
 
 
 def _reading(

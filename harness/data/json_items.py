@@ -12,7 +12,7 @@ from typing import Any
 
 from harness import DataError
 
-from .text_lines import Fault, first_bytes, open_bytes, read_lines, text_fault
+from .text_lines import Fault, first_bytes, open_bytes, read_lines, shown, text_fault
 
 CHUNK = 1 << 18  # characters
 MAX_ITEM = 1 << 20  # characters; longer than any row
@@ -36,8 +36,18 @@ def read_items(path: Path) -> Iterator[Item]:
         return (_checked(line, value) for line, value in _ArrayReader(path).items())
     if first == b"{":
         return _read_json_lines(path)
-    found = _shown(start.decode("utf-8", "replace"))
+    found = shown(start.decode("utf-8", "replace"))
     raise DataError(f"{path}: expected a JSON array or one JSON object a line, found {found}")
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line, object) of such a file; a bad one is a `DataError` at its place."""
+    if not path.is_file():
+        raise DataError(f"no {path.name} in {path.parent}", hint="a JSON array, or one JSON object a line")
+    for item in read_items(path):
+        if item.fault is not None:
+            raise item.fault.at(path, item.line)
+        yield item.line, item.value
 
 
 def _read_json_lines(path: Path) -> Iterator[Item]:
@@ -48,7 +58,7 @@ def _read_json_lines(path: Path) -> Iterator[Item]:
             try:
                 value = _DECODER.decode(line.text)
             except (ValueError, RecursionError) as error:
-                fault = Fault("json", "one JSON object a line", f"{_shown(line.text)} ({_reason(error)})")
+                fault = Fault("json", "one JSON object a line", f"{shown(line.text)} ({_reason(error)})")
                 yield Item(line.number, {}, fault)
             else:
                 yield _checked(line.number, value)
@@ -131,7 +141,7 @@ class _ArrayReader:
         return bool(chunk)
 
     def _rest(self) -> str:
-        return _shown(self._buffer[self._at : self._at + 200])
+        return shown(self._buffer[self._at : self._at + 200])
 
     def _failure(self, expected: str, found: str) -> DataError:
         return DataError(f"{self._path}:{self._line}: expected {expected}, found {found}")
@@ -149,7 +159,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys)
 
 def _checked(line: int, value: Any) -> Item:
     if not isinstance(value, dict):
-        return Item(line, {}, Fault("json", "an object", _shown(repr(value))))
+        return Item(line, {}, Fault("json", "an object", shown(repr(value))))
     for name, text in value.items():
         if isinstance(text, str) and (fault := text_fault(text)):
             return Item(line, {}, Fault(fault.kind, f"{fault.expected} in '{name}'", fault.found))
@@ -160,8 +170,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return error.msg
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
-
-
-def _shown(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()
-    return repr(text if len(text) <= 60 else text[:57] + "...")

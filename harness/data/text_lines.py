@@ -26,6 +26,10 @@ class Fault:
     expected: str
     found: str
 
+    def at(self, path: Path, line: int, hint: str = "") -> DataError:
+        """Return the error that refuses the row at its place."""
+        return DataError(f"{path}:{line}: expected {self.expected}, found {self.found}", hint=hint)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -90,6 +94,12 @@ def text_fault(text: str) -> Fault | None:
     if code == 0:
         return Fault("control", "text", f"a NUL byte at character {position}")
     return Fault("control", "text", f"control character 0x{code:02x} at character {position}")
+
+
+def shown(text: str) -> str:
+    """Return a text as it is quoted in messages: short, on one line, printable."""
+    text = text.encode("utf-8", "replace").decode()
+    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def _decoded(number: int, raw: bytes) -> Line:

@@ -38,6 +38,11 @@ class LanguageModel:
         self.vocabulary: int = self.text_config.vocab_size
         self.limit: int | None = getattr(self.text_config, "max_position_embeddings", None)
         self._takes = _forward_names(type(base))
+        if not self.takes("past_key_values"):
+            raise UsageError(
+                f"a {type(base).__name__} keeps no keys and values, which generation stands on",
+                hint="models with attention do; a state space model does not",
+            )
         owners = (tokenizer, getattr(base, "generation_config", None), base.config)
         self.eos = frozenset(_token_ids(owners, "eos_token_id") + _stop_ids(tokenizer, stop_tokens))
         self.bos: int | None = next(iter(_token_ids(owners, "bos_token_id")), None)

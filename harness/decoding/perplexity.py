@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from harness.api.errors import DataError, UsageError
+from harness.api.example import Completion, Request
+from harness.api.run import RunContext
 from harness.api.spec import GenerateSpec
 
 from .budget import Budget, in_batches
@@ -44,26 +47,83 @@ def perplexity(
     text's first tokens are predicted with at least window - stride tokens of context. A text's very
     first token is never counted.
     """
-    lm = LanguageModel(model, tokenizer)
-    if lm.encoder_decoder:
-        raise UsageError("perplexity of running text needs a decoder-only model")
+    lm = _decoder_only(model, tokenizer)
     width = min(window or lm.limit or DEFAULT_WINDOW, lm.limit or window or DEFAULT_WINDOW)
     step = stride or max(1, width // 2)
     if not 1 <= step < width:
         raise UsageError(f"stride is {step}; it must be at least 1 and below the window of {width} tokens")
-    windows = [
-        part for ids in tokenizer(list(texts))["input_ids"] for part in strided(list(ids), width, step)
-    ]
+    encoded = (list(ids) for ids in tokenizer(list(texts))["input_ids"])
+    windows = [Window(*part) for ids in encoded for part in strided(ids, width, step)]
     if not windows:
         raise DataError("no text has two tokens, so there is nothing to predict")
-    windows.sort(key=lambda part: -len(part[0]))
-    total = 0.0
     budget = Budget(GenerateSpec(batch_tokens=batch_tokens), 1, lm.device, one_pass=True)
     with lm.evaluating():
-        for _, sums in in_batches(windows, lambda part: len(part[0]), lambda batch: _logs(lm, batch), budget):
-            total -= math.fsum(sums)
-    count = sum(new for _, new in windows)
+        total = -math.fsum(value for _, value in _read(lm, windows, budget))
+    count = sum(window.new for window in windows)
     return Perplexity(math.exp(total / count), count, total, len(windows))
+
+
+def log_likelihoods(
+    model: Any, tokenizer: Any, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+) -> Iterator[Completion]:
+    """Yield for each request the log-likelihood of its prompt, read as `perplexity` reads texts."""
+    lm = _decoder_only(model, tokenizer)
+    width = lm.limit or DEFAULT_WINDOW
+    windows: list[Window] = []
+    for request in requests:
+        parts = strided(list(tokenizer(request.prompt)["input_ids"]), width, max(1, width // 2))
+        if not parts:
+            raise DataError(f"request '{request.id}' has a text of less than two tokens: nothing to predict")
+        windows += [Window(*part, request.id) for part in parts]
+    sums: dict[str, list[float]] = {request.id: [] for request in requests}
+    parts_of = Counter(window.owner for window in windows)
+    tokens: Counter[str] = Counter()
+    for window in windows:
+        tokens[window.owner] += window.new
+    budget = Budget(spec, 1, lm.device, one_pass=True)
+    run.progress.start("reading", total=len(requests), unit="requests")
+    try:
+        with lm.evaluating():
+            for owner, value in _read(lm, windows, budget):
+                sums[owner].append(value)
+                if len(sums[owner]) == parts_of[owner]:
+                    run.progress.advance(1)
+                    total = math.fsum(sums[owner])
+                    yield Completion(owner, "", log_likelihood=total, new_tokens=tokens[owner])
+    finally:
+        run.progress.finish()
+        run.event(
+            "decoding",
+            decoder="perplexity",
+            requests=len(requests),
+            precision=lm.precision,
+            device=str(lm.device),
+            **budget.facts(),
+        )
+
+
+class Window(NamedTuple):
+    """Tokens that are read together, how many of the last are new, and whose they are."""
+
+    ids: list[int]
+    new: int
+    owner: str = ""
+
+
+def _read(lm: LanguageModel, windows: list[Window], budget: Budget) -> Iterator[tuple[str, float]]:
+    """Yield the log-likelihood of each window's new tokens, the longest windows first."""
+    windows = sorted(windows, key=lambda window: -len(window.ids))
+    for batch, sums in in_batches(
+        windows, lambda window: len(window.ids), lambda batch: _logs(lm, batch), budget
+    ):
+        yield from zip((window.owner for window in batch), sums, strict=True)
+
+
+def _decoder_only(model: Any, tokenizer: Any) -> LanguageModel:
+    lm = LanguageModel(model, tokenizer)
+    if lm.encoder_decoder:
+        raise UsageError("perplexity of running text needs a decoder-only model")
+    return lm
 
 
 def strided(ids: list[int], width: int, stride: int) -> list[tuple[list[int], int]]:
@@ -79,16 +139,16 @@ def strided(ids: list[int], width: int, stride: int) -> list[tuple[list[int], in
     return windows
 
 
-def _logs(lm: LanguageModel, windows: Sequence[tuple[list[int], int]]) -> list[float]:
-    width = max(len(ids) for ids, _ in windows)
-    padded = torch.tensor([[*ids, *[lm.pad] * (width - len(ids))] for ids, _ in windows], device=lm.device)
-    lengths = torch.tensor([len(ids) for ids, _ in windows], device=lm.device)[:, None]
+def _logs(lm: LanguageModel, windows: Sequence[Window]) -> list[float]:
+    width = max(len(ids) for ids, *_ in windows)
+    padded = torch.tensor([[*ids, *[lm.pad] * (width - len(ids))] for ids, *_ in windows], device=lm.device)
+    lengths = torch.tensor([len(ids) for ids, *_ in windows], device=lm.device)[:, None]
     mask = torch.arange(width, device=lm.device) < lengths
     logits = lm.model(
         input_ids=padded, attention_mask=None if bool(mask.all()) else mask, use_cache=False
     ).logits
     sums = []
-    for row, (ids, new) in enumerate(windows):
+    for row, (ids, new, _) in enumerate(windows):
         scores = logits[row, len(ids) - new - 1 : len(ids) - 1].float()
         targets = padded[row, len(ids) - new : len(ids), None]
         logs = scores.gather(1, targets)[:, 0] - scores.logsumexp(-1)

@@ -16,8 +16,8 @@ from harness.api.errors import DataError, UsageError
 from harness.api.example import Completion, Example, Prediction, Request
 from harness.api.prompt import PromptFormat
 from harness.api.task import Task
+from harness.scoring.letters import LETTERS, letters
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 WAYS = ("auto", "likelihood", "letters", "letter")
 PLACE = "{choices}"  # where a format lists the choices
 
@@ -54,8 +54,7 @@ class Asking:
         request = self.task.request(shown, self.render(example))
         if not self.listed:
             return request
-        letters = tuple(LETTERS[: len(shown.choices)])
-        return replace(request, choices=letters if self.scored else ())
+        return replace(request, choices=tuple(LETTERS[: len(shown.choices)]) if self.scored else ())
 
     def target(self, example: Example) -> str:
         """Return what a model should learn to say."""
@@ -130,12 +129,9 @@ class Asking:
 
     def _letters(self, example: Example, said: str) -> str:
         """Read letters, and name the choices behind them by the letters they have in the data."""
-        # Here, because a task without choices has nothing to read them with.
-        from harness.metrics.choice import letters
-
         order = self._order(example) or range(len(example.choices))
-        named = [LETTERS.index(letter) for letter in letters(said)]
-        return "".join(sorted(LETTERS[order[place]] for place in named if place < len(order)))
+        named = [LETTERS.index(letter) for letter in letters(said, self.arranged(example).choices)]
+        return "".join(sorted(LETTERS[order[place]] for place in named))
 
 
 def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool) -> str:

@@ -17,7 +17,7 @@ from harness.files.rows import cut_torn_row
 
 from .data import TaskData
 from .prepared import Bench, Prepared
-from .run_dir import CHECKPOINT, EVENTS, SPEC, locked, noted, open_directory
+from .run_dir import CHECKPOINT, EVENTS, SPEC, locked, noted, open_directory, training_of
 from .stage import Training, context, read_checkpoint, run_training
 
 
@@ -38,13 +38,14 @@ def obtain(bench: Bench, prepared: Prepared) -> Trained:
     """Run the chain of stages or find it done; without stages, take the checkpoint that was named."""
     if not prepared.spec.train:
         return _given(prepared)
+    last = _answering(bench, prepared)
     stages = _train(bench, prepared)
-    directory = stages[-1][1]
+    directory = stages[last][1]
     summaries = tuple(_summary(key, path) for key, path in stages)
     _check_prompt(prepared, read_json(directory / CHECKPOINT))
     return Trained(
         read_checkpoint(directory),
-        str(summaries[-1]["digest"]),
+        str(summaries[last]["digest"]),
         directory,
         summaries,
         tuple(note for _, path in stages for note in noted(path)),
@@ -53,13 +54,25 @@ def obtain(bench: Bench, prepared: Prepared) -> Trained:
     )
 
 
+def _answering(bench: Bench, prepared: Prepared) -> int:
+    """Return the place of the stage whose model is asked: the last that leaves one that answers."""
+    places = [place for place, way in enumerate(prepared.ways) if way.entry.answers]
+    if not places and bench.until != "train":
+        raise UsageError(
+            f"stage '{prepared.ways[-1].entry.name}' leaves no model that answers",
+            hint="run-bench train stops after it",
+        )
+    return places[-1] if places else -1
+
+
 def _train(bench: Bench, prepared: Prepared) -> list[tuple[str, Path]]:
     """Run the chain of stages, or find it done; return each stage's key and directory."""
     parent = bench.output / "trained" / prepared.spec.model.replace("/", "-")
     finished_stages: list[tuple[str, Path]] = []
+    made: dict[str, str] = {}
     for key, training, tasks in prepared.trainings():
-        if finished_stages:
-            training = replace(training, previous=str(finished_stages[-1][1]))
+        inputs = {name: made.get(source, source) for name, source in training.inputs.items()}
+        training = replace(training, inputs=inputs)
         with locked(parent, key):
             directory = open_directory(parent, key, fresh=bench.wants_fresh(key), resume=bench.resume)
             if not (directory / CHECKPOINT).exists():
@@ -68,6 +81,7 @@ def _train(bench: Bench, prepared: Prepared) -> list[tuple[str, Path]]:
                 cut_torn_row(directory / EVENTS)
                 _launch_training(bench, training, tasks, directory)
         finished_stages.append((key, directory))
+        made[training.train.stage] = str(directory)
     return finished_stages
 
 
@@ -97,8 +111,8 @@ def _given(prepared: Prepared) -> Trained:
     if not prepared.spec.checkpoint:
         return Trained()
     path = Path(prepared.spec.checkpoint)
-    folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
-    if folder is None and (path / SPEC).exists():
+    folder = training_of(path)
+    if folder is not None and not (folder / CHECKPOINT).exists():
         raise DataError(
             f"{path} is a training that is not finished",
             hint="repeat the command that began it, or name its weights",

@@ -16,6 +16,7 @@ from harness.api.errors import UsageError, nearest
 from harness.api.model import ModelEntry
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
 
+from .run_dir import training_of
 from .values import convert, from_mapping, listed
 
 SECTIONS: dict[str, type] = {"data": DataSpec, "train": TrainSpec, "generate": GenerateSpec}
@@ -31,6 +32,7 @@ TOP: dict[str, Any] = {
 }
 RUN_KEYS = ("model", "task", "seeds", "plugins", "output", *TOP)
 STAGES_HINT = 'stages = ["pretrain", "sft"] in a recipe or file chains them, --stage runs one'
+TABLES = ("train.reward",)  # settings that may be a table of their own
 NOT_SETTINGS = ("PLUGINS", "OUTPUT", "TEST_DATA", "OFFLINE", "STRICT")
 
 
@@ -86,7 +88,7 @@ def _flatten(kind: type, prefix: str) -> dict[str, Any]:
 
 def is_open(key: str) -> bool:
     """Whether a key's meaning belongs to a plugin, which checks it when it is loaded."""
-    return key.startswith(("model.", "task.", "train.options.", "generate.options."))
+    return key.startswith(("model.", "task.", "train.options.", "train.inputs.", "generate.options."))
 
 
 def read_flag(text: str) -> tuple[str, Any]:
@@ -141,7 +143,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Turn nested tables into dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and general(f"{prefix}{key}") not in TABLES:
             flat.update(flatten(value, f"{prefix}{key}."))
         else:
             flat[f"{prefix}{key}"] = value
@@ -263,6 +265,7 @@ def resolve(
     for layer in asked.layers:
         _lay(merged, layer)
     merged, _ = _split_stages(merged)
+    _open_weights(merged, entry)
     if seed is not None:
         _lay(merged, {"seed": Setting(seed, asked.named_by.get("seeds", "flag"))})
     asked_for: Settings = {}
@@ -299,10 +302,32 @@ def resolve(
         device=_value(merged, "device", str, "auto"),
         metrics=tuple(_value(merged, "metrics", tuple[str, ...], ())),
         seed=_value(merged, "seed", int, 0),
+        title=_title(model, entry, merged),
     )
     check(spec)
     compare = tuple(listed(merged["compare_with"].value)) if "compare_with" in merged else ()
     return Resolved(spec, sources, compare)
+
+
+def _open_weights(merged: Settings, entry: ModelEntry) -> None:
+    """Let a model that takes any weights take those that `--checkpoint` names; what it trained stays one."""
+    if entry.known_by != "weights":
+        return
+    given = merged.get("checkpoint", Setting("", ""))
+    if given.value and training_of(Path(str(given.value))) is None:
+        merged["model.weights"] = merged.pop("checkpoint")
+    weights = merged.get("model.weights", Setting("", ""))
+    base, colon, adapter = str(weights.value).rpartition(":")
+    if colon and base and "model.adapter" not in merged and not Path(str(weights.value)).exists():
+        merged["model.weights"] = Setting(base, weights.source)
+        merged["model.adapter"] = Setting(adapter, weights.source)
+
+
+def _title(model: str, entry: ModelEntry, merged: Settings) -> str:
+    """Return what tables call a model: where any weights will do, these too."""
+    named = [merged[key].value for key in (f"model.{entry.known_by}", "model.adapter") if key in merged]
+    places = [(Path(str(value)), str(value)) for value in named if value]
+    return ":".join([model, *(place.resolve().name if place.exists() else name for place, name in places)])
 
 
 def _split_stages(settings: Settings) -> tuple[Settings, dict[str, Settings]]:
@@ -351,7 +376,7 @@ def _section(kind: type, section: str, settings: Settings) -> Any:
     for key, setting in settings.items():
         if key in known:
             value = convert(setting.value, known[key], key, setting.source)
-        elif key.startswith(f"{section}.options."):
+        elif key.startswith((f"{section}.options.", f"{section}.inputs.")):
             value = setting.value
         else:
             continue

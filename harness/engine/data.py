@@ -6,18 +6,21 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from harness.api.errors import DataError, PluginError, UsageError, nearest
 from harness.api.example import Completion, Example, Pairs, Prediction, Request
-from harness.api.metric import Metric, MetricEntry
+from harness.api.metric import Metric, MetricEntry, Metrics
 from harness.api.prompt import PromptFormat
-from harness.api.rows import TrainData, TrainRow
+from harness.api.rows import PromptRow, TrainRow
 from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskEntry
+from harness.api.workbench import TaskView
 from harness.files.json_files import digest
+from harness.scoring.measure import measure
 
 from . import references
 from .asking import Asking, drawn_shots, facts, way_of
@@ -36,6 +39,7 @@ class TaskData:
     way: str = ""  # how choices are asked for
     _asking: Asking | None = None
     _examples: dict[str, list[Example]] = field(default_factory=dict)
+    _scored: dict[str, list[Example]] = field(default_factory=dict)
     _digests: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -60,7 +64,7 @@ class TaskData:
         """How rows are asked and answers read, with the shots drawn."""
         if self._asking is None:
             options = self.task.options
-            shots = drawn_shots(self.task, self.examples(options.shots_split)) if options.shots else ()
+            shots = drawn_shots(self.task, self.learned(options.shots_split)) if options.shots else ()
             self._asking = Asking(self.task, self.prompt, self.way, shots)
         return self._asking
 
@@ -71,15 +75,20 @@ class TaskData:
         return "generate" if kind == "choose" and not self.asking.scored else kind
 
     def examples(self, split: str) -> list[Example]:
-        """Return a split's rows, checked."""
+        """Return a split's rows as they are scored."""
+        if split not in self._scored:
+            self._scored[split] = self._through_tokenizer(self.learned(split))
+        return self._scored[split]
+
+    def learned(self, split: str) -> list[Example]:
+        """Return a split's rows as the task gives them, checked."""
         if split not in self._examples:
             if split not in self.task.splits():
                 raise UsageError(
                     f"task '{self.name}' has no split '{split}'", hint=nearest(split, self.task.splits())
                 )
             with blamed(f"task '{self.name}', split '{split}',"):
-                examples = list(_checked(self.task.examples(split), self.name, split))
-            self._examples[split] = self._through_tokenizer(examples)
+                self._examples[split] = list(_checked(self.task.examples(split), self.name, split))
         return self._examples[split]
 
     def _through_tokenizer(self, examples: list[Example]) -> list[Example]:
@@ -121,11 +130,43 @@ class TaskData:
         """Return what a model should learn to say to an example."""
         return self.asking.target(example)
 
+    def read(self, example: Example, completion: Completion, *, tags: Sequence[str] = ()) -> Prediction:
+        """Let the task read its answer out of a completion; `tags` are those of thinking aloud."""
+        with blamed(f"task '{self.name}', row '{example.id}',"):
+            return self.asking.read(example, self.request(example), completion, tags)
+
+    def view(self, examples: Sequence[Example], metrics: Metrics, tags: Sequence[str] = ()) -> TaskView:
+        """Return what scoring needs of the task, for the split of its data."""
+        train = self.task.data.train_split
+        return TaskView(
+            name=self.name,
+            split=self.task.data.split,
+            task=self.task,
+            digest=self.digest(self.task.data.split) if self.task.data.split else "",
+            examples=examples,
+            metrics=metrics,
+            request=self.request,
+            read=partial(self.read, tags=tags),
+            training=partial(self.learned, train) if train in self.task.splits() else None,
+            sample=self.sample,
+            summary=self.registered.entry.summary,
+        )
+
     def rows(self, split: str, limit: int | None) -> Iterator[TrainRow]:
         """Yield what is learned from a split."""
         streamed = split not in self._examples and self.task.fingerprint(split)
-        for example in islice(self.task.examples(split) if streamed else self.examples(split), limit):
+        for example in islice(self.task.examples(split) if streamed else self.learned(split), limit):
             yield from self.task.training_rows(self.asking.learned(example), self.render(example))
+
+    def prompts(self, split: str, limit: int | None) -> Iterator[PromptRow]:
+        """Yield what is asked of a split while training; the references stay here."""
+        for example in self.examples(split)[:limit]:
+            yield PromptRow(self.named(example))
+
+    def named(self, example: Example) -> Request:
+        """Return a request that no other task's is taken for, which may number its rows alike."""
+        request = self.request(example)
+        return replace(request, id=f"{self.name}:{request.id}")
 
 
 def _content(example: Example) -> list[Any]:
@@ -155,6 +196,15 @@ def _checked(examples: Iterable[Example], task: str, split: str) -> Iterator[Exa
         )
 
 
+def task_class(registered: Registered[TaskEntry]) -> type[Task]:
+    """Import a task's class."""
+    kind = registered.load()
+    if not (isinstance(kind, type) and issubclass(kind, Task)):
+        name = registered.entry.name
+        raise PluginError(f"the target of task '{name}' is {kind!r}, which is no subclass of Task")
+    return kind
+
+
 def open_task(
     registry: Registry,
     registered: Registered[TaskEntry],
@@ -163,10 +213,8 @@ def open_task(
     options: Mapping[str, Any] | None = None,
 ) -> TaskData:
     """Import a task, open it on a data source with its options, and settle its prompt format."""
-    kind = registered.load()
+    kind = task_class(registered)
     name = registered.entry.name
-    if not (isinstance(kind, type) and issubclass(kind, Task)):
-        raise PluginError(f"the target of task '{name}' is {kind!r}, which is no subclass of Task")
     if data.source not in ("sample", "hub") and not Path(data.source).exists():
         raise DataError(f"there is no data at {data.source}", hint="--data takes sample, hub or a path")
     if kind.sources and data.source in ("sample", "hub") and data.source not in kind.sources:
@@ -220,66 +268,8 @@ class ValidationScorer:
             )
         values: dict[str, list[float]] = {}
         for data, _, _ in {id(a[0]): a for a in self._answers.values()}.values():
-            pairs = Pairs(by_task.get(data.name, []))
-            for name in data.task.metrics:
-                if name in self._metrics and (value := self._metrics[name][1](pairs).value) is not None:
-                    values.setdefault(name, []).append(value)
+            own = {name: self._metrics[name] for name in data.task.metrics if name in self._metrics}
+            for name, score in measure(Pairs(by_task.get(data.name, [])), own).items():
+                if score.value is not None:
+                    values.setdefault(name, []).append(score.value)
         return {name: sum(found) / len(found) for name, found in values.items()}
-
-
-def training_data(
-    parts: Sequence[TaskData], spec: DataSpec, *, evaluator: ValidationScorer | None = None
-) -> TrainData:
-    """Return the rows of one or several tasks, interleaved so that no task comes last."""
-    train: Iterable[TrainRow]
-    if any(part.task.fingerprint(spec.train_split) for part in parts):
-        train = StreamedRows(parts, spec)
-    else:
-        train = _interleaved([list(part.rows(spec.train_split, spec.train_limit)) for part in parts])
-    validation: list[TrainRow] = []
-    for part in parts:
-        if spec.validation_split in part.task.splits():
-            validation += part.rows(spec.validation_split, None)
-    return TrainData(train, validation, training_digest(parts, spec), evaluator)
-
-
-class StreamedRows:
-    """Rows of tasks larger than memory, one of each task in turn; iterated anew for every epoch."""
-
-    def __init__(self, parts: Sequence[TaskData], spec: DataSpec) -> None:
-        self._parts = parts
-        self._spec = spec
-
-    def __iter__(self) -> Iterator[TrainRow]:
-        streams = [part.rows(self._spec.train_split, self._spec.train_limit) for part in self._parts]
-        while streams:
-            for stream in list(streams):
-                if (row := next(stream, None)) is None:
-                    streams.remove(stream)
-                else:
-                    yield row
-
-
-def training_digest(parts: Sequence[TaskData], spec: DataSpec) -> str:
-    """Hash everything that is learned from: rows and prompt formats of every task."""
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(f"{part.name} {part.prompt_digest} {spec.train_limit}\n".encode())
-        if streamed := part.task.fingerprint(spec.train_split):
-            total.update(f"{streamed} {part.task.version}\n".encode())
-            continue
-        for row in part.rows(
-            spec.train_split, spec.train_limit
-        ):  # as learned: prompts and targets, not inputs
-            total.update(repr(row).encode("utf-8", "surrogatepass") + b"\n")
-    return total.hexdigest()[:16]
-
-
-def _interleaved(lists: list[list[TrainRow]]) -> list[TrainRow]:
-    """Merge lists in proportion to their lengths, keeping each one's order."""
-    places = [
-        ((index + 0.5) / len(rows), which, row)
-        for which, rows in enumerate(lists)
-        for index, row in enumerate(rows)
-    ]
-    return [row for _, _, row in sorted(places, key=lambda place: place[:2])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +12,11 @@ from harness.api.model import ModelEntry
 from harness.api.spec import RunSpec
 from harness.api.task import TaskEntry
 
-from .config import Asked, Resolved, resolve
+from .config import Asked, Resolved, Setting, Settings, resolve
+from .graph import inputs_of
 from .registry import Registered, Registry
+
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(:[\w./-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +47,17 @@ def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cel
         for task in asked.tasks:
             for seed in asked.seeds or (None,):
                 cells += _cells(registry, asked, model, task, seed, shown_beside=False)
-    unique: dict[tuple[str, str, int], Cell] = {}  # a name given twice, or beside its group, is one cell
+    unique: dict[tuple[str, str, str, int], Cell] = {}  # a name given twice, or beside its group, is one cell
     for cell in cells:
-        unique.setdefault((cell.spec.model, cell.spec.task, cell.spec.seed), cell)
+        spec = cell.spec
+        unique.setdefault((spec.model, repr(spec.model_options), spec.task, spec.seed), cell)
     cells = list(unique.values())
-    present = {(cell.spec.model, cell.spec.task) for cell in cells}
+    present = {(cell.spec.title, cell.spec.task) for cell in cells}
     for cell in list(cells):
         for model in cell.resolved.compare_with if compare else ():
             context = _context_cell(registry, asked, model, cell)
-            if (context.spec.model, context.spec.task) not in present:
-                present.add((context.spec.model, context.spec.task))
+            if (context.spec.title, context.spec.task) not in present:
+                present.add((context.spec.title, context.spec.task))
                 cells.append(context)
     return cells
 
@@ -60,7 +65,8 @@ def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cel
 def _cells(
     registry: Registry, asked: Asked, model: str, task: str, seed: int | None, *, shown_beside: bool
 ) -> Iterator[Cell]:
-    found = registry.models.get(model)
+    found, own = _model(registry, model)
+    asked = replace(asked, layers=[*asked.layers, own])
     group = registry.tasks.get(task)
     members = registry.expand(task)
     names = [registry.tasks.name_of(member) for member in members]
@@ -72,6 +78,23 @@ def _cells(
         )
         _check_names(registry, found, resolved.spec)
         yield Cell(found, member, resolved, shown_beside)
+
+
+def _model(registry: Registry, name: str) -> tuple[Registered[ModelEntry], Settings]:
+    """Find a model by its name; a path or a hub id is the weights of one that takes any."""
+    models = registry.models
+    opener = next((item for item in models if item.entry.known_by == "weights"), None)
+    looks = name.startswith((".", "/", "~")) or Path(name).suffix == ".gguf" or HUB_ID.fullmatch(name)
+    plugins = {plugin.name for plugin in registry.plugins.loaded}
+    if opener is None or name in models or not looks or name.partition("/")[0] in plugins:
+        if opener is not None and name not in models and Path(name).is_dir():
+            raise UsageError(f"no model named '{name}'", hint=f"--model ./{name} opens the folder")
+        return models.get(name), {}
+    base = Path(name.partition(":")[0]).expanduser()
+    if not HUB_ID.fullmatch(name) and not base.exists():
+        raise DataError(f"there is no model at {base}", hint="a folder, a .gguf file, or a hub id org/name")
+    path = str(Path(name).expanduser()) if name.startswith("~") else name
+    return opener, {"model.weights": Setting(path, "flag")}
 
 
 def _context_cell(registry: Registry, asked: Asked, model: str, cell: Cell) -> Cell:
@@ -86,10 +109,6 @@ def _context_cell(registry: Registry, asked: Asked, model: str, cell: Cell) -> C
 def _check_names(registry: Registry, model: Registered[ModelEntry], spec: RunSpec) -> None:
     for name in spec.metrics:
         registry.metrics.get(name)
-    stages = model.entry.stages
-    if absent := [stage.stage for stage in spec.train if stage.stage not in stages]:
-        raise UsageError(
-            f"model '{model.entry.name}' has no stage '{absent[0]}'", hint="it has: " + ", ".join(stages)
-        )
+    inputs_of(spec.train, [registry.stage(stage.stage, model).entry for stage in spec.train])
     if spec.checkpoint and not Path(spec.checkpoint).exists():
         raise DataError(f"there is no checkpoint at {spec.checkpoint}")

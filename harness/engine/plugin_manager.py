@@ -15,7 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib import metadata
@@ -31,26 +31,29 @@ from harness.api.errors import DuplicateName, HarnessError, PluginError, nearest
 from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
 from harness.api.retrieval import RetrieverEntry
+from harness.api.stage import StageEntry
 from harness.api.task import TaskEntry
+from harness.api.verb import VerbEntry
 
+from . import bundled as shipped
 from .network import forbidden
 
 logger = logging.getLogger(__name__)
 
 GROUP = "harness"
-BUNDLED_FOLDERS = ("harness.plugins", "harness.tasks")
-BUNDLED_MODULES = ("harness.metrics", "harness.retrieval", "harness.engine.launchers")
 HEAVY = ("torch", "transformers", "pandas", "rdkit", "datasets", "evaluate", "deepspeed", "peft", "numpy")
 COLLECTING: dict[str, type] = {
     "harness_models": ModelEntry,
     "harness_tasks": TaskEntry,
     "harness_metrics": MetricEntry,
+    "harness_verbs": VerbEntry,
     "harness_retrievers": RetrieverEntry,
+    "harness_stages": StageEntry,
 }
 
 NAME = re.compile(r"[\w.+@-]*\w(/[\w.+@-]*\w)*")  # a name becomes a folder, and so may not climb
 
-Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry
+Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry | StageEntry | VerbEntry
 T = TypeVar("T")
 
 
@@ -68,6 +71,7 @@ class LoadedPlugin:
     heavy: tuple[str, ...] = ()  # heavy libraries that it was the first to import
     module: ModuleType | None = None
     entries: list[Entry] = field(default_factory=list)
+    hooks: tuple[str, ...] = ()  # those that it implements
     _digest: str | None = None
 
     @property
@@ -75,8 +79,13 @@ class LoadedPlugin:
         """Whether the plugin is in use."""
         return not self.reason
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether the plugin can have a part in a run: it is in use and brings more than verbs."""
+        return self.ok and any(hook != "harness_verbs" for hook in self.hooks)
+
     def files_digest(self) -> str:
-        """Return a hash of the plugin's own Python and recipe files, as they were when it was first asked."""
+        """Return a hash of the plugin's Python, TOML and JSON files, as they were when it was first asked."""
         # An edit during a long matrix changes no code that runs, and must not make it train anew.
         if self._digest is None:
             self._digest = files_digest(self.module) if self.module is not None else ""
@@ -93,7 +102,7 @@ class Plugins:
 
     @property
     def hook(self) -> Any:
-        """The pluggy relay; callers outside the engine use the typed wrappers below."""
+        """The pluggy relay, which `notify` and `ask` call so that a stranger's fault is named."""
         return self.manager.hook
 
     @property
@@ -102,14 +111,24 @@ class Plugins:
         return [plugin for plugin in self.loaded if not plugin.ok]
 
     def notify(self, hook: str, **arguments: Any) -> list[str]:
-        """Call each listener of a notification in its own try; return what failed, for the log."""
-        failures = []
-        for listener in getattr(self.hook, hook).get_hookimpls():
+        """Call each listener of a notification in its own try; return what failed, for the log.
+
+        A wrapper runs to its `yield` before the others, and on from there after them.
+        """
+        failures: list[str] = []
+        listeners = getattr(self.hook, hook).get_hookimpls()
+        around = [impl for impl in listeners if impl.wrapper or impl.hookwrapper]
+        waiting = []
+        for listener in [*around, *(impl for impl in listeners if impl not in around)]:
             wanted = {name: arguments[name] for name in listener.argnames}
-            try:
-                listener.function(**wanted)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  a stranger must never end a run
-                failures.append(f"{hook} of plugin '{listener.plugin_name}' failed: {error!r}")
+            with _noted(listener, failures):
+                answer = listener.function(**wanted)
+                if listener in around:
+                    next(answer)
+                    waiting.append((listener, answer))
+        for listener, rest in reversed(waiting):
+            with _noted(listener, failures), suppress(StopIteration):
+                rest.send(pluggy.Result([], None) if listener.hookwrapper else [])
         return failures
 
     def ask(self, hook: str, kind: type[T], **arguments: Any) -> T | None:
@@ -168,6 +187,7 @@ class Plugins:
             unmarked = [name for name in known if callable(getattr(module, name, None))]
             missing = f"{unmarked[0]} is not marked with @hookimpl" if unmarked else "it implements no hook"
             raise PluginError(missing)
+        plugin.hooks = tuple(caller.name for caller in callers)
         entries = [e for caller in callers for e in _collect(caller, module)]
         seen: set[tuple[type, str]] = set()
         for entry in entries:
@@ -176,6 +196,16 @@ class Plugins:
                 raise DuplicateName(f"it brings {_label(entry)} twice")
             seen.add((type(entry), entry.name))
         return entries
+
+
+@contextmanager
+def _noted(listener: pluggy.HookImpl, failures: list[str]) -> Iterator[None]:
+    """Keep what a listener raises as a sentence: a stranger must never end a run."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is
+        name = listener.function.__name__
+        failures.append(f"{name} of plugin '{listener.plugin_name}' failed: {error!r}")
 
 
 def load_plugins(
@@ -210,7 +240,7 @@ def blamed(whose: str) -> Iterator[None]:
     """Turn whatever a plugin's own code raises into one sentence that names it."""
     try:
         yield
-    except HarnessError:
+    except (HarnessError, BrokenPipeError):  # a reader of our output that leaves is nobody's fault
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(
@@ -220,16 +250,16 @@ def blamed(whose: str) -> Iterator[None]:
 
 
 def bundled_modules() -> list[str]:
-    """Name the bundled plugin modules: the folders under `plugins/` and `tasks/`, and the harness's own."""
-    found = list(BUNDLED_MODULES)
-    for folder in BUNDLED_FOLDERS:
+    """Name the bundled plugin modules: the folders under `plugins/` and `tasks/`, and what stands alone."""
+    found = list(shipped.MODULES)
+    for folder in shipped.FOLDERS:
         package = importlib.import_module(folder)
         found += [f"{folder}.{item.name}" for item in pkgutil.iter_modules(package.__path__) if item.ispkg]
     return sorted(found)
 
 
 def files_digest(module: ModuleType) -> str:
-    """Hash the Python, TOML and data files that belong to a plugin's package, or its single file."""
+    """Hash the Python, TOML and JSON files of a plugin's package, or its single file."""
     # An entry point may name an object; its module is the plugin's.
     home = module if isinstance(module, ModuleType) else sys.modules.get(type(module).__module__)
     file = getattr(home, "__file__", None)

@@ -16,11 +16,14 @@ from harness.api.model import ModelPlugin
 from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
+from harness.api.stage import StageEntry
 from harness.files.json_files import digest
 
 from . import environment, sameness
-from .data import TaskData, open_task, training_digest
+from .data import TaskData, open_task
+from .graph import inputs_of
 from .known import Known, looks
+from .learned import asks, training_digest
 from .matrix import Cell
 from .ranks import Ranks
 from .registry import Registry
@@ -133,6 +136,7 @@ class Prepared:
         self._open = {(self.spec.task, self.spec.data): self.data}
         stages = [stage_spec(registry, self.spec, stage) for stage in self.spec.train]
         self.stages = [(stage, self._tasks(stage)) for stage in stages]
+        self.ways = [registry.stage(stage.stage, cell.model) for stage in self.spec.train]
         self.code = {"assay": __version__, "model": cell.model.plugin.files_digest()}
         # When these change, saved completions are scored again; nothing is generated again.
         scorers = [cell.task.plugin, *(metric.plugin for metric in self._found.values())]
@@ -144,6 +148,9 @@ class Prepared:
         """Import model and metrics now, so that a missing library fails before anything long begins."""
         assert self.model is not None
         assert self.metrics is not None
+        for stage in self.ways:
+            if stage.entry.target:
+                stage.load()
 
     @cached_property
     def model(self) -> ModelPlugin:
@@ -180,19 +187,24 @@ class Prepared:
     def trainings(self) -> list[tuple[str, Training, list[TaskData]]]:
         """Return each stage of the chain with the key that identifies its result, and its tasks."""
         found: list[tuple[str, Training, list[TaskData]]] = []
-        previous = ""
-        code = self.code | _own(sameness.LEARNING)
-        for spec, tasks in self.stages:
+        keys: dict[str, str] = {}
+        inputs_of_stages = inputs_of(self.spec.train, [way.entry for way in self.ways])
+        for (spec, tasks), way, inputs in zip(self.stages, self.ways, inputs_of_stages, strict=True):
             training = Training(
                 spec=spec,
-                data_digest=self._training_digest(spec, tasks),
+                inputs=inputs,
+                data_digest=self._training_digest(spec, tasks, way.entry),
                 plugins=self.bench.local_plugins,
                 excluded=self.bench.excluded,
                 offline=self.bench.offline,
                 quiet=self.bench.quiet,
             )
-            previous = self._identity(spec).training_key(training.data_digest, previous, code)
-            found.append((previous, training, tasks))
+            code = self.code | _own(sameness.LEARNING) | {"stage": way.plugin.files_digest()}
+            known = self.bench.known
+            sources = {name: keys.get(source) or known.content(source) for name, source in inputs.items()}
+            key = self._identity(spec).training_key(training.data_digest, sources, code)
+            keys[way.entry.name] = key
+            found.append((key, training, tasks))
         return found
 
     def key(self, weights: str) -> str:
@@ -220,14 +232,14 @@ class Prepared:
     def _identity(self, spec: RunSpec) -> sameness.Identity:
         return sameness.Identity(spec, self.cell.model.entry.files, self.bench.known)
 
-    def _training_digest(self, spec: RunSpec, tasks: list[TaskData]) -> str:
+    def _training_digest(self, spec: RunSpec, tasks: list[TaskData], way: StageEntry) -> str:
         looks = [_looks(data) for data in tasks]
         if not all(looks):
-            return training_digest(tasks, spec.data)
+            return training_digest(tasks, spec.data, way)
         learned = what_counts(spec.data, ASKED)
         prompts = [data.prompt_digest for data in tasks]
         return self.bench.known.get(
-            ["training", learned, looks, prompts], lambda: training_digest(tasks, spec.data)
+            ["training", learned, looks, prompts, asks(way)], lambda: training_digest(tasks, spec.data, way)
         )
 
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from harness.api.errors import DuplicateName, MissingDependency, PluginError, UsageError, nearest
-from harness.api.metric import MetricEntry
+from harness.api.metric import MetricEntry, Metrics
 from harness.api.model import ModelEntry
 from harness.api.retrieval import Retriever, RetrieverEntry
+from harness.api.stage import StageEntry
 from harness.api.task import TaskEntry
+from harness.api.verb import VerbEntry
 
 from .plugin_manager import LoadedPlugin, Plugins, blamed
 
-E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, RetrieverEntry)
+E = TypeVar("E", ModelEntry, TaskEntry, MetricEntry, RetrieverEntry, StageEntry, VerbEntry)
 
 # Distributions whose import name is another; for the line that installs what is missing.
 INSTALL = {
@@ -79,6 +81,9 @@ class Shelf(Generic[E]):
     def __iter__(self) -> Iterator[Registered[E]]:
         return iter(self.items)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_full or name in self._by_short
+
     def names(self) -> list[str]:
         """Return the short names, or the full ones where the short one is ambiguous."""
         return [self.name_of(item) for item in self.items]
@@ -110,7 +115,7 @@ class Shelf(Generic[E]):
         return found[0]
 
 
-class Metrics(Shelf[MetricEntry]):
+class MetricShelf(Shelf[MetricEntry]):
     """All metrics, and any module of Hugging Face evaluate by its path."""
 
     def get(self, name: str, *, near: LoadedPlugin | None = None) -> Registered[MetricEntry]:
@@ -132,19 +137,37 @@ class Metrics(Shelf[MetricEntry]):
 
 
 class Registry:
-    """Models, tasks, metrics and retrievers by name."""
+    """Models, tasks, metrics, retrievers, stages and verbs by name."""
 
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
         self.models: Shelf[ModelEntry] = Shelf("model", _of(plugins, ModelEntry))
         self.tasks: Shelf[TaskEntry] = Shelf("task", _of(plugins, TaskEntry))
-        self.metrics = Metrics("metric", _of(plugins, MetricEntry))
+        self.metrics = MetricShelf("metric", _of(plugins, MetricEntry))
         self.retrievers: Shelf[RetrieverEntry] = Shelf("retriever", _of(plugins, RetrieverEntry))
+        self.verbs: Shelf[VerbEntry] = Shelf("verb", _of(plugins, VerbEntry))
+        self.stages: Shelf[StageEntry] = Shelf("stage", _of(plugins, StageEntry))
 
     def expand(self, name: str) -> list[Registered[TaskEntry]]:
         """Return a task, or the members of a group."""
         found = self.tasks.get(name)
         return [self.tasks.get(member, near=found.plugin) for member in found.entry.members] or [found]
+
+    def load_metrics(self, names: Iterable[str], *, near: LoadedPlugin | None = None) -> Metrics:
+        """Import metrics by name; a task's plugin means its own before others of the same name."""
+        found = {name: self.metrics.get(name, near=near) for name in names}
+        return {name: (metric.entry, metric.load()) for name, metric in found.items()}
+
+    def stage(self, name: str, model: Registered[ModelEntry]) -> Registered[StageEntry]:
+        """Find a stage that a model has, which may be one of its own that no hook brings."""
+        has = model.entry.stages
+        own = name in has and name not in self.stages.names()
+        found = Registered(StageEntry(name, "", ""), model.plugin) if own else self.stages.get(name)
+        if name not in has and "*" not in has:
+            raise UsageError(
+                f"model '{model.entry.name}' has no stage '{name}'", hint="it has: " + ", ".join(has)
+            )
+        return found
 
     def retriever(self, name: str) -> Retriever:
         """Open what `NAME`, `NAME:ARGUMENT` or `A+B` means; of several only the last may take an argument."""

@@ -32,6 +32,14 @@ COMPLETIONS, PREDICTIONS, SCORES = "completions.jsonl", "predictions.jsonl", "sc
 ROOM_MIB = 64  # less free space than this is refused before any work
 
 
+def training_of(path: Path) -> Path | None:
+    """Return the training directory that a path names, itself or by its weights, finished or not."""
+    for place in (path, path.parent):
+        if (place / CHECKPOINT).exists():
+            return place
+    return path if (path / SPEC).exists() else None
+
+
 @contextmanager
 def locked(parent: Path, key: str) -> Iterator[None]:
     """Hold the right to write the run `key`; a second process is refused and told who holds it."""

@@ -18,14 +18,13 @@ from harness.api.run import SCHEMA_VERSION, RunContext, RunRecord
 from harness.api.spec import RunSpec
 from harness.files.json_files import read_json, write_json
 from harness.files.rows import append_row, cut_torn_row, read_rows
+from harness.scoring.measure import score_as_json
 
 from . import environment
 from .chain import Trained, obtain
-from .clean_subset import told
 from .journal import count_oddities, finished
 from .launchers import run_worker, torchrun
 from .matrix import Cell
-from .measure import score_as_json
 from .plugin_manager import describe
 from .prepared import Bench, Prepared
 from .run_dir import EVENTS, RECORD, SPEC, check_output, locked, noted, open_directory
@@ -115,7 +114,7 @@ def unforeseen(error: BaseException) -> HarnessError:
 
 
 def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
-    label = f"{cell.spec.model} on {cell.spec.task}"
+    label = f"{cell.spec.title} on {cell.spec.task}"
     meter = Meter()
     if bench.until == "train" and not cell.spec.train:
         raise UsageError(
@@ -209,15 +208,15 @@ def _record(
         counts=count_oddities(completions, reasoning_tags(directory, spec.generate.reasoning)),
         seconds=trained.seconds | meter.seconds,
         peak_memory_mib=meter.peak_memory_mib | trained.peak_memory_mib,
-        plugins=tuple(describe(plugin) for plugin in bench.registry.plugins.loaded if plugin.ok),
+        plugins=tuple(describe(plugin) for plugin in bench.registry.plugins.loaded if plugin.takes_part),
         environment=kept,
         notes=(
             *data.task.notes,
-            *told(scored.overlap, {name: entry.scale for name, (entry, _) in prepared.metrics.items()}),
+            *scored.overlap.told({name: entry.scale for name, (entry, _) in prepared.metrics.items()}),
             *trained.notes,
             *noted(directory),
         ),
-        overlap=scored.overlap,
+        overlap=scored.overlap.as_json(),
         series=prepared.series(trained),
         started=meter.started,
         finished=_now(),
@@ -278,9 +277,14 @@ def _generate(
         "answered_before": len(requests) - len(missing),
         "asked": len(missing),
         "schedule": [row for row in events if row.get("event") == "decoding"][-8:],
+        "model": next((_facts(row) for row in reversed(events) if row.get("event") == "model"), {}),
         "workers": [row for row in events if row.get("event") == "generated"][-1:],
     }
     return [done[request.id] for request in requests], facts
+
+
+def _facts(event: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in event.items() if key not in ("event", "time")}
 
 
 def _generate_in_processes(

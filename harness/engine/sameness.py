@@ -51,8 +51,11 @@ class Identity:
     files: tuple[str, ...]
     known: Known
 
-    def training_key(self, data_digest: str, previous: str, code: Mapping[str, str]) -> str:
-        """Identify the result of the spec's one stage: everything that can change the weights."""
+    def training_key(self, data_digest: str, inputs: Mapping[str, str], code: Mapping[str, str]) -> str:
+        """Identify the result of the spec's one stage: everything that can change the weights.
+
+        `inputs` are the keys of the stages that it stands on, or the content of the files.
+        """
         (stage,) = self.spec.train
         # How answers are generated matters to a training only where they are scored.
         scored = {"generate": what_counts(self.spec.generate), "task": dict(self.spec.task_options)}
@@ -60,7 +63,7 @@ class Identity:
             "base": self.known.content(stage.base),
             "scored": scored if stage.select_metric or stage.eval_limit else {},
         }
-        return digest([asked, data_digest, previous, dict(code)])[:8]
+        return digest([asked, data_digest, dict(inputs), dict(code)])[:8]
 
     def run_key(self, rows: Mapping[str, Any], weights: str, code: Mapping[str, str]) -> str:
         """Identify a run: everything that can change a completion or a score."""

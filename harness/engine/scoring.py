@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.api.example import Completion, Example, Pairs, Prediction, Score
 from harness.files.json_files import write_json
 from harness.files.rows import write_rows
+from harness.scoring.clean_subset import CleanSubset, clean_subset
+from harness.scoring.measure import measure, score_as_json, with_intervals
 
-from .clean_subset import clean_subset
-from .measure import score_as_json, score_pairs
 from .prepared import Prepared
 from .run_dir import PREDICTIONS, SCORES
 from .stage import reasoning_tags
@@ -24,36 +24,29 @@ class Scored:
 
     scores: Mapping[str, Score]
     rows: Sequence[Mapping[str, Any]]
-    overlap: Mapping[str, Any] = field(default_factory=dict)  # rows that training gives away
+    overlap: CleanSubset  # rows that training gives away
 
 
 def score_run(
     prepared: Prepared, directory: Path, examples: Sequence[Example], completions: Sequence[Completion]
 ) -> Scored:
     """Read answers and compute every metric with its interval."""
-    data = prepared.data
-    tags = reasoning_tags(directory, prepared.spec.generate.reasoning)
-    pairs = [
-        (example, data.asking.read(example, data.request(example), completion, tags))
-        for example, completion in zip(examples, completions, strict=True)
-    ]
+    view = prepared.data.view(
+        examples, prepared.metrics, reasoning_tags(directory, prepared.spec.generate.reasoning)
+    )
+    view = replace(view, cache=prepared.bench.parsed(prepared.spec))
+    pairs = view.answered({completion.request_id: completion for completion in completions})
+    scores = with_intervals(measure(pairs, view.metrics))
+    return Scored(scores, _rows(pairs, completions, scores), clean_subset(view, pairs))
 
-    def targets() -> Iterator[str]:
-        for example in data.examples(data.task.data.train_split):
-            yield data.target(example)
 
-    parsed = prepared.bench.parsed(prepared.spec)
-    has_training = data.task.data.train_split in data.task.splits()
-    scored = Pairs(pairs, training_targets=targets if has_training else None, cache={"shared": parsed})
-    scores = score_pairs(scored, prepared.metrics)
-    overlap: Mapping[str, Any] = {}
-    if has_training:
-        train = data.examples(data.task.data.train_split)
-        overlap = clean_subset(
-            data.task, train, scored, lambda part: score_pairs(part, prepared.metrics, intervals=False)
-        )
-    rows = [
-        {
+def _rows(
+    pairs: Pairs, completions: Sequence[Completion], scores: Mapping[str, Score]
+) -> list[dict[str, Any]]:
+    """Return what was read out of each completion; what an answer does not have leaves no trace."""
+    rows = []
+    for i, ((example, prediction), completion) in enumerate(zip(pairs, completions, strict=True)):
+        row = {
             "id": example.id,
             "inputs": dict(example.inputs),
             "references": list(example.references),
@@ -63,9 +56,8 @@ def score_run(
             **_present(prediction),
             "scores": {n: s.per_example[i] for n, s in scores.items() if s.per_example is not None},
         }
-        for i, ((example, prediction), completion) in enumerate(zip(pairs, completions, strict=True))
-    ]
-    return Scored(scores, rows, overlap)
+        rows.append(row)
+    return rows
 
 
 def _present(prediction: Prediction) -> dict[str, Any]:

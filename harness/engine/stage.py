@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,15 @@ from harness.api.rows import TrainData
 from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import RunSpec, TrainSpec
+from harness.api.stage import StageEntry
 from harness.files.json_files import read_json, write_json
 from harness.files.rows import append_row, read_rows
 
-from .data import TaskData, ValidationScorer, open_task, training_data
+from .data import TaskData, ValidationScorer, open_task
 from .environment import peak_memory_mib
+from .graph import BASE
 from .journal import Journal
+from .learned import training_data
 from .network import forbid
 from .plugin_manager import blamed
 from .registry import Registered, Registry
@@ -39,16 +42,20 @@ from .values import from_mapping, make_options
 logger = logging.getLogger(__name__)
 
 GENERATION = "generation.json"
+LOSS = "loss"  # on the validation rows, which selects where no metric does
 REASONING = "reasoning"  # the event that says between which tags a model thinks
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """One stage of a chain: what it learns, from what, after which other stage. Written as its spec.json."""
+    """One stage of a chain: what it learns, from what, on which others it stands. Written as its spec.json.
+
+    `inputs` are the directories of other stages, or checkpoints, by what each is for.
+    """
 
     spec: RunSpec  # with this stage alone in `train`
-    previous: str = ""  # the directory of the stage before
+    inputs: Mapping[str, str] = field(default_factory=dict)
     data_digest: str = ""
     plugins: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
@@ -151,30 +158,38 @@ def open_tasks(registry: Registry, spec: RunSpec) -> list[TaskData]:
     ]
 
 
-def load_training_data(registry: Registry, tasks: list[TaskData], training: Training) -> TrainData:
+def load_training_data(
+    registry: Registry, tasks: list[TaskData], training: Training, way: StageEntry
+) -> TrainData:
     """Return what the stage learns from, with an evaluator where the task's metrics are to be run."""
-    spec = training.spec
-    evaluator = None
+    evaluator = _evaluator(registry, tasks, training, way)
+    return training_data(tasks, training.spec.data, way, evaluator=evaluator)
+
+
+def _evaluator(
+    registry: Registry, tasks: list[TaskData], training: Training, way: StageEntry
+) -> ValidationScorer | None:
+    """Return what scores answers to the validation rows, of those tasks that have some."""
+    stage, split = training.train, training.spec.data.validation_split
+    of_stage = stage.select_metric in ("", LOSS, *way.facts)
     # Answering takes far longer than the loss, so metrics are run where they decide or were asked for.
-    wanted = training.train.select_metric or training.train.eval_limit
-    split = spec.data.validation_split
-    if wanted and all(split in data.task.splits() for data in tasks):
-        names = sorted({name for data in tasks for name in data.task.metrics})
-        select = training.train.select_metric
-        if select and select not in names:
-            raise UsageError(
-                f"train.select_metric is '{select}', which the task does not compute",
-                hint="it computes: " + ", ".join(names),
-            )
-        metrics = {
-            name: (found.entry, found.load())
-            for data in tasks
-            for name in data.task.metrics
-            for found in [registry.metrics.get(name, near=data.registered.plugin)]
-        }
-        parts = [(data, data.scored(split, training.train.eval_limit)) for data in tasks]
-        evaluator = ValidationScorer(parts, metrics, select, spec.generate.reasoning)
-    return training_data(tasks, spec.data, evaluator=evaluator)
+    wanted = way.answers and (stage.eval_limit or not of_stage)
+    asked = [data for data in tasks if split in data.task.splits()]
+    if not wanted or not asked:
+        return None
+    metrics = {
+        name: (found.entry, found.load())
+        for data in asked
+        for name in data.task.metrics
+        for found in [registry.metrics.get(name, near=data.registered.plugin)]
+    }
+    if not of_stage and stage.select_metric not in metrics:
+        raise UsageError(
+            f"train.select_metric is '{stage.select_metric}', which the task does not compute",
+            hint="it computes: " + ", ".join(sorted({*metrics, *way.facts})),
+        )
+    parts = [(data, data.scored(split, stage.eval_limit)) for data in asked]
+    return ValidationScorer(parts, metrics, stage.select_metric, training.spec.generate.reasoning)
 
 
 def run_training(
@@ -183,12 +198,16 @@ def run_training(
     """Run the stage that a directory's spec.json describes; its main process writes checkpoint.json last."""
     training = from_mapping(Training, read_json(directory / "spec.json"))
     tasks = tasks or open_tasks(registry, training.spec)
-    data = load_training_data(registry, tasks, training)
+    registered = registry.models.get(training.spec.model)
+    way = registry.stage(training.train.stage, registered).entry
+    data = load_training_data(registry, tasks, training, way)
     spec = training.train
-    if training.previous:
-        spec = replace(spec, base=str(read_checkpoint(Path(training.previous)).path))
-    model = make_model(registry.models.get(training.spec.model), training.spec.model_options)
+    inputs = {name: checkpoint_at(Path(place)) for name, place in training.inputs.items()}
+    if BASE in inputs:
+        spec = replace(spec, base=str(inputs.pop(BASE).path))
+    model = make_model(registered, training.spec.model_options)
     run = context(directory, training.spec, registry, progress, tasks)
+    run = replace(run, inputs=inputs, stage=way if way.target else None)
     start = time.perf_counter()
     with reported(f"training stage '{spec.stage}'", directory):
         checkpoint = model.train(data, spec, run)
@@ -234,6 +253,12 @@ def read_checkpoint(directory: Path) -> Checkpoint:
     """Return the checkpoint that a finished stage left."""
     done = read_json(directory / CHECKPOINT)
     return Checkpoint(directory / done["path"], done["format"], done["base"], done["step"])
+
+
+def checkpoint_at(path: Path) -> Checkpoint:
+    """Return the checkpoint of a training, named by its directory or its weights, or of other weights."""
+    folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
+    return read_checkpoint(folder) if folder is not None else Checkpoint(path)
 
 
 def weights_digest(path: Path) -> str:

@@ -26,8 +26,10 @@ def convert(value: Any, hint: Any, key: str, source: str) -> Any:
         return convert(value, get_args(hint)[0], key, source)
     if kind in (Union, UnionType):
         kinds = [part for part in get_args(hint) if part is not NoneType]
-        absent = value is None or (value == "none" and NoneType in get_args(hint))
-        return None if absent else convert(value, kinds[0], key, source)
+        if value is None or (value == "none" and NoneType in get_args(hint)):
+            return None
+        tables = [part for part in kinds if get_origin(part) is Mapping and isinstance(value, Mapping)]
+        return convert(value, (tables or kinds)[0], key, source)
     if kind is Literal:
         if value in get_args(hint):
             return value

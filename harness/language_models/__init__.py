@@ -4,7 +4,7 @@ Importing this package imports torch, so only a model's own module does.
 """
 
 from .coding import CausalCoder, Coder, Seq2SeqCoder
-from .loading import Loaded, load, load_tokenizer, named_if_absent
+from .loading import Loaded, Source, load, load_tokenizer, named_if_absent
 from .plugin import LanguageModelOptions, LanguageModelPlugin
 from .session import LanguageModelSession
 from .templates import Part, PromptTemplate, Template, conversation, template_for, text_of
@@ -19,6 +19,7 @@ __all__ = [
     "Part",
     "PromptTemplate",
     "Seq2SeqCoder",
+    "Source",
     "Template",
     "conversation",
     "load",

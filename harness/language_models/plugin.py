@@ -26,6 +26,7 @@ from harness.api import (
 
 from . import loading
 from .coding import CausalCoder, Coder, Seq2SeqCoder
+from .facts import facts
 from .loading import Loaded
 from .session import LanguageModelSession
 from .templates import Template, template_for
@@ -77,6 +78,10 @@ class LanguageModelPlugin(ModelPlugin):
     def template(self, tokenizer: Any) -> Template:
         """Return how conversations are laid out; by default a prompt is all there is."""
         return template_for("none", tokenizer)
+
+    def bits(self) -> Any:
+        """Return how weights are quantised when they are loaded to be asked; None: not at all."""
+        return None
 
     def new_tokens(self, tokenizer: Any) -> Sequence[int]:
         """Return the vocabulary rows that are learned and saved with an adapter."""
@@ -148,10 +153,13 @@ class LanguageModelPlugin(ModelPlugin):
     def ready(self, path: str, precision: str, run: RunContext) -> Loaded:
         """Load what is asked, with its adapter where it has one, on the run's device."""
         device = training.device_of(run)
-        model, tokenizer = self.load(self.whole(path), decoding.load_dtype(precision, device))
+        dtype, bits = decoding.load_dtype(precision, device), self.bits()
+        model, tokenizer = self.load(self.whole(path), dtype, bits)
         if training.is_adapter(path):
             model = training.load_adapter(model, Path(path))
-        return Loaded(model.to(device), tokenizer)
+        loaded = Loaded(model if bits else model.to(device), tokenizer)
+        run.event("model", **facts(loaded, self.template(tokenizer)))
+        return loaded
 
     def whole(self, path: str) -> str:
         """Name the folder of whole weights: `path`, what an adapter there stands on, or the preset's own."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from harness import decoding
 from harness.api import Completion, GenerateSpec, ModelSession, PromptTokens, Request, RunContext
 
 from .loading import Loaded
@@ -42,6 +43,12 @@ class LanguageModelSession(ModelSession):
     ) -> Iterator[Completion]:
         """Score the choices of each request."""
         return self.plugin.choices(self.loaded, requests, spec, run)
+
+    def perplexity(
+        self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Say how well each request's text is predicted."""
+        return decoding.log_likelihoods(*self.loaded, requests, spec, run)
 
     def prompt_tokens(self, request: Request) -> PromptTokens:
         """Return the ids that generation feeds the model, from the tokenizer alone."""

@@ -1,75 +1,30 @@
-"""Metrics of choices and labels: accuracy in its several meanings, F1, correlation, bias and calibration.
+"""Metrics of choices and labels: accuracy in its several meanings, F1, correlation and calibration.
 
-A task with choices puts them into `example.meta["choices"]`, in the order of the log-likelihoods that
-`prediction.choice_scores` holds; the reference is the right choice's text or its letter. Metrics of
-letters read them out of what the model said. `perplexity-*` read `choice_scores` as (log-likelihood of
-the reference, its number of tokens).
+A task with choices puts them into `Example.choices`, in the order of the log-likelihoods that
+`prediction.choice_scores` holds; the reference is the right choice's text or its letter. `perplexity-*`
+read `choice_scores` as (log-likelihood of the reference, its number of tokens).
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness import Example, Pairs, Prediction, Score
 
+from .letters import reading, right_choices, right_letters
 from .rows import clean, first_references, outputs, references, undefined
 from .statistics import Floats, Sums, mean_score, ratio
 
-LETTERS = "ABCDEFGHIJ"
 BINS = 10
-
-_STATED = re.compile(
-    r"(?:答案|正确选项)(?:是|：|:|为|应该是|应该为)?\s*|\banswers?\b\s*(?:is|are|:|：)*\s*[(\[]?\s*(?=[A-J]\b)",
-    re.IGNORECASE,
-)
-_LIST = re.compile(
-    r"[(\[]?([A-J])[)\]]?(?![a-z])(?:\s*(?:,|、|，|;|and|和|与|及)?\s*[(\[]?([A-J])[)\]]?(?![A-Za-z]))*"
-)
-_ALONE = re.compile(r"(?<![A-Za-z])[(\[]?([A-J])(?:[)\].:：、,，。]|\s*$)")
-_CMB = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.DOTALL)
-
-
-def letters(text: str) -> str:
-    """Return the letters a text answers with, in order and each once; empty where it names none.
-
-    A text of nothing but letters is its own answer; otherwise what follows "answer is" or 答案是 counts,
-    and failing that the first letter that stands alone.
-    """
-    trimmed = text.strip().strip("()[].。 ")
-    if trimmed and all(c in LETTERS for c in trimmed):
-        return _once(trimmed)
-    for stated in _STATED.finditer(text):
-        if found := _LIST.match(text, stated.end()):
-            return _once(re.sub(r"[^A-J]", "", re.sub(r"and", "", found.group())))
-    alone = _ALONE.search(text)
-    return alone.group(1) if alone else ""
-
-
-def letters_cmb(text: str) -> str:
-    """Return the letters A-G that CMB's script reads out of an answer."""
-    stated = _CMB.search(text)
-    found = "".join(re.findall("[A-G]", stated.group(2))) if stated else ""
-    return _once(found or "".join(re.findall("[A-G]", text)))
-
-
-def _once(found: str) -> str:
-    return "".join(dict.fromkeys(found))
-
-
-def said(prediction: Prediction) -> str:
-    """Return what the model said, before the task read its answer."""
-    return clean(prediction.raw) or clean(prediction.text)
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Share of right answers: the likeliest choice where choices were scored, else the text itself."""
+    """Share of right answers: the likeliest choice where choices were scored, else what the answer names."""
 
     name: str
     normalised: bool = False
@@ -82,81 +37,18 @@ class Accuracy:
         )
 
     def _right(self, example: Example, prediction: Prediction) -> float | None:
-        choices = tuple(example.meta.get("choices", ()))
-        scores = prediction.choice_scores
+        choices, scores = example.choices, prediction.choice_scores
         if choices and len(scores) == len(choices):
             if self.normalised:
                 scores = tuple(s / max(len(choice), 1) for s, choice in zip(scores, choices, strict=True))
             best = max(range(len(scores)), key=lambda i: (not math.isnan(scores[i]), scores[i], -i))
-            return float(best in right_choices(example, choices))
+            return float(best in right_choices(example))
         if self.normalised:
             return None
+        if choices:
+            named = set(reading(example, prediction).letters)
+            return float(bool(named) and named == right_letters(example))
         return float(clean(prediction.text).strip() in {clean(r).strip() for r in example.references})
-
-
-def right_choices(example: Example, choices: Sequence[str]) -> set[int]:
-    """Return the places of the right choices, which references name by text or by letter."""
-    found = {i for i, choice in enumerate(choices) if choice in example.references}
-    if found:
-        return found
-    return {LETTERS.index(c) for r in example.references for c in r.strip() if c in LETTERS[: len(choices)]}
-
-
-@dataclass(frozen=True, slots=True)
-class LetterMatch:
-    """Share of rows whose letters, as read by a rule, are the reference's.
-
-    `single` reads one letter only; `ordered` compares strings, as CMB does, instead of sets.
-    """
-
-    name: str
-    read: Callable[[str], str] = letters
-    single: bool = False
-    ordered: bool = False
-
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the mean over rows; how many answers could be read is among the details."""
-        found = [self.read(said(prediction)) for _, prediction in pairs]
-        values = []
-        for answer, reference in zip(found, first_references(pairs), strict=True):
-            answer = answer[:1] if self.single else answer
-            equal = (
-                answer == reference
-                if self.ordered
-                else bool(answer) and set(answer) == set(reference.strip())
-            )
-            values.append(float(equal))
-        rate = sum(map(bool, found)) / len(found) if found else None
-        return mean_score(self.name, values, details={"parse-rate": rate})
-
-
-@dataclass(frozen=True, slots=True)
-class ParseRate:
-    """Share of answers out of which a letter could be read."""
-
-    name: str
-
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return the mean over rows of readable (1) or not (0)."""
-        return mean_score(self.name, [float(bool(letters(said(prediction)))) for _, prediction in pairs])
-
-
-@dataclass(frozen=True, slots=True)
-class LetterBias:
-    """How far the letters chosen are spread unlike the right ones: half the summed difference of shares."""
-
-    name: str
-
-    def __call__(self, pairs: Pairs) -> Score:
-        """Return 0 for the spread of the right letters and up to 1; unread answers are left out."""
-        chosen = Counter(found[0] for _, p in pairs if (found := letters(said(p))))
-        right = Counter(reference.strip()[:1] for reference in first_references(pairs))
-        if not chosen:
-            return undefined(self.name, len(pairs), "no answer names a letter", higher_is_better=False)
-        shares = {c: chosen[c] / chosen.total() - right[c] / right.total() for c in sorted(chosen | right)}
-        value = math.fsum(map(abs, shares.values())) / 2
-        details = {f"{c or 'none'}: chosen minus right": share for c, share in shares.items()}
-        return Score(self.name, value, len(pairs), higher_is_better=False, details=details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +84,12 @@ def _ece(sums: Floats) -> Floats:
 
 
 def _probabilities(example: Example, prediction: Prediction) -> tuple[list[float], set[int]] | None:
-    choices, scores = tuple(example.meta.get("choices", ())), prediction.choice_scores
+    choices, scores = example.choices, prediction.choice_scores
     if not choices or len(scores) != len(choices) or any(math.isnan(s) for s in scores):
         return None
     top = max(scores)
     shares = [math.exp(s - top) if top > -math.inf else 1.0 for s in scores]
-    return [share / math.fsum(shares) for share in shares], right_choices(example, choices)
+    return [share / math.fsum(shares) for share in shares], right_choices(example)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,11 +186,6 @@ def _exp_ratio(sums: Floats) -> Floats:
 
 accuracy = Accuracy("accuracy")
 accuracy_norm = Accuracy("accuracy-norm", normalised=True)
-accuracy_letter = LetterMatch("accuracy-letter", single=True)
-multi_answer_exact = LetterMatch("multi-answer-exact")
-multi_answer_exact_cmb = LetterMatch("multi-answer-exact@cmb", letters_cmb, ordered=True)
-parse_rate = ParseRate("parse-rate")
-letter_bias = LetterBias("letter-bias")
 ece = Calibration("ece")
 brier = Calibration("brier", brier=True)
 macro_f1 = LabelScore("macro-f1", _macro_f1)

@@ -32,6 +32,9 @@ def harness_retrievers() -> list[RetrieverEntry]:
             takes="FOLDER",
         ),
         RetrieverEntry(
+            "kept", "what was found before, read from a file", f"{__name__}.kept:Kept", takes="FILE"
+        ),
+        RetrieverEntry(
             "morgan",
             "molecules by Tanimoto of Morgan fingerprints",
             f"{__name__}.structure:Morgan",

@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ import torch
 from transformers import AutoModel, AutoTokenizer, DPRContextEncoder, DPRQuestionEncoder
 
 from harness.api import DataError, Index, Retriever, UsageError
+from harness.files.json_files import write_json
 
 from .dense import DenseIndex
 from .embeddings import EmbeddingCache, Vectors
 
 BATCH_TOKENS = 8192
 LONGEST = 256  # tokens, where the encoder names no limit of its own
+READING = "reading.json"
+QUESTIONS, TEXTS = "question_encoder", "answer_encoder"  # the two folders of a pair, named as in SciDPR
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,9 @@ class Reading:
 
     @staticmethod
     def of(folder: Path, kind: str) -> Reading:
-        """Read what a sentence-transformers folder says, or what fits the kind of model."""
+        """Read what we or sentence-transformers wrote beside the weights, or what fits the kind of model."""
+        if (folder / READING).is_file():
+            return Reading(**_json(folder / READING))
         if kind == "dpr":
             return Reading("pooler", normalise=False)
         if not (folder / "modules.json").is_file():
@@ -81,7 +86,7 @@ class TextEncoder:
         self.reading = reading or Reading.of(folder, config.get("model_type", ""))
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model.eval().to(device)
+        self.model.to(device)
 
     @property
     def digest(self) -> str:
@@ -93,11 +98,18 @@ class TextEncoder:
                     total.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
         return total.hexdigest()[:16]
 
+    def save(self, folder: Path) -> None:
+        """Write the encoder with its tokenizer and its way of reading."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        write_json(folder / READING, asdict(self.reading))
+
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one vector a text, computed in batches of like length."""
         ids = self.encode(texts)
         order = sorted(range(len(ids)), key=lambda place: -len(ids[place]))
         found: list[Any] = [None] * len(ids)
+        self.model.eval()
         with torch.inference_mode():
             for batch in _batches(order, ids):
                 vectors = self.forward([ids[place] for place in batch]).float().cpu().numpy()
@@ -185,12 +197,26 @@ class Dense(Retriever):
         )
 
 
-def sentence_encoder(folder: str) -> Dense:
+def local_folder(name: str) -> Path:
+    """Return the folder of weights; what is no folder here is looked for on the hub."""
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download  # here, because weights on this machine need none
+
+    kinds = ["*.json", "*.txt", "*.safetensors", "*.model", "pytorch_model.bin"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=kinds))
+    except Exception as error:  # the hub's client raises a dozen kinds; each means that it is not here
+        raise DataError(
+            f"there is no encoder at {name}, and the hub gives none: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def sentence_encoder(name: str) -> Dense:
     """Open the encoder of a folder; a pair of encoders has a folder for questions and one for texts."""
-    home = Path(folder)
-    pair = home / "question_encoder", home / "answer_encoder"
-    if all(half.is_dir() for half in pair):
-        return Dense(TextEncoder(pair[1]), TextEncoder(pair[0]))
+    home = local_folder(name)
+    if (home / QUESTIONS).is_dir() and (home / TEXTS).is_dir():
+        return Dense(TextEncoder(home / TEXTS), TextEncoder(home / QUESTIONS))
     return Dense(TextEncoder(home))
 
 

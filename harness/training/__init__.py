@@ -8,10 +8,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from harness.api import StageEntry, hookimpl
+
+from .stages import entries
+
 if TYPE_CHECKING:
     from .adapters import (
         base_of,
         export,
+        few_bits,
         grow_embeddings,
         is_adapter,
         load_adapter,
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
         prepare_model,
         quantization,
     )
-    from .batching import EncodedRows, plan
+    from .batching import EncodedRows, Shape, plan
     from .checks import check
     from .distributed import Group, device_of, session
     from .loop import fit, learn
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "base_of": "adapters",
     "export": "adapters",
+    "few_bits": "adapters",
     "grow_embeddings": "adapters",
     "is_adapter": "adapters",
     "load_adapter": "adapters",
@@ -43,6 +49,7 @@ _HOMES = {
     "Corpus": "rows",
     "check_rows": "rows",
     "EncodedRows": "batching",
+    "Shape": "batching",
     "plan": "batching",
     "check": "checks",
     "Group": "distributed",
@@ -69,6 +76,7 @@ __all__ = [
     "Loss",
     "Muon",
     "Objective",
+    "Shape",
     "Stage",
     "base_of",
     "check",
@@ -76,6 +84,7 @@ __all__ = [
     "cpu_multiplies_bf16",
     "device_of",
     "export",
+    "few_bits",
     "fit",
     "grow_embeddings",
     "is_adapter",
@@ -89,6 +98,12 @@ __all__ = [
     "session",
     "use_cores",
 ]
+
+
+@hookimpl
+def harness_stages() -> list[StageEntry]:
+    """Offer the bundled stages."""
+    return entries()
 
 
 def __getattr__(name: str) -> Any:

@@ -51,13 +51,16 @@ def quantization(spec: TrainSpec) -> Any:
     QLoRA keeps the base in 4-bit NormalFloat, with the scales quantised too. Weights that an adapter
     is first merged into are loaded whole: `prepare_model` quantises what comes of it.
     """
-    return _four_bits() if spec.method == "qlora" and merged_first(spec) is None else None
+    return few_bits("4bit") if spec.method == "qlora" and merged_first(spec) is None else None
 
 
-def _four_bits() -> Any:
-    settings.require("bitsandbytes", "method 'qlora'")  # transformers would fail later, and less clearly
+def few_bits(how: str) -> Any:
+    """Return what `from_pretrained(quantization_config=...)` needs for `8bit` or `4bit` weights."""
+    settings.require("bitsandbytes", f"weights in {how}")  # transformers would fail later, and less clearly
     from transformers import BitsAndBytesConfig
 
+    if how == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -106,6 +109,7 @@ def prepare_model(
         lora_alpha=spec.lora_alpha,
         lora_dropout=spec.lora_dropout,
         target_modules=_targets(model, tuple(spec.lora_targets) or tuple(targets)),
+        fan_in_fan_out=any(type(module).__name__ == "Conv1D" for module in model.modules()),  # GPT-2's
         trainable_token_indices=_token_rows(model, new_tokens),
         task_type="SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM",  # type: ignore[union-attr]
     )
@@ -119,7 +123,7 @@ def _quantised(model: Any) -> nn.Module:
         None,
         config=model.config,
         state_dict=model.state_dict(),
-        quantization_config=_four_bits(),
+        quantization_config=few_bits("4bit"),
         dtype=model.dtype,
     )
     whole.name_or_path = model.name_or_path  # which peft writes down, and would be "None"

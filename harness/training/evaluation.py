@@ -49,7 +49,7 @@ class Validation:
 
     @property
     def _from_rows(self) -> bool:
-        return self.spec.select_metric in (LOSS, *self.stage.rising)
+        return self.spec.select_metric in (LOSS, *self.stage.entry.facts)
 
     @property
     def selects(self) -> str:
@@ -62,7 +62,7 @@ class Validation:
         if best is None:
             return True
         of_task = self.evaluator is not None and self.evaluator.higher_is_better
-        higher = self.selects in self.stage.rising or (self.selects != LOSS and of_task)
+        higher = self.selects in self.stage.entry.facts or (self.selects != LOSS and of_task)
         return value > best if higher else value < best
 
     def __call__(

@@ -51,12 +51,11 @@ class Learner:
 class Stage:
     """Base of a stage: as it stands, it learns the labels of rows that are one line each.
 
-    `Options` are what `train.options` may hold. `rising` names the facts of which more is better. From
-    `begin` on there are the `learner`, its `model` with what the stage puts on it, and the `shape` of rows.
+    `Options` are what `train.options` may hold. From `begin` on there are the `learner`, its `model` with
+    what the stage puts on it, and the `shape` of rows.
     """
 
     Options: type[settings.FitOptions] = settings.FitOptions
-    rising: tuple[str, ...] = ()
     learner: Learner
     model: nn.Module
     shape: Shape

@@ -16,7 +16,7 @@ def harness_models() -> list[ModelEntry]:
             requires=("torch", "transformers", "sentencepiece", "google.protobuf"),
             recipes=Path(__file__).parent / "recipes",
             presets=("tiny", "tiny-ada", "tiny-aug", "small", "small-ada", "small-aug", "base"),
-            stages=("pretrain", "sft"),
+            stages=("*",),
             tags=("molecule", "encoder-decoder", "cpu", "gpu"),
             licence="Apache-2.0",
             citation="Chen et al., From Artificially Real to Real, AAAI 2024",

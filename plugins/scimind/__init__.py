@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness import ModelEntry, hookimpl
+from harness import ModelEntry, VerbEntry, hookimpl
 
 
 @hookimpl
@@ -18,8 +18,33 @@ def harness_models() -> list[ModelEntry]:
             presets=("tiny", "7b", "7b-lora", "7b-pretrain"),
             multitask=True,
             files=("weights", "partition"),
-            stages=("pretrain", "sft"),
+            stages=("*",),
             tags=("molecules", "proteins", "nucleotides", "mixture-of-experts"),
             licence="Apache-2.0",
         )
+    ]
+
+
+@hookimpl
+def harness_verbs() -> list[VerbEntry]:
+    """Return what is done with SciMind's weights and with prompts of no task."""
+    needs = ("torch", "transformers")
+    return [
+        VerbEntry(
+            "convert",
+            "convert SciMind's weights to and from MindSpore",
+            f"{__name__}.verbs:Convert",
+            requires=needs,
+            examples=(
+                "run-bench convert scimind.ckpt folder --like llama-2-7b",
+                "run-bench convert folder scimind.ckpt",
+            ),
+        ),
+        VerbEntry(
+            "predict",
+            "let SciMind answer a file of prompts, one a line",
+            f"{__name__}.verbs:Predict",
+            requires=needs,
+            examples=("run-bench predict checkpoint prompts.txt answers.jsonl",),
+        ),
     ]

@@ -1,19 +1,14 @@
 """Weights between Hugging Face folders and MindSpore checkpoints, streamed.
 
-    python -m harness.plugins.scimind.convert scimind.ckpt folder/ --like llama-2-7b/
-    python -m harness.plugins.scimind.convert folder/ scimind.ckpt
-
 One tensor (to .ckpt) or one shard (to safetensors, twice while it is written) is in memory at a time,
 whatever the size of the model.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from harness import DataError, HarnessError, UsageError
+from harness import DataError, UsageError
 
 from .configuration import SciMindConfig
 from .experts import read_partition
@@ -206,33 +201,3 @@ def _names_in(file: Path) -> list[str]:
             return list(shard.keys())
     except (SafetensorError, OSError) as error:
         raise DataError(f"{file} is no safetensors file: {error}") from error
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Convert in the direction that the arguments show."""
-    parser = argparse.ArgumentParser(prog="python -m harness.plugins.scimind.convert", description=__doc__)
-    parser.add_argument("source", type=Path, help="a .ckpt file, or a folder with safetensors")
-    parser.add_argument("target", type=Path, help="a folder, or a .ckpt file")
-    parser.add_argument("--like", type=Path, help="folder whose config.json the .ckpt fits")
-    parser.add_argument("--partition", type=Path, help="folder with the release's neuron partition")
-    parser.add_argument("--heads", type=int, help="attention heads, where no config says it")
-    args = parser.parse_args(argv)
-    try:
-        if args.source.is_dir():
-            done = to_mindspore(args.source, args.target)
-        else:
-            done = to_folder(
-                args.source, args.target, like=args.like, partition=args.partition, heads=args.heads
-            )
-    except HarnessError as error:
-        sys.stderr.write(f"error: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
-        return error.exit_code
-    sys.stdout.write(f"{done.tensors} tensors, {done.bytes / 2**30:.2f} GiB, in {args.target}\n")
-    if done.skipped:
-        sys.stderr.write(f"left out, no counterpart: {', '.join(done.skipped[:5])}")
-        sys.stderr.write(f" and {len(done.skipped) - 5} more\n" if len(done.skipped) > 5 else "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness import DataError, Example, PromptFormat, Task
+from harness import Example, PromptFormat, Task
+from harness.data.csv_rows import read_csv
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,21 +39,9 @@ class Moa(Task):
 
     def _rows(self, split: str) -> Iterator[tuple[str, str]]:
         if self.data.source != "sample":
-            yield from _read(Path(self.data.source) / f"{split}.csv")
+            path = Path(self.data.source) / f"{split}.csv"
+            yield from ((row["smiles"], row["moa"]) for _, row in read_csv(path, ("smiles", "moa")))
             return
         from .sample import sample  # here, so that showing the task does not import RDKit
 
         yield from sample()[split]
-
-
-def _read(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for line, row in enumerate(csv.DictReader(file), start=2):
-                if not row.get("smiles") or not row.get("moa"):
-                    raise DataError(f"{path}:{line}: expected smiles and moa, found {dict(row)}"[:300])
-                yield row["smiles"], row["moa"]
-    except FileNotFoundError as error:
-        raise DataError(f"no {path.name} in {path.parent}", hint="columns: smiles, moa") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error

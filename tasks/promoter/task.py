@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness import DataError, Example, PromptFormat, Request, Task
+from harness import DataError, Example, PromptFormat, Task
+from harness.data.csv_rows import read_csv
+from harness.data.text_lines import shown
 
 from .sample import sample
 
@@ -38,35 +39,21 @@ class Promoter(Task):
         """Yield the sequences of a split."""
         rows = sample()[split] if self.data.source == "sample" else self._read(split)
         for number, (dna, positive) in enumerate(rows):
-            yield Example(f"{split}-{number:05d}", {"dna": dna}, (CHOICES[positive],), {"choices": CHOICES})
-
-    def request(self, example: Example, prompt: str) -> Request:
-        """Offer both answers."""
-        return Request(example.id, prompt, example.inputs, CHOICES)
+            yield Example(f"{split}-{number:05d}", {"dna": dna}, (CHOICES[positive],), choices=CHOICES)
 
     def _file(self, split: str) -> Path | None:
         found = (Path(self.data.source) / name for name in FILES[split])
         return next((path for path in found if path.is_file()), None)
 
     def _read(self, split: str) -> Iterator[tuple[str, bool]]:
-        path = self._file(split)
-        if path is None:
-            raise DataError(f"no {FILES[split][0]} in {self.data.source}", hint="columns: sequence, label")
-        try:
-            with path.open(encoding="utf-8", newline="") as file:
-                for line, row in enumerate(csv.DictReader(file), start=2):
-                    yield _row(row, f"{path}:{line}")
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
+        path = self._file(split) or Path(self.data.source) / FILES[split][0]
+        return (_row(row, f"{path}:{line}") for line, row in read_csv(path, ("sequence", "label")))
 
 
-def _row(row: Mapping[str, str | None], where: str) -> tuple[str, bool]:
-    sequence, label = row.get("sequence"), row.get("label")
-    if not sequence or label not in ("0", "1"):
-        raise DataError(
-            f"{where}: expected a sequence and a label 0 or 1, found {dict(row)}"[:300],
-            hint="columns: sequence, label",
-        )
+def _row(row: Mapping[str, str], where: str) -> tuple[str, bool]:
+    sequence, label = row["sequence"], row["label"]
+    if label not in ("0", "1"):
+        raise DataError(f"{where}: expected a label 0 or 1, found {shown(label)}")
     if unknown := set(sequence.upper()) - set("ACGTUN"):
         raise DataError(f"{where}: {', '.join(sorted(unknown))} in a nucleotide sequence")
     return sequence.upper(), label == "1"

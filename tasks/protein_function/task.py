@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from harness import DataError, Example, PromptFormat, Task
+from harness.data.json_items import read_objects
 
 from .sample import sample
 
@@ -55,26 +55,16 @@ class ProteinFunction(Task):
     def _published(self) -> dict[str, list[tuple[dict[str, str], str]]]:
         path = Path(self.data.source)
         path = path / "protein_function.json" if path.is_dir() else path
-        try:
-            records = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise DataError(
-                f"no {path.name} in {path.parent}", hint="it is a file of Mol-Instructions"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} is no JSON file: {error}") from error
-        if not isinstance(records, list):
-            raise DataError(f"{path} holds a {type(records).__name__}, not a list of records")
         found: dict[str, list[tuple[dict[str, str], str]]] = {}
-        for number, record in enumerate(records):
-            split, inputs, text = _record(record, f"{path}, record {number}")
+        for line, record in read_objects(path):
+            split, inputs, text = _record(record, f"{path}:{line}")
             found.setdefault(split, []).append((inputs, text))
         return found
 
 
-def _record(record: Any, where: str) -> tuple[str, dict[str, str], str]:
+def _record(record: Mapping[str, Any], where: str) -> tuple[str, dict[str, str], str]:
     keys = ("instruction", "input", "output")
-    if not isinstance(record, dict) or not all(isinstance(record.get(key), str) for key in keys):
+    if not all(isinstance(record.get(key), str) for key in keys):
         raise DataError(f"{where} has no texts {', '.join(keys)}")
     sequence = record["input"].strip().strip("`").strip()  # published sequences stand in a code fence
     if not (sequence.isascii() and sequence.replace("*", "").isalpha()):

@@ -24,7 +24,22 @@ def harness_tasks() -> list[TaskEntry]:
         )
         for name, (kind, how) in SETTINGS.items()
     ]
+    others = [
+        TaskEntry(
+            "qasper/evidence",
+            "QASPER: find the paragraphs that answer a question",
+            f"{__name__}.task:Evidence",
+            tags=(*tags, "retrieval"),
+        ),
+        TaskEntry(
+            "qasper/yes-no",
+            "QASPER's yes/no questions with their evidence, as a choice",
+            f"{__name__}.task:YesNo",
+            kind="choose",
+            tags=tags,
+        ),
+    ]
     group = TaskEntry(
         "qasper", "QASPER with gold, recalled and no evidence, side by side", members=members, tags=tags
     )
-    return [group, *settings]
+    return [group, *settings, *others]

@@ -127,7 +127,7 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"This paper presents {method}. It is a {network} for {task} and reads {reads}.",
                 )
             ),
-            ("What do they propose?", "What is the main idea?", "Which kind of model is it?"),
+            ("What do they propose?", "What does this paper present?", "Which kind of model is it?"),
             "abstractive",
             (f"a {network} over {reads}", f"a {network} for {task}"),
         ),
@@ -139,7 +139,11 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"We train and test on {data}, a collection of {unit} in {language}.",
                 )
             ),
-            ("Which data set do they use?", "What corpus is it tested on?", "Where does the data come from?"),
+            (
+                "Which corpus do they use?",
+                "Which collection do they train and test on?",
+                "What data are the experiments run on?",
+            ),
             "extractive",
             (data, f"{data} corpus"),
         ),
@@ -151,7 +155,11 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"After cleaning, {size} {unit} remain; each has one label.",
                 )
             ),
-            ("How large is the data set?", "How many examples are there?", "What is the size of the corpus?"),
+            (
+                "How many rows remain after cleaning?",
+                "How many examples are there?",
+                "How much data is there, and what is held out?",
+            ),
             "extractive",
             (f"{size} {unit}", size),
         ),
@@ -163,7 +171,11 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"{count} annotators read each of the {unit}; {SETTLED[settled]}.",
                 )
             ),
-            ("How was the data labelled?", "Who annotated the data?", "How do they get the labels?"),
+            (
+                "Who labelled the data, and how were disagreements settled?",
+                "How many annotators read it?",
+                "How do they get the labels?",
+            ),
             "abstractive",
             (f"by {count.lower()} annotators and {settled}", f"{count.lower()} annotators"),
         ),
@@ -177,9 +189,9 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                 )
             ),
             (
-                "Do they use pretrained vectors?",
-                "Is the input layer pretrained?",
-                "Are embeddings pretrained?",
+                "Are word vectors pretrained?",
+                "Does the first layer come from an earlier model?",
+                "Is the input pretrained?",
             ),
             "boolean",
             ("Yes" if pretrained else "No",),
@@ -192,7 +204,11 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"Learning uses {optimizer}; gradients are clipped at one.",
                 )
             ),
-            ("Which optimizer do they use?", "How are weights updated?", "What is the optimizer?"),
+            (
+                "Which optimizer do they use?",
+                "How are the weights updated?",
+                "What learning method is it, and are gradients clipped?",
+            ),
             "extractive",
             (optimizer,),
         ),
@@ -204,7 +220,7 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"Each run takes {epochs} epochs, the best of which is kept.",
                 )
             ),
-            ("How long do they train?", "How many epochs do they need?", "When does training stop?"),
+            ("How long do they train?", "How many epochs do they need?", "When do they stop?"),
             "extractive",
             (f"{epochs} epochs", f"after {epochs} epochs"),
         ),
@@ -216,7 +232,7 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"We compare with {base}, the best of the earlier systems.",
                 )
             ),
-            ("What is the baseline?", "What do they compare with?", "Which system is the strongest rival?"),
+            ("What is the baseline?", "What do they compare with?", "Which earlier system is the strongest?"),
             "extractive",
             (base,),
         ),
@@ -228,7 +244,11 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"The final {metric} is {score} on held-out rows.",
                 )
             ),
-            ("What score do they reach?", "What are the results?", "How good is the final model?"),
+            (
+                "What do they measure on the test set?",
+                "What are the results?",
+                "How good is the final model on held-out rows?",
+            ),
             "extractive",
             (f"{score} {metric}", score),
         ),
@@ -240,7 +260,11 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"In all settings {method} {'wins over' if better else 'loses to'} the older systems.",
                 )
             ),
-            ("Do they beat earlier work?", "Is it better than the rivals?", "Does it win?"),
+            (
+                "Do they beat earlier work?",
+                "Is it ahead of every rival?",
+                "Does it win over the older systems?",
+            ),
             "boolean",
             ("Yes" if better else "No",),
         ),
@@ -252,7 +276,7 @@ def _facts(random: Random, names: _Names, method: str, task: str) -> list[Fact]:
                     f"Our code is {'on a public page' if public else 'kept inside the company'}.",
                 )
             ),
-            ("Is the code public?", "Can others get the code?", "Do they release their code?"),
+            ("Is the code public?", "Can others get the code and models?", "Is the code on a public page?"),
             "boolean",
             ("Yes" if public else "No",),
         ),

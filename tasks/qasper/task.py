@@ -16,10 +16,12 @@ from harness import (
     Index,
     Passage,
     PromptFormat,
+    Ranking,
     Request,
     Retriever,
     Task,
     TaskOptions,
+    TrainRow,
     UsageError,
     nearest,
 )
@@ -181,15 +183,15 @@ class Qasper(Task):
 
 
 class Gold(Qasper):
-    """The passages that an annotator marked; where none did, what the retriever finds.
+    """The passages that an annotator marked; where none did, the first that the retriever finds.
 
-    An empty prompt would give away that nobody could answer.
+    An empty prompt would give away that nobody could answer, and so would a longer one.
     """
 
     def shown(self, paper: Paper, question: Question) -> Sequence[Passage]:
         """Return the evidence of the first annotator who has any."""
         marked = (paper.texts(answer.evidence) for answer in question.answers)
-        return next(filter(None, marked), None) or self.recalled(paper, question)
+        return next(filter(None, marked), None) or self.recalled(paper, question)[:1]
 
     def mozi_evidence(self, row: mozi.MoziRow, shown: str) -> str:
         """Return what the annotator marked, word for word."""
@@ -206,7 +208,7 @@ class Gold(Qasper):
 class Recalled(Qasper):
     """The passages that a retriever finds."""
 
-    official = ("qasper-f1", "qasper-evidence-f1", "qasper-evidence-f1@text")
+    official: ClassVar[tuple[str, ...]] = ("qasper-f1", "qasper-evidence-f1", "qasper-evidence-f1@text")
 
     def shown(self, paper: Paper, question: Question) -> Sequence[Passage]:
         """Return the best paragraphs."""
@@ -216,7 +218,7 @@ class Recalled(Qasper):
 class Whole(Qasper):
     """The whole paper."""
 
-    official = ("qasper-f1", "qasper-evidence-f1", "qasper-evidence-f1@text")
+    official: ClassVar[tuple[str, ...]] = ("qasper-f1", "qasper-evidence-f1", "qasper-evidence-f1@text")
 
     def shown(self, paper: Paper, question: Question) -> Sequence[Passage]:
         """Return every paragraph."""
@@ -229,3 +231,49 @@ class Unaided(Qasper):
     def shown(self, paper: Paper, question: Question) -> Sequence[Passage]:
         """Return no passage."""
         return ()
+
+
+class Evidence(Whole):
+    """The question alone, and every paragraph: which of them does the answer rest on?"""
+
+    prompt_format = PromptFormat("qasper-evidence", "{question}")
+    official: ClassVar[tuple[str, ...]] = (
+        *(f"evidence-f1@{k}" for k in (1, 2, 3, "best")),
+        "recall@1",
+        "recall@3",
+        "recall@5",
+        "mrr",
+    )
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """Yield the questions of a split, without the text of the paper as an input."""
+        for paper in self.papers(split):
+            for question in paper.questions:
+                yield replace(self._example(paper, question), inputs={"question": question.text})
+
+    def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
+        """Yield the question with each paragraph that somebody marked, and those that nobody did."""
+        marked = {name for annotation in example.annotations for name in annotation.evidence}
+        paragraphs = [passage for passage in example.passages if passage.id in example.meta["shown"]]
+        others = tuple(passage.text for passage in paragraphs if passage.id not in marked)
+        for passage in paragraphs:
+            if passage.id in marked:
+                yield Ranking(example.inputs["question"], passage.text, others)
+
+
+class YesNo(Gold):
+    """Mozi's probe: the yes/no questions with their evidence, as a choice of two."""
+
+    official: ClassVar[tuple[str, ...]] = ("accuracy", "macro-f1")
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """Yield the questions that their first annotator answered yes or no, with evidence."""
+        for example in super().examples(split):
+            if example.annotations[0].kind == "boolean" and example.annotations[0].evidence:
+                yield replace(
+                    example, references=example.references[:1], annotations=(), choices=("No", "Yes")
+                )
+
+    def request(self, example: Example, prompt: str) -> Request:
+        """Offer both answers."""
+        return replace(super().request(example, prompt), choices=example.choices)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import random
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from harness import DataError, Example, Pairs, PromptFormat, Score, Task
+from harness import Example, Pairs, PromptFormat, Score, Task
+from harness.data.csv_rows import read_csv
 
 from .elements import ELEMENTS
 
@@ -17,7 +17,6 @@ SHIFT = 3
 CIPHER = str.maketrans(
     string.ascii_lowercase, string.ascii_lowercase[SHIFT:] + string.ascii_lowercase[:SHIFT]
 )
-COLUMNS = ("id", "word")
 
 
 class Cipher(Task):
@@ -40,7 +39,8 @@ class Cipher(Task):
     def _words(self, split: str) -> Iterator[tuple[str, str]]:
         if self.data.source == "sample":
             return _sample(split)
-        return _read(Path(self.data.source) / f"{split}.csv")
+        rows = read_csv(Path(self.data.source) / f"{split}.csv", ("id", "word"))
+        return ((row["id"], row["word"]) for _, row in rows)
 
 
 class CipherChoice(Cipher):
@@ -82,28 +82,3 @@ def _sample(split: str) -> Iterator[tuple[str, str]]:
     for number, word in enumerate(ELEMENTS, start=1):
         if order[number % len(order)] == split:
             yield f"element-{number}", word
-
-
-def _read(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(
-            f"no data at {path}", hint=f"a CSV file with the columns {', '.join(COLUMNS)}"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8: byte {error.start}") from None
-    rows = csv.DictReader(text.splitlines())
-    _check(path, rows.fieldnames or ())
-    for row in rows:
-        if not row["word"]:
-            raise DataError(f"{path}, line {rows.line_num}: no word")
-        yield row["id"], row["word"]
-
-
-def _check(path: Path, columns: Sequence[str]) -> None:
-    if missing := [name for name in COLUMNS if name not in columns]:
-        raise DataError(
-            f"{path} has no column {', '.join(missing)}; it has {', '.join(columns) or 'none'}",
-            hint=f"the first line must be {','.join(COLUMNS)}",
-        )

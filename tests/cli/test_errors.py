@@ -67,14 +67,14 @@ def test_a_mistake_on_the_command_line_is_one_sentence(main, command, code, said
 @pytest.mark.parametrize(
     ("name", "content", "code", "said"),
     [
-        ("test.csv", b"id,word\n1,caf\xe9\n", 4, "is not UTF-8: byte 13"),
-        ("test.csv", b"number,text\n1,x\n", 4, "has no column id, word; it has number, text"),
+        ("test.csv", b"id,word\n1,caf\xe9\n", 4, "test.csv:2: expected UTF-8 text, found byte 0xe9"),
+        ("test.csv", b"number,text\n1,x\n", 4, "test.csv:1: expected the column id once, found number, text"),
         ("test.csv", b"id,word\n1,gold\n1,iron\n", 4, "two rows have the id '1'"),
         ("test.csv", b"id,word\n", 4, "task 'toy', split 'test' is empty"),
-        ("test.csv", b"", 4, "has no column id, word; it has none"),
-        ("test.csv", b"id,word\n1,gold\n2,", 4, "line 3: no word"),
+        ("test.csv", b"", 4, "test.csv:1: expected the column id once, found nothing"),
+        ("test.csv", b"id,word\n1,gold\n2,", 4, "test.csv:3: expected a text in 'word', found nothing"),
         ("train.csv", b"id,word\n", 4, "task 'toy', split 'train' is empty"),
-        ("train.csv", None, 4, "no data at"),
+        ("train.csv", None, 4, "no train.csv in"),
     ],
 )
 def test_bad_data_is_one_sentence_that_names_the_file_and_the_place(
@@ -96,7 +96,7 @@ def test_training_needs_no_rows_to_score(main, tmp_path):
         (tmp_path / f"{split}.csv").write_text("id,word\n1,gold\n2,iron\n", encoding="utf-8")
     assert main("train", *TOY, "--data", tmp_path, "--dry-run").code == 0
     assert main("train", *TOY, "--data", tmp_path).code == 0
-    failed(main(*TOY, "--data", tmp_path), 4, "no data at")
+    failed(main(*TOY, "--data", tmp_path), 4, "no test.csv in")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -353,5 +353,6 @@ def test_every_field_of_a_spec_is_a_setting_or_named_by_the_matrix():
         "train_tasks",
         "model_options",
         "task_options",
+        "title",
     }
     assert {field.name for field in fields(RunSpec)} <= known

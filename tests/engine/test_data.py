@@ -19,16 +19,19 @@ from harness import (
     PluginError,
     PromptFormat,
     Score,
+    StageEntry,
     Task,
     TaskEntry,
     TaskOptions,
     TrainPair,
     UsageError,
 )
-from harness.engine.data import TaskData, ValidationScorer, open_task, training_data, training_digest
+from harness.engine.data import TaskData, ValidationScorer, open_task
+from harness.engine.learned import training_data, training_digest
 from harness.engine.plugin_manager import LoadedPlugin, Plugins
 from harness.engine.registry import Registered, Registry
 
+SFT = StageEntry("sft", "", "")
 ROWS = {
     "train": [Example("1", {"word": "a"}, ("b",)), Example("2", {"word": "c"}, ("d",))],
     "validation": [Example("3", {"word": "e"}, ("f",))],
@@ -129,7 +132,7 @@ def test_shots_make_another_prompt_and_are_learned_with():
 
 def test_several_tasks_are_mixed_so_that_none_comes_last():
     many = made(train=[Example(str(n), {"word": "x"}, ("y",)) for n in range(6)], test=ROWS["test"])
-    data = training_data([opened(many, "many"), opened(name="few")], DataSpec())
+    data = training_data([opened(many, "many"), opened(name="few")], DataSpec(), SFT)
     words = [row.inputs["word"] for row in data.train]  # type: ignore[attr-defined]
     assert len(words) == 8
     assert "x" in words[:2] and "x" in words[-2:]
@@ -140,9 +143,9 @@ def test_several_tasks_are_mixed_so_that_none_comes_last():
 def test_what_is_learned_is_known_by_rows_and_prompts():
     spec = DataSpec()
     other = type("Other", (Words,), {"prompt_format": PromptFormat("word", "{word} then")})
-    digests = {training_digest([opened(kind)], spec) for kind in (Words, other)}
+    digests = {training_digest([opened(kind)], spec, SFT) for kind in (Words, other)}
     assert len(digests) == 2
-    assert training_digest([opened()], DataSpec(train_limit=1)) not in digests
+    assert training_digest([opened()], DataSpec(train_limit=1), SFT) not in digests
 
 
 def right(pairs: Any) -> Score:

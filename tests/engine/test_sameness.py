@@ -22,7 +22,7 @@ ROWS = {"digest": "d", "prompt": "p", "version": "1"}
 
 
 def training(spec: RunSpec, known: Known) -> str:
-    return Identity(spec, ("weights",), known).training_key("data", "", {})
+    return Identity(spec, ("weights",), known).training_key("data", {}, {})
 
 
 def run(spec: RunSpec, known: Known) -> str:
@@ -191,4 +191,4 @@ def test_stages_are_names_and_not_letters(main):
     done = main("--model", "toy", "--task", "toy", "--set", "stages=sft")
     assert done.code == 0, done.err
     wrong = main("--model", "toy", "--task", "toy", "--set", "stages=-1")
-    assert (wrong.code, "no stage '-1'" in wrong.err) == (2, True)
+    assert (wrong.code, "no stage named '-1'" in wrong.err) == (2, True)

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from harness import Annotation, Example, Pairs, Prediction
-from harness.metrics import chemistry, choice, fcd, files, overall, properties, qa, statistics, text
+from harness.metrics import chemistry, choice, fcd, overall, properties, qa, statistics, text
 from harness.metrics.rows import make_pairs
+from harness.scoring import answers, origins
 
 HERE = Path(__file__).parent
 
@@ -50,7 +51,7 @@ MOLECULES: dict[str, Any] = {
 
 @pytest.mark.parametrize("system", sorted(golden("molt5_chebi20")["captions"]))
 def test_molt5_captions(data, system):
-    pairs = files.pair(files.read(data / f"chebi20/molt5_predictions/{system}.txt"), None, system)
+    pairs = answers.pair(answers.read(data / f"chebi20/molt5_predictions/{system}.txt"), None)
     wanted = golden("molt5_chebi20")["captions"][system]
     found = {name: metric(pairs).value for name, metric in CAPTIONS.items()}
     assert found == pytest.approx(wanted, abs=1e-12)
@@ -61,7 +62,7 @@ def test_molt5_captions(data, system):
     ["molt5-small-caption2smiles", pytest.param("t5-v1_1-base-caption2smiles", marks=pytest.mark.slow)],
 )
 def test_molt5_molecules(data, system):
-    pairs = files.pair(files.read(data / f"chebi20/molt5_predictions/{system}.txt"), None, system)
+    pairs = answers.pair(answers.read(data / f"chebi20/molt5_predictions/{system}.txt"), None)
     wanted = golden("molt5_chebi20")["molecules"][system]
     for name, metric in MOLECULES.items():
         assert metric(pairs).value == pytest.approx(wanted["modern"][name], abs=1e-6), name
@@ -73,7 +74,7 @@ def test_molt5_molecules(data, system):
 @pytest.mark.slow
 @pytest.mark.parametrize("system", sorted(golden("molt5_chebi20")["molecules"]))
 def test_molt5_fcd(data, system):
-    pairs = files.pair(files.read(data / f"chebi20/molt5_predictions/{system}.txt"), None, system)
+    pairs = answers.pair(answers.read(data / f"chebi20/molt5_predictions/{system}.txt"), None)
     wanted = golden("molt5_chebi20")["molecules"][system]["modern"]
     assert fcd.fcd(pairs).value == pytest.approx(wanted["fcd_1_1_semantics_numpy"], abs=1e-5)
     assert fcd.fcd_1_2(pairs).value == pytest.approx(wanted["fcd_1_2_2"], abs=1e-4)
@@ -85,7 +86,7 @@ def test_molt5_fcd(data, system):
 def test_caption_micro_cases(data, case):
     wanted = golden("text_micro")["cases"][case]
     refs, outs = zip(*wanted["rows"], strict=True)
-    pairs = make_pairs([out.removeprefix(files.CLS) for out in outs], list(refs))
+    pairs = make_pairs([out.removeprefix(answers.CLS) for out in outs], list(refs))
     for name, metric in CAPTIONS.items():
         assert metric(pairs).value == pytest.approx(wanted[name], rel=1e-12, abs=1e-300), name
 
@@ -110,7 +111,7 @@ def printed(name, label):
 
 
 def test_lpm24_caption_example(data):
-    pairs = files.pair(files.read(data / "lpm24/evaluation/smiles2caption_example.txt"), None, "example")
+    pairs = answers.pair(answers.read(data / "lpm24/evaluation/smiles2caption_example.txt"), None)
     wanted = {
         "bleu2": printed("text_translation", "BLEU-2 score:"),
         "bleu4": printed("text_translation", "BLEU-4 score:"),
@@ -122,7 +123,7 @@ def test_lpm24_caption_example(data):
 
 
 def test_lpm24_properties_example(data):
-    pairs = files.pair(files.read(data / "lpm24/evaluation/smiles2caption_example.txt"), None, "example")
+    pairs = answers.pair(answers.read(data / "lpm24/evaluation/smiles2caption_example.txt"), None)
     details = properties.lpm24_properties(pairs).details
     groups = [key.split(" ", 1)[1] for key in details if key.startswith("F-1 ")]
     compared = 0
@@ -136,7 +137,7 @@ def test_lpm24_properties_example(data):
 
 
 def test_lpm24_molecule_example(data):
-    pairs = files.pair(files.read(data / "lpm24/evaluation/caption2smiles_example.txt"), None, "example")
+    pairs = answers.pair(answers.read(data / "lpm24/evaluation/caption2smiles_example.txt"), None)
     assert chemistry.smiles_bleu(pairs).value == pytest.approx(0.566092142938611, abs=1e-12)
     assert chemistry.levenshtein(pairs).value == pytest.approx(54.26)
     assert chemistry.validity_molt5(pairs).value == pytest.approx(0.87)
@@ -154,8 +155,8 @@ def test_lpm24_published_property_counts(data):
     """Published precision times our predicted positives must be whole numbers, for every property."""
     team = "qizhipei"
     path = data / f"lpm24/final_evaluation/captioning/submissions/{team}.zip"
-    answers = [row.text.strip() for row in files.read(path)][:21805]
-    pairs = make_pairs(answers, answers)
+    texts = [row.text.strip() for row in answers.read(path).answers][:21805]
+    pairs = make_pairs(texts, texts)
     task = properties.lpm24(pairs)
     _, said = properties.found(pairs)
     counts = properties._count(task.matcher.size, said)
@@ -228,7 +229,7 @@ def test_lpm24_overall_of_molecules_is_the_published_column(data):
 
 
 def test_lpm24_overall_takes_the_scores_of_the_rows(data):
-    pairs = files.pair(files.read(data / "lpm24/evaluation/smiles2caption_example.txt"), None, "example")
+    pairs = answers.pair(answers.read(data / "lpm24/evaluation/smiles2caption_example.txt"), None)
     score = overall.lpm24_overall_captions(pairs)
     wanted = CAPTIONS["rouge1"](pairs).value - overall.CAPTIONS["rouge-1"]
     assert score.details["rouge-1"] == pytest.approx(100 * wanted)
@@ -315,4 +316,4 @@ def test_pubmedqa(data):
 
 @pytest.mark.parametrize(("said", "wanted"), sorted(golden("answers")["cmb"].items()))
 def test_cmb_letters(said, wanted):
-    assert choice.letters_cmb(said) == wanted
+    assert origins.letters_cmb(said) == wanted

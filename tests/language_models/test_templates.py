@@ -54,8 +54,8 @@ THINKING = (
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_a_template_renders_what_was_published(name, tokenizer):
-    template = template_for(name, tokenizer())
+def test_a_template_renders_what_was_published(name, chat_tokenizer):
+    template = template_for(name, chat_tokenizer())
     whole, alone = GOLDEN[name]
     assert text_of(template, [SYSTEM, HI, YES, AND]) == whole
     assert text_of(template, [HI]) == alone
@@ -68,46 +68,46 @@ def test_every_published_template_has_its_golden_rendering():
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_what_the_assistant_says_is_learned_with_its_end_and_nothing_else(name, tokenizer):
-    template = template_for(name, tokenizer())
+def test_what_the_assistant_says_is_learned_with_its_end_and_nothing_else(name, chat_tokenizer):
+    template = template_for(name, chat_tokenizer())
     parts = template.parts([SYSTEM, HI, YES, AND, NO])
     end = "</s>" if name == "chatglm3" or not template.stop else template.stop
     assert [part.text for part in parts if part.learned] == [f"Yes.{end}", f"No.{end}"]
     assert "".join(part.text for part in parts) == GOLDEN[name][0] + f"No.{end}"
 
 
-def test_the_end_of_text_is_that_of_the_tokenizer(tokenizer):
-    template = template_for("vicuna", tokenizer(eos_token="<|im_end|>"))
+def test_the_end_of_text_is_that_of_the_tokenizer(chat_tokenizer):
+    template = template_for("vicuna", chat_tokenizer(eos_token="<|im_end|>"))
     assert text_of(template, [SYSTEM, HI, YES, AND]) == (
         "Be brief.<|im_end|>USER: Hi? ASSISTANT:Yes.<|im_end|>USER: And? ASSISTANT:"
     )
 
 
-def test_braces_of_a_question_are_left_alone(tokenizer):
-    linly = template_for("linly", tokenizer())
+def test_braces_of_a_question_are_left_alone(chat_tokenizer):
+    linly = template_for("linly", chat_tokenizer())
     assert text_of(linly, [Message("user", "{query} {x}")]) == "User: {query} {x}\nBot: "
 
 
-def test_a_name_that_is_none_is_refused_with_the_nearest(tokenizer):
+def test_a_name_that_is_none_is_refused_with_the_nearest(chat_tokenizer):
     with pytest.raises(UsageError, match="no template named 'vicunna'") as refused:
-        template_for("vicunna", tokenizer())
+        template_for("vicunna", chat_tokenizer())
     assert "vicuna" in refused.value.hint
 
 
-def test_a_conversation_that_begins_with_the_assistant_is_refused(tokenizer):
+def test_a_conversation_that_begins_with_the_assistant_is_refused(chat_tokenizer):
     with pytest.raises(DataError, match="begins with the assistant"):
-        template_for("vicuna", tokenizer()).parts([YES, HI])
+        template_for("vicuna", chat_tokenizer()).parts([YES, HI])
 
 
-def test_digests_tell_templates_apart_and_hold(tokenizer):
-    digests = {name: template_for(name, tokenizer()).digest for name in PUBLISHED}
+def test_digests_tell_templates_apart_and_hold(chat_tokenizer):
+    digests = {name: template_for(name, chat_tokenizer()).digest for name in PUBLISHED}
     assert len(set(digests.values())) == len(digests) - 3  # qwen is one text, with thoughts and without
-    assert digests["vicuna"] == template_for("vicuna", tokenizer()).digest
+    assert digests["vicuna"] == template_for("vicuna", chat_tokenizer()).digest
     assert digests["vicuna"] != digests["vicuna-2023"]
 
 
-def test_the_tokenizers_own_template_is_taken_where_it_has_one(tokenizer):
-    made = tokenizer()
+def test_the_tokenizers_own_template_is_taken_where_it_has_one(chat_tokenizer):
+    made = chat_tokenizer()
     assert template_for("auto", made).name == "none"
     with pytest.raises(UsageError, match="no chat template of its own"):
         template_for("chat", made)
@@ -126,8 +126,8 @@ def test_the_tokenizers_own_template_is_taken_where_it_has_one(tokenizer):
         (THINKING, "<|im_end|>", ["Yes.<|im_end|>", "<think>\n\n</think>\n\nNo.<|im_end|>"]),
     ],
 )
-def test_a_tokenizers_template_says_what_is_learned(source, stop, learned, tokenizer):
-    made = tokenizer()
+def test_a_tokenizers_template_says_what_is_learned(source, stop, learned, chat_tokenizer):
+    made = chat_tokenizer()
     made.chat_template = source
     template = template_for("chat", made)
     messages = [HI, YES, AND, NO]
@@ -138,8 +138,8 @@ def test_a_tokenizers_template_says_what_is_learned(source, stop, learned, token
     assert "".join(part.text for part in parts) == whole.rstrip("\n")
 
 
-def test_thoughts_that_a_template_drops_from_earlier_turns_do_not_confuse_it(tokenizer):
-    made = tokenizer()
+def test_thoughts_that_a_template_drops_from_earlier_turns_do_not_confuse_it(chat_tokenizer):
+    made = chat_tokenizer()
     made.chat_template = THINKING
     said = Message("assistant", "<think>\nhm\n</think>\n\nYes.")
     parts = template_for("chat", made).parts([HI, said, AND, YES])
@@ -149,8 +149,8 @@ def test_thoughts_that_a_template_drops_from_earlier_turns_do_not_confuse_it(tok
     ]
 
 
-def test_thinking_is_switched_off_where_the_template_knows_the_switch(tokenizer):
-    made = tokenizer()
+def test_thinking_is_switched_off_where_the_template_knows_the_switch(chat_tokenizer):
+    made = chat_tokenizer()
     made.chat_template = THINKING
     on, off = template_for("chat", made), template_for("chat", made, thinking=False)
     assert text_of(off, [HI]).endswith("assistant\n<think>\n\n</think>\n\n")
@@ -161,14 +161,14 @@ def test_thinking_is_switched_off_where_the_template_knows_the_switch(tokenizer)
         template_for("vicuna", made, thinking=False)
 
 
-def test_a_system_message_goes_before_the_question_where_the_template_takes_none(tokenizer):
-    made = tokenizer()
+def test_a_system_message_goes_before_the_question_where_the_template_takes_none(chat_tokenizer):
+    made = chat_tokenizer()
     made.chat_template = LLAMA2
     assert text_of(template_for("chat", made), [SYSTEM, HI]) == "<s>[INST] Be brief.\n\nHi? [/INST]"
 
 
-def test_rows_and_requests_are_one_text_with_the_answer_learned(tokenizer):
-    made = tokenizer()
+def test_rows_and_requests_are_one_text_with_the_answer_learned(chat_tokenizer):
+    made = chat_tokenizer()
     coder = CausalCoder(made, template=template_for("vicuna", made))
     row = coder.row(TrainPair("Hi?", "Yes."))
     prompt = coder.request(Request("1", "Hi?"))["input_ids"]
@@ -177,8 +177,8 @@ def test_rows_and_requests_are_one_text_with_the_answer_learned(tokenizer):
     assert made.decode(row["labels"][len(prompt) :]) == "Yes.</s>"
 
 
-def test_every_turn_of_the_assistant_is_learned_and_a_request_reads_the_same_tokens(tokenizer):
-    made = tokenizer()
+def test_every_turn_of_the_assistant_is_learned_and_a_request_reads_the_same_tokens(chat_tokenizer):
+    made = chat_tokenizer()
     coder = CausalCoder(made, template=template_for("vicuna", made))
     row = coder.row(Conversation((SYSTEM, HI, YES, AND, YES)))
     assert made.decode([token for token in row["labels"] if token != -100]) == "Yes.</s>Yes.</s>"
@@ -191,8 +191,8 @@ def test_a_request_without_a_prompt_is_its_messages():
     assert conversation(Request("1", "", messages=(HI, YES, AND))) == (HI, YES, AND)
 
 
-def test_a_sequence_begins_once(tokenizer):
-    made = tokenizer()
+def test_a_sequence_begins_once(chat_tokenizer):
+    made = chat_tokenizer()
     made.chat_template = LLAMA2
     begun = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", made.bos_token_id)])
     made._tokenizer.post_processor = begun
@@ -209,14 +209,14 @@ def test_a_sequence_begins_once(tokenizer):
         CausalCoder(made).request(Request("1", "<s><s>Hi?"))
 
 
-def test_a_document_is_learned_whole(tokenizer):
-    made = tokenizer()
+def test_a_document_is_learned_whole(chat_tokenizer):
+    made = chat_tokenizer()
     row = CausalCoder(made, template=template_for("vicuna", made)).row(Document("abc"))
     assert row["labels"] == row["input_ids"] == [*made("abc")["input_ids"], made.eos_token_id]
 
 
-def test_generation_stops_where_a_turn_of_the_template_ends(tokenizer):
-    made = tokenizer()
+def test_generation_stops_where_a_turn_of_the_template_ends(chat_tokenizer):
+    made = chat_tokenizer()
     spec = GenerateSpec(stop=("x",))
     assert CausalCoder(made).ending(spec) is spec
     chat = CausalCoder(made, template=template_for("chatml", made)).ending(spec)
@@ -225,8 +225,8 @@ def test_generation_stops_where_a_turn_of_the_template_ends(tokenizer):
     assert intern.stop == ("x", "<eoa>")
 
 
-def test_choices_follow_the_laid_out_question(tokenizer, tiny_llama, tmp_path):
-    made = tokenizer()
+def test_choices_follow_the_laid_out_question(chat_tokenizer, tiny_llama, tmp_path):
+    made = chat_tokenizer()
     model = LlamaForCausalLM.from_pretrained(tiny_llama).eval()
     model.resize_token_embeddings(len(made))
     coder = CausalCoder(made, template=template_for("chatml", made))

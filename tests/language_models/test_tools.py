@@ -106,8 +106,8 @@ def test_tools_may_be_wrapped_and_bad_ones_are_refused():
         tool_format("qwenn")
 
 
-def test_a_conversation_with_a_tool_is_laid_out_whole(tokenizer):
-    template = template_for("qwen", tokenizer())
+def test_a_conversation_with_a_tool_is_laid_out_whole(chat_tokenizer):
+    template = template_for("qwen", chat_tokenizer())
     messages = [
         Message("user", "Rain?"),
         Message("assistant", "", calls=(CALL,)),

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness import Example, MetricEntry, Pairs, Score
-from harness.leaderboards.store import Store
-from harness.leaderboards.submission import Output, Submission
-from harness.leaderboards.task_view import TaskView
+from harness import Completion, Example, MetricEntry, Pairs, Prediction, Request, Score, Task, TaskView
+from harness.leaderboards.board.store import Store
+from harness.leaderboards.intake.submission import Submission
 from harness.metrics.statistics import mean_score
 
 WORDS = "acid base salt ether ester amide amine imine nitro azide oxime thiol ketone phenol".split()
@@ -38,23 +37,65 @@ METRICS: dict[str, tuple[MetricEntry, Any]] = {
 }
 
 
-def make_view(rows: int = 200, seed: int = 0, **facts: Any) -> TaskView:
+class Words(Task):
+    """A task whose rows, training targets and leaks are given; the rest of a task as it comes."""
+
+    def __init__(
+        self,
+        rows: Sequence[Example],
+        training: Sequence[str] = (),
+        leaks: Mapping[str, frozenset[str]] | None = None,
+        version: str = "1",
+    ) -> None:
+        super().__init__()
+        self.version = version
+        self._rows = rows
+        self._training = training
+        self._leaks = leaks or {}
+
+    def examples(self, split: str) -> Iterator[Example]:
+        if split == "train":
+            return (Example(f"t{i}", {}, (text,)) for i, text in enumerate(self._training))
+        return iter(self._rows)
+
+    def seen_in_training(
+        self, train: Iterable[Example], rows: Sequence[Example]
+    ) -> Mapping[str, frozenset[str]]:
+        return self._leaks
+
+    def answer(self, text: str, request: Request) -> str:
+        return text.strip(" ?\n")
+
+
+def make_view(
+    rows: int = 200,
+    seed: int = 0,
+    *,
+    examples: Sequence[Example] = (),
+    training: Sequence[str] = (),
+    leaks: Mapping[str, frozenset[str]] | None = None,
+    task: Task | None = None,
+    **facts: Any,
+) -> TaskView:
     """Return a task of words; the same seed gives the same rows."""
     rng = random.Random(seed)
-    examples = [
+    examples = examples or [
         Example(f"row-{i}", {"word": rng.choice(WORDS)}, (" ".join(rng.sample(WORDS, 3)),))
         for i in range(rows)
     ]
+    task = task or Words(examples, training, leaks)
     defaults: dict[str, Any] = {
-        "task": "words",
+        "name": "words",
         "split": "test",
-        "source": "files",
-        "sample": False,
-        "version": "1",
+        "task": task,
         "digest": f"words-{rows}-{seed}",
         "examples": examples,
         "metrics": METRICS,
-        "answer": lambda example, text: text.strip(),
+        "request": lambda example: Request(example.id, f"Say {example.inputs['word']}", example.inputs),
+        "read": lambda example, said: Prediction(
+            example.id, task.answer(said.text, Request(example.id, "")), said.text, said.choice_scores
+        ),
+        "training": (lambda: list(task.examples("train"))) if training or leaks else None,
     }
     return TaskView(**(defaults | facts))
 
@@ -68,12 +109,12 @@ def make_submission(
     for example in view.examples:
         right = rng.random() < accuracy
         text = example.references[0] if right else " ".join(rng.sample(WORDS, 2))
-        outputs[example.id] = Output(text, "stop")
+        outputs[example.id] = Completion(example.id, text)
     facts = {
         "schema": 1,
         "name": name,
-        "task": view.task,
-        "task_version": view.version,
+        "task": view.name,
+        "task_version": view.task.version,
         "split": view.split,
         "data": {"source": "files", "digest": view.digest},
     }
@@ -89,7 +130,7 @@ def view() -> TaskView:
 def opened(view: TaskView) -> Callable[..., TaskView]:
     """Return what opens the one task there is."""
 
-    def open_task(task: str, split: str, wanted: str = "", source: str = "") -> TaskView:
+    def open_task(task: str, split: str, wanted: str = "", source: str = "", model: str = "") -> TaskView:
         from harness import DataError
 
         if wanted and wanted != view.digest:
@@ -137,6 +178,7 @@ def run(tmp_path: Path) -> Path:
         "prompt_digest": "p",
         "training": [{"key": "k", "directory": "/gone/20260101-aaaa", "stage": "sft", "digest": "c"}],
         "environment": {"assay": "1", "device": "cpu", "packages": {"torch": "2", "secret-tool": "1"}},
+        "series": "s",
         "command": ["run-bench", "--data", "/home/me/data/words"],
         "run_id": "20260102-bbbb",
         "seconds": {"train": 10.0, "generate": 2.0},

@@ -4,7 +4,7 @@ import pytest
 
 from harness import DataError, UsageError
 from harness.leaderboards.compare import compare
-from harness.leaderboards.submission import Submission, write_submission
+from harness.leaderboards.intake.submission import Submission, write_submission
 
 from .conftest import make_submission
 

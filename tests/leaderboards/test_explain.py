@@ -6,15 +6,20 @@ import re
 
 import pytest
 
-from harness import Example, PromptTokens, UsageError
+from harness import Answers, Completion, Example, PromptTokens, ReadyModel, UsageError
 from harness.chem.pictures import comparison
 from harness.leaderboards.explain import as_text, explain, write_page
-from harness.leaderboards.submission import Output, Submission, write_submission
+from harness.leaderboards.intake.submission import Submission, write_submission
 
-from .conftest import make_submission, make_view
+from .conftest import Words, make_submission, make_view
 
 CAPTION = ("the acid is a poison", "an acid is the toxicant")
 MOLECULE = ("CC(=O)Oc1ccccc1C(=O)O", "O=C(O)c1ccccc1O")
+
+
+class Drawn(Words):
+    def picture(self, example, answer):
+        return comparison(example.references[0], answer)
 
 
 @pytest.fixture
@@ -23,14 +28,9 @@ def explained(load, tmp_path):
         shelf = load().metrics
         loaded = {name: (shelf.get(name).entry, shelf.get(name).load()) for name in metrics}
         row = Example("r1", {"word": "w"}, (reference,))
-        view = make_view(
-            examples=[row],
-            metrics=loaded,
-            prompt=lambda e, model: f"Say {e.inputs['word']}",
-            picture=lambda e, answer: comparison(e.references[0], answer),
-        )
+        view = make_view(examples=[row], metrics=loaded, task=Drawn([row]))
         made = make_submission(view, 1.0)
-        made = Submission(made.about, {"r1": Output(answer, "stop")})
+        made = Submission(made.about, {"r1": Completion("r1", answer)})
         if not (tmp_path / "s").exists():
             write_submission(made, tmp_path / "s", made.outputs)
         return explain(tmp_path / "s", "r1", lambda *_, **__: view)
@@ -111,19 +111,26 @@ def test_control_characters_of_an_answer_do_not_reach_the_terminal(explained):
 
 
 def test_a_prompt_is_shown_as_the_model_plugin_itself_reads_it(run):
-    def reads(example, spec, trained):
-        return PromptTokens((1, 2), ("<s>", f"{spec['model']}:{trained.name}"), 1)
+    class Reads(Answers):
+        def prompt_tokens(self, request):
+            return PromptTokens((1, 2), ("<s>", request.prompt), 1)
 
-    def refuses(*_):
-        raise UsageError("m does not support showing the tokens of a prompt")
+    class Bench:
+        def open_model(self, name, task, *, preset, options, checkpoint):
+            asked.append((name, task, preset, checkpoint.name))
+            return ReadyModel(session(lambda request: ""), None)
 
-    view = make_view(1, prompt=lambda e, model: "abc", tokens=reads)
+    asked: list[tuple[str, ...]] = []
+    view = make_view(1)
     (run / "predictions.jsonl").write_text(json.dumps({"id": "row-0", "raw": "x"}) + "\n")
 
-    def prompt(view):
-        steps = explain(run, "row-0", lambda *_, **__: view).steps
+    def prompt():
+        steps = explain(run, "row-0", lambda *_, **__: view, Bench()).steps
         return next(dict(step.facts) for step in steps if step.title == "prompt")
 
-    assert prompt(view)["pieces"] == "<s> m:20260101-aaaa"
-    assert prompt(view)["begin-of-sequence tokens"] == "1"
-    assert "does not support" in prompt(dataclasses.replace(view, tokens=refuses))["pieces"]
+    session = Reads
+    assert prompt()["pieces"].startswith("<s> Say ")
+    assert prompt()["begin-of-sequence tokens"] == "1"
+    assert asked[0] == ("m", "words", "tiny", "20260101-aaaa")
+    session = Answers
+    assert "does not support" in prompt()["pieces"]

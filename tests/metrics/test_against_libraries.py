@@ -62,10 +62,12 @@ def test_t5_pieces_give_molregpts_kind_of_number(test_data, monkeypatch):
     """molt5-large scores .588 with SciBERT's pieces and .612 with T5's; smaller systems move alike."""
     pytest.importorskip("sentencepiece")
     monkeypatch.setenv("HARNESS_TEST_DATA", str(test_data))
-    from harness.metrics import files
+    from harness.scoring import answers
 
     name = "molt5-small-smiles2caption"
-    pairs = files.pair(files.read(test_data / f"chebi20/molt5_predictions/{name}.txt")[:300], None, name)
+    file = answers.read(test_data / f"chebi20/molt5_predictions/{name}.txt")
+    file.answers = file.answers[:300]
+    pairs = answers.pair(file, None)
     assert text.bleu_2_t5(pairs).value == reference.metric("bleu-2@t5")(pairs).value
     assert text.bleu_4_t5(pairs).value == reference.metric("bleu-4@t5")(pairs).value
     assert text.bleu_2_t5(pairs).value > text.bleu_2_scibert(pairs).value > text.bleu_2_split(pairs).value

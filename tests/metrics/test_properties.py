@@ -4,16 +4,19 @@ import ast
 
 import pytest
 
-from harness.metrics import files, properties, vocab
+from harness.metrics import properties, vocab
 from harness.metrics.rows import make_pairs
+from harness.scoring import answers
 
 
 @pytest.fixture
 def rows(test_data, monkeypatch):
     monkeypatch.setenv("HARNESS_TEST_DATA", str(test_data))
-    read = files.read(test_data / "lpm24/evaluation/smiles2caption_example.txt")
+    read = answers.read(test_data / "lpm24/evaluation/smiles2caption_example.txt")
     # The example's answers name few properties that its references do: every third answer becomes right.
-    return [(row.references[0] if i % 3 else row.text, row.references[0]) for i, row in enumerate(read)]
+    return [
+        (row.references[0] if i % 3 else row.text, row.references[0]) for i, row in enumerate(read.answers)
+    ]
 
 
 def score(rows):

@@ -290,7 +290,7 @@ def test_the_command_builds_from_the_sample_and_reports(
 ) -> None:
     (tmp_path / "new.smi").write_text("CC(=O)c1ccco1\nO=C(Oc1ccccc1)c1ccco1\n", encoding="utf-8")
     done = run_bench(
-        *("data", "pseudo", "new.smi", "--described", "sample", "--exclude", "sample"),
+        *("pseudo-data", "new.smi", "--described", "sample", "--exclude", "sample"),
         *("--out", "pseudo.jsonl", "--least-similarity", "0.1", "--json"),
     )
     assert done.code == 0, done.err
@@ -300,6 +300,6 @@ def test_the_command_builds_from_the_sample_and_reports(
 
 
 def test_a_range_that_is_none_is_refused(run_bench: Callable[..., Any], tmp_path: Path) -> None:
-    done = run_bench("data", "pseudo", "x.smi", "--described", "sample", "--out", "o.jsonl", "--words", "5")
+    done = run_bench("pseudo-data", "x.smi", "--described", "sample", "--out", "o.jsonl", "--words", "5")
     assert (done.code, done.out) == (2, "")
     assert "no range" in done.err

@@ -5,9 +5,10 @@ from harness.api import MetricEntry
 from .answers import choices, qa
 from .designs import designs
 from .molecules import molecules, properties
+from .rankings import rankings
 from .texts import texts
 
 
 def entries() -> list[MetricEntry]:
     """Return every bundled metric."""
-    return [*texts(), *molecules(), *properties(), *designs(), *qa(), *choices()]
+    return [*texts(), *molecules(), *properties(), *designs(), *qa(), *rankings(), *choices()]

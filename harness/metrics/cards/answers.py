@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from harness.api import MetricEntry
+from harness.scoring.letters import VERSION as LETTERS_VERSION
 
 from .card import EMPTY_ZERO, SEVERAL, entry
 
@@ -90,7 +92,7 @@ def choices() -> list[MetricEntry]:
         name: str, summary: str, definition: str, edge_cases: str, source: str = "ours", **facts: Any
     ) -> MetricEntry:
         return entry(
-            "choice",
+            facts.pop("module", "choice"),
             name,
             summary,
             kind="choice",
@@ -106,8 +108,8 @@ def choices() -> list[MetricEntry]:
         card(
             "accuracy",
             "share of right answers",
-            "The likeliest choice where choices were scored, else the trimmed text, equals a reference.",
-            "Equal log-likelihoods: the first choice. An empty answer is wrong.",
+            "The likeliest choice where choices were scored, else the choices that the answer names, else the trimmed text, equals a reference.",
+            "Equal log-likelihoods: the first choice. An empty answer is wrong. Of several right choices all must be named, or one be the likeliest.",
         ),
         card(
             "accuracy-norm",
@@ -116,36 +118,7 @@ def choices() -> list[MetricEntry]:
             "No scored choices: no value.",
             "lm-evaluation-harness acc_norm",
         ),
-        card(
-            "accuracy-letter",
-            "share of right letters",
-            "The first letter read out of what the model said is the reference.",
-            "No letter: wrong. Read it beside parse-rate, which is among its details.",
-        ),
-        card(
-            "parse-rate", "share of answers with a letter", "A letter can be read out of the answer.", "None."
-        ),
-        card(
-            "multi-answer-exact",
-            "share of right sets of letters",
-            "The letters read out of what the model said are the reference's, in any order.",
-            "No letter: wrong. All or nothing.",
-        ),
-        card(
-            "multi-answer-exact@cmb",
-            "share of right strings of letters",
-            "The letters A-G that CMB's rule reads equal the reference as a string.",
-            "Order counts. No letter equals an empty reference.",
-            "CMB score.py (Wang et al., 2024)",
-        ),
-        card(
-            "letter-bias",
-            "how unlike the right letters' spread",
-            "Half the summed difference between the shares of letters chosen and right.",
-            "Answers without a letter are left out; none at all: no value.",
-            silence_wins=True,
-            **falling,
-        ),
+        *_letters(card),
         card(
             "ece",
             "expected calibration error",
@@ -195,5 +168,67 @@ def choices() -> list[MetricEntry]:
                 **open_ended,
             )
             for unit in ("token", "word", "byte")
+        ),
+    ]
+
+
+def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
+    def ours(*texts: str, **facts: Any) -> MetricEntry:
+        return card(*texts, module="letters", version=LETTERS_VERSION, **facts)
+
+    cards = [
+        ours(
+            "accuracy-letter",
+            "share of right letters",
+            "The first choice that the answer names, in any of the ways in which answers are given, is the right one.",
+            "Nothing read: wrong. Details: the parse rate, and the share of right ones among what was read.",
+        ),
+        ours(
+            "parse-rate",
+            "share of answers that name a choice",
+            "A choice can be read out of the answer: by letter or, where the choices are known, by text.",
+            "A letter that no choice has names none. What is thought aloud is not read, nor is thinking that never ends.",
+        ),
+        ours(
+            "abstention",
+            "share of answers that decline",
+            "The answer names no choice and says so: none of the above, cannot be determined, a refusal.",
+            "Empty and torn answers are unread without declining.",
+            silence_wins=True,
+            higher_is_better=False,
+        ),
+        ours(
+            "multi-answer-exact",
+            "share of right sets of letters",
+            "The choices that the answer names are the right ones, in any order.",
+            "Nothing read: wrong. All or nothing.",
+        ),
+        ours(
+            "letter-bias",
+            "how unlike the right letters' spread",
+            "Half the summed difference between the shares of letters chosen and right.",
+            "Answers without a letter are left out; none at all: no value.",
+            silence_wins=True,
+            higher_is_better=False,
+        ),
+    ]
+    return [
+        *cards,
+        card(
+            "accuracy-letter@mirage",
+            "share of right letters, the unreadable counted as A",
+            "MIRAGE's patterns on what follows the last answer_choice field; no match is an answer A.",
+            "Details: how often it falls back to A, and how often that is right. An empty answer is an A.",
+            "MIRAGE evaluate.py (Xiong et al., 2024)",
+            module="letters",
+            silence_wins=True,
+        ),
+        card(
+            "multi-answer-exact@cmb",
+            "share of right strings of letters",
+            "The letters A-G that CMB's rule reads equal the reference as a string.",
+            "Order counts. No letter equals an empty reference.",
+            "CMB score.py (Wang et al., 2024)",
+            module="letters",
         ),
     ]

@@ -49,6 +49,7 @@ def molecules() -> list[MetricEntry]:
         card(
             "validity",
             "share of answers that are molecules",
+            reference_free=True,
             target="harness.metrics.chemistry:validity_strict",
             definition="RDKit parses the answer, which is one word and has an atom.",
             edge_cases="Empty, of several words, or beyond RDKit's limits in time and memory: no molecule.",
@@ -57,6 +58,7 @@ def molecules() -> list[MetricEntry]:
         card(
             "validity@molt5",
             "share of answers that RDKit parses",
+            reference_free=True,
             definition="RDKit parses the answer.",
             edge_cases="'' is a molecule of no atoms and valid; text behind white space is a name and ignored.",
             source="MolT5, LPM-24, ada-T5",
@@ -124,6 +126,7 @@ def molecules() -> list[MetricEntry]:
         card(
             "uniqueness",
             "distinct molecules over valid answers",
+            reference_free=True,
             definition="Distinct canonical SMILES of the valid answers over the number of valid answers.",
             edge_cases=f"No valid answer: no value. Says how varied answers are, not how good. {UNREPEATABLE}",
             source="ours, after MOSES",
@@ -132,6 +135,7 @@ def molecules() -> list[MetricEntry]:
         card(
             "uniqueness@lpm24",
             "distinct strings over valid answers",
+            reference_free=True,
             definition="Distinct strings of the answers that RDKit parses over their number.",
             edge_cases=f"'' counts as valid. No valid answer: no value. {UNREPEATABLE}",
             source="LPM-24 example script",

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from harness.plugins.scimind.predict import main as predict
-
 ROWS = "SMILES\tdescription\nCCO\tAn alcohol.\nCC\tAn alkane of two.\nCCC\tAn alkane of three.\n"
 CHAIN = """
 stages = ["pretrain", "sft"]
@@ -48,7 +46,9 @@ def test_a_chain_with_adapters_is_trained_asked_and_predicts(
     (tmp_path / "prompts.txt").write_text("CCO\nCC\n", encoding="utf-8")
     named = [] if first == "full" else ["--weights", str(llama)]
     options = ["--max-new-tokens", "4", *named]
-    assert predict([str(adapter), str(tmp_path / "prompts.txt"), str(tmp_path / "out.jsonl"), *options]) == 0
+    files = (adapter, tmp_path / "prompts.txt", tmp_path / "out.jsonl")
+    asked = main("predict", *files, *options)
+    assert asked.code == 0, asked.err
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
 
 

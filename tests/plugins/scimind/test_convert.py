@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from harness import DataError, UsageError
 from harness.plugins.scimind.convert import (
     from_mindspore_name,
-    main,
     to_folder,
     to_mindspore,
     to_mindspore_name,
@@ -116,13 +116,13 @@ def test_routed_experts_are_refused(scimind: Callable[..., SciMindForCausalLM], 
 
 
 def test_the_command_converts_and_says_what_is_wrong(
-    llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    main: Callable[..., Any], llama: Path, tmp_path: Path
 ) -> None:
-    assert main([str(llama), str(tmp_path / "m.ckpt")]) == 0
-    assert "21 tensors" in capsys.readouterr().out
+    done = main("convert", llama, tmp_path / "m.ckpt")
+    assert done.code == 0 and "21 tensors" in done.out, done.err
     (tmp_path / "bad.ckpt").write_bytes(b"garbage")
-    assert main([str(tmp_path / "bad.ckpt"), str(tmp_path / "back")]) == 4
-    assert capsys.readouterr().err.startswith("error: ")
+    done = main("convert", tmp_path / "bad.ckpt", tmp_path / "back")
+    assert done.code == 4 and done.err.startswith("error: ")
 
 
 def test_a_large_file_is_converted_in_little_memory(tmp_path: Path) -> None:

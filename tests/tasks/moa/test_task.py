@@ -83,7 +83,8 @@ def test_a_folder_of_ones_own_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"smiles\nCCO\n", "test.csv:2"), (b"smiles,moa\n\xff,x\n", "UTF-8")]
+    ("content", "message"),
+    [(b"smiles\nCCO\n", "test.csv:1: expected the column moa once"), (b"smiles,moa\n\xff,x\n", "UTF-8")],
 )
 def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "test.csv").write_bytes(content)

@@ -60,9 +60,9 @@ def test_published_records_are_read_by_their_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{}", "holds a dict"),
-        ("[1]", "record 0 has no texts"),
-        ("[", "no JSON file"),
+        ("{}", "json:1 has no texts"),
+        ("[1]", "json:1: expected an object, found '1'"),
+        ("[", "json:1: expected a JSON object"),
         (json.dumps([record(input="MKV 7!")]), "no protein sequence"),
         (json.dumps([record(output=None)]), "has no texts"),
     ],

@@ -1,0 +1,231 @@
+"""Adds submissions to a board and builds its tables: the same store always gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from harness import DataError, HarnessError, TaskView, UsageError
+from harness.files.archives import open_files
+
+from ..intake import foreign as bare
+from ..intake import rules
+from ..intake import submission as carded
+from ..intake.foreign import import_foreign
+from ..intake.from_run import find_runs, from_run
+from ..intake.submission import Submission
+from ..intake.tasks import OpenTask
+from ..plain import mapping
+from .scored import Scored, key_of, score
+from .store import SCORED, Store
+from .tables import StoredRow, build_board
+from .task_card import task_card
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Something that was handed in and stands on the board now."""
+
+    source: str
+    folder: Path
+    submission: Submission
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Something that was handed in and is not on the board."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What bare answers do not say of themselves."""
+
+    task: str = ""
+    split: str = "test"
+    source: str = ""
+    name: str = ""
+    form: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+
+def add(store: Store, path: Path, open_task: OpenTask, foreign: Foreign, again: Path | None = None) -> Added:
+    """Score a submission, a run or bare answers, and keep it; a fault is raised as one sentence."""
+    if (path / "record.json").is_file():
+        submission = from_run(path, foreign.name)
+    elif carded.ABOUT in (files := open_files(path)):
+        submission = carded.from_files(files, path)
+    else:
+        if not foreign.task:
+            raise UsageError(f"{path} does not say which task it answers", hint="--task NAME --name NAME")
+        view = open_task(foreign.task, foreign.split, source=foreign.source)
+        submission = bare.from_files(files, path, view, foreign.name, foreign.form, **foreign.origin)
+    if again is not None:
+        submission = replace(submission, evidence=rules.reproduction(submission, from_run(again)))
+    return _put(store, str(path), submission, open_task, foreign.source)
+
+
+def _put(store: Store, source: str, submission: Submission, open_task: OpenTask, data: str) -> Added:
+    about = submission.about
+    digest = str(mapping(about["data"]).get("digest", ""))
+    view = open_task(submission.task, str(about["split"]), digest, data)
+    if reason := rules.refusal(submission, view):
+        raise DataError(f"'{submission.name}' is refused: {reason}")
+    return _keep(store, source, submission, view)
+
+
+def _keep(
+    store: Store, source: str, submission: Submission, view: TaskView, *, keep_answers: bool = True
+) -> Added:
+    """Score a submission that is in order and put it on the board, with or without its answers."""
+    scored = score(submission, view)
+    store.put_card(task_card(view))
+    ids = [example.id for example in view.examples]
+    folder = store.put(submission, scored, ids, keep_answers=keep_answers)
+    return Added(source, folder, submission, notes=[*submission.notes, *_without_value(scored)])
+
+
+def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) -> list[Added | Refused]:
+    """Score the answers that originals.json names and keep their scores and hashes, never the answers."""
+    found: list[Added | Refused] = []
+    for row in store.originals():
+        path = originals / row["file"]
+        if not path.is_file():
+            found.append(Refused(str(path), "it is not there"))
+            continue
+        say(f"scoring {row['name']} on {row['task']}")
+        blind = row["data"].startswith("blind-")
+        view = open_task(
+            row["task"],
+            row["split"],
+            row["data"] if blind else "",
+            "" if blind else str(originals / row["data"]),
+        )
+        origin = {key: row[key] for key in ("file", "source", "licence", "note") if key in row}
+        submission = import_foreign(path, view, row["name"], row["form"], **origin)
+        found.append(_keep(store, str(path), submission, view, keep_answers=False))
+    return found
+
+
+def _without_value(scored: Scored) -> Iterator[str]:
+    """Say which metrics a row has no value of, those of one reason together."""
+    names: dict[str, list[str]] = {}
+    for name, found in scored.facts["scores"].items():
+        if found["value"] is None:
+            names.setdefault(found["note"] or "it gave no value", []).append(name)
+    for reason, metrics in names.items():
+        yield f"no value of {', '.join(metrics)}: {reason}"
+
+
+def add_runs(
+    store: Store, runs: Path, open_task: OpenTask, tasks: Sequence[str], say: Say
+) -> list[Added | Refused]:
+    """Add every finished run below a folder; one that is refused stops nothing and says why."""
+    found: list[Added | Refused] = []
+    for directory in find_runs(runs):
+        try:
+            submission = from_run(directory)
+            if tasks and submission.task not in tasks:
+                continue
+            folder = store.folder(submission.task, submission.id)
+            if _is_known(store, folder, submission):
+                found.append(Added(str(directory), folder, submission))
+                continue
+            say(f"scoring {submission.name} on {submission.task}")
+            found.append(_put(store, str(directory), submission, open_task, ""))
+        except HarnessError as error:
+            found.append(Refused(str(directory), error.message))
+    return found
+
+
+def _is_known(store: Store, folder: Path, submission: Submission) -> bool:
+    """Whether a run stands in the store as it is; build() sees to it that its scores are current."""
+    return (folder / SCORED).exists() and store.about(folder) == submission.about
+
+
+def build(store: Store, open_task: OpenTask | None = None, tasks: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Build the tables of a store.
+
+    With `open_task`, a row whose scores are not those of today's code is scored anew first. Without the
+    task's data the stored scores stand: `verify` is what tells whether they are right.
+    """
+    store.check()
+    refused: list[dict[str, Any]] = []
+    views: dict[tuple[str, str, str], TaskView | None] = {}
+    for folder in store.row_folders():
+        if open_task is not None and (not tasks or store.about(folder)["task"] in tasks):
+            _refresh(store, folder, open_task, views, refused)
+    for view in views.values():
+        if view is not None:
+            store.put_card(task_card(view))
+    cards = [card for card in store.cards() if not tasks or card["task"] in tasks]
+    rows = [store.row(folder) for folder in store.row_folders() if (folder / SCORED).exists()]
+    reported = store.reported()
+    tables = []
+    for card in cards:
+        mine, other = _sorted_out(rows, card)
+        out = [row for row in refused if row["task"] == card["task"]]
+        printed = [row for row in reported if _belongs(row, card)]
+        tables.append(build_board(card, mine, printed, [*out, *other]))
+    return tables
+
+
+def _refresh(
+    store: Store,
+    folder: Path,
+    open_task: OpenTask,
+    views: dict[tuple[str, str, str], TaskView | None],
+    refused: list[dict[str, Any]],
+) -> None:
+    about = store.about(folder)
+    place = (about["task"], about["split"], str(mapping(about["data"]).get("digest", "")))
+    if place not in views:
+        try:
+            views[place] = open_task(*place)
+        except HarnessError:
+            views[place] = None  # its data is not here; what is stored stands
+    view = views[place]
+    if view is None or (submission := store.submission(folder)) is None:
+        return
+    if reason := rules.refusal(submission, view):
+        refused.append({"id": folder.name, "task": submission.task, "reason": reason})
+        return
+    known = (folder / SCORED).exists() and store.row(folder).facts["key"] == key_of(submission, view)
+    if not known:
+        store.put_scored(folder, score(submission, view))
+
+
+def _sorted_out(
+    rows: Iterable[StoredRow], card: Mapping[str, Any]
+) -> tuple[list[StoredRow], list[dict[str, Any]]]:
+    """Part the rows of a table from those of its task that answer other rows or another version."""
+    mine, other = [], []
+    for row in rows:
+        about = row.about
+        if about["task"] != card["task"] or about["split"] != card["split"]:
+            continue
+        version = about.get("task_version", card["version"])
+        data = mapping(about["data"]).get("digest", card["digest"])
+        if data == card["digest"] and version == card["version"]:
+            mine.append(row)
+        elif data == card["digest"]:
+            reason = f"it answers version {version} of the task; kept apart from version {card['version']}"
+            other.append({"id": row.id, "reason": reason})
+    return mine, other
+
+
+def _belongs(row: Mapping[str, Any], card: Mapping[str, Any]) -> bool:
+    """Reported numbers stand under the table of real rows that they name, never under a sample."""
+    return (
+        row["task"] == card["task"]
+        and row.get("split", "test") == card["split"]
+        and not card["sample"]
+        and row["data"] in (card["digest"], "")
+    )

@@ -1,0 +1,145 @@
+"""Opens the tasks of a table: on the data that was answered, or without data where nobody has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from harness import (
+    Completion,
+    DataError,
+    DataSpec,
+    Example,
+    HarnessError,
+    Metrics,
+    Prediction,
+    Request,
+    Task,
+    TaskView,
+    Workbench,
+)
+
+BLIND = "blind"  # the split of rows whose references are not public
+
+
+class OpenTask(Protocol):
+    """Opens tasks for tables.
+
+    `wanted` is the data digest that a submission names: where several sources of a task are known, the
+    one with this digest is opened. `model` is who was asked, as its prompts may differ.
+    """
+
+    def __call__(
+        self, task: str, split: str, wanted: str = "", source: str = "", model: str = ""
+    ) -> TaskView:
+        """Return the task on the data of that digest, or on `source`."""
+        ...
+
+
+class Tasks:
+    """The tasks that a command opens, each once: on the data it is told of, or on the built-in sample."""
+
+    def __init__(
+        self,
+        bench: Workbench,
+        sources: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+        vocab: Path | None = None,
+    ) -> None:
+        self._bench = bench
+        self._sources = tuple(dict.fromkeys([*sources, "sample"]))
+        self._metrics = tuple(metrics)
+        self._vocab = vocab
+        self._views: dict[tuple[str, ...], TaskView] = {}
+
+    def __call__(
+        self, task: str, split: str, wanted: str = "", source: str = "", model: str = ""
+    ) -> TaskView:
+        """Return the task on the data of a digest, or on a source."""
+        if wanted.startswith(f"{BLIND}-"):
+            return self._blind(task, int(wanted.removeprefix(f"{BLIND}-")))
+        tried: list[tuple[str, HarnessError | None]] = []
+        for place in [source] if source else self._sources:
+            try:
+                view = self._open(task, split, place, model)
+            except HarnessError as error:
+                tried.append((f"{place}: {error.message}", error))
+                continue
+            if not wanted or view.digest == wanted:
+                return view
+            tried.append((f"{place} has {view.digest}", None))
+        if len(tried) == 1 and tried[0][1] is not None:
+            raise tried[0][1]
+        raise DataError(
+            f"the data of {task} that was answered ({wanted or split}) is not here; "
+            + "; ".join(text for text, _ in tried),
+            hint="--data FOLDER names its folder",
+        )
+
+    def _open(self, task: str, split: str, source: str, model: str) -> TaskView:
+        key = (task, split, source, model)
+        if key not in self._views:
+            data = DataSpec(source=source, split=split)
+            view = self._bench.open_task(task, data, metrics=self._known(task), model=model)
+            self._views[key] = replace(view, vocab=self._vocab)
+        return self._views[key]
+
+    def _known(self, task: str) -> list[str]:
+        """Return the metrics that were asked for and that there are."""
+        known = self._bench.metrics(task) if self._metrics else {}
+        return [name for name in self._metrics if name in known]
+
+    def _blind(self, task: str, rows: int) -> TaskView:
+        key = (task, BLIND, str(rows), "")
+        if key not in self._views:
+            kind = self._bench.task(task)
+            names = [n for n in self._reference_free(task, kind) if not self._metrics or n in self._metrics]
+            self._views[key] = blind(task, rows, self._bench.load_metrics(names, task), kind.version)
+        return self._views[key]
+
+    def _reference_free(self, task: str, kind: type[Task]) -> list[str]:
+        """Return the task's metrics that look at answers alone, then other definitions of the same."""
+        own = [name.partition("@")[0] for name in kind.metrics]
+        free = [name for name, entry in self._bench.metrics(task).items() if entry.reference_free]
+        places = {name: own.index(base) for name in free if (base := name.partition("@")[0]) in own}
+        return sorted(places, key=lambda name: ("@" in name, places[name], name))
+
+
+class BlindTask(Task):
+    """Rows whose inputs and references are not public: only answers can be looked at."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """Yield rows that have an id and nothing else."""
+        return (Example(str(number), {}, ()) for number in range(1, self._rows + 1))
+
+
+def blind(task: str, rows: int, metrics: Metrics, version: str) -> TaskView:
+    """Return a view of rows whose inputs and references are not public."""
+    kind = BlindTask(rows)
+    kind.version = version
+    return TaskView(
+        name=task,
+        split=BLIND,
+        task=kind,
+        digest=f"{BLIND}-{rows}",
+        examples=list(kind.examples(BLIND)),
+        metrics=metrics,
+        request=lambda example: Request(example.id, ""),
+        read=_as_it_is,
+        summary="references are not public: only what needs none is scored",
+    )
+
+
+def _as_it_is(example: Example, completion: Completion) -> Prediction:
+    return Prediction(example.id, completion.text.strip(), completion.text)
+
+
+def source_of(view: TaskView) -> str:
+    """Name the kind of a view's rows: `sample`, `files` or `blind`."""
+    return BLIND if view.split == BLIND else "sample" if view.sample else "files"

@@ -1,0 +1,1 @@
+"""Where boards go, and whether what they say is so."""

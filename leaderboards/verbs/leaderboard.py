@@ -1,0 +1,290 @@
+"""`leaderboard`: add answers to a board, build its tables and pages, verify every number, publish."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from harness import DataError, UsageError, Verb, Workbench
+from harness.files.writing import write
+from harness.scoring.arguments import add_data_arguments
+
+from ..board import history
+from ..board.build import Foreign, Refused, add, add_originals, add_runs, build
+from ..board.store import PUBLISHED, Store
+from ..intake.from_run import from_run
+from ..intake.submission import schema, write_submission
+from ..intake.tasks import Tasks
+from ..pages.render import FORMATS, all_forms, terminal
+from ..pages.site import write_site
+from ..publish.places import as_text, publish
+from ..publish.verify import verify
+
+ACTIONS = {
+    "build": "gather finished runs, build every table and the pages (what happens without an action)",
+    "add": "score a submission (folder, zip, run, or bare answers) and keep it",
+    "pack": "make a submission of a run, to hand in elsewhere",
+    "verify": "score every row anew; a difference above 1e-9 is an error",
+    "history": "print the chain of what was built, and check it; with a number, write that entry's tables",
+    "schema": "print the JSON Schema of submission.json",
+    "workflow": "print a GitHub Action that verifies submissions on pull requests",
+}
+DEFAULT_BOARD = "boards"
+SHIPPED = "@published"  # read, never written: its own folder is named by its path
+
+
+class Leaderboard(Verb):
+    """Tables from runs and submissions, with intervals, tests, health and pages."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Describe the verb."""
+        parser.description = "\n".join([self.__doc__ or "", "", *(f"  {n}: {t}" for n, t in ACTIONS.items())])
+        parser.add_argument("action", nargs="?", choices=ACTIONS, default="build", help="what to do")
+        parser.add_argument(
+            "paths", nargs="*", type=Path, metavar="PATH", help="what is added or packed; a number of history"
+        )
+        _add_board_arguments(parser)
+        _add_answer_arguments(parser)
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+    def run(self, args: Namespace, bench: Workbench) -> int:
+        """Do what was asked."""
+        actions = {
+            "build": _build, "add": _add, "pack": _pack,
+            "verify": _verify, "history": _history, "schema": _schema, "workflow": _workflow,
+        }  # fmt: skip
+        actions[args.action](args, bench)
+        return 0
+
+
+def _add_board_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("board")
+    group.add_argument(
+        "--board",
+        default=DEFAULT_BOARD,
+        metavar="DIR",
+        help="the board's folder (default: %(default)s), or @published for the shipped one",
+    )
+    group.add_argument("--task", default="", metavar="A,B", help="only these tasks or groups")
+    group.add_argument(
+        "--runs", type=Path, metavar="DIR", help="finished runs that build takes in (default: runs)"
+    )
+    add_data_arguments(group)
+    group.add_argument(
+        "--format", default="json,md,csv,tex,site", metavar="A,B", help="forms that build writes"
+    )
+    group.add_argument(
+        "--publish",
+        metavar="TO",
+        help="after building: a folder, git:REPOSITORY, hub:dataset:OWNER/NAME, hub:space:OWNER/NAME",
+    )
+    group.add_argument(
+        "--dry-run", action="store_true", help="with --publish: say what would be sent, send nothing"
+    )
+
+
+def _add_answer_arguments(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("answers")
+    group.add_argument("--name", default="", help="the row's name, for bare answers and runs")
+    group.add_argument("--split", default="test", help="the split that bare answers belong to")
+    group.add_argument(
+        "--form",
+        default="",
+        help="the form of bare answers: lines, molt5, jsonl (default: by its first line)",
+    )
+    group.add_argument(
+        "--reproduced-by", type=Path, metavar="RUN", help="a run here that gave the same answers"
+    )
+    group.add_argument(
+        "--originals",
+        type=Path,
+        metavar="DIR",
+        help="where originals.json finds the answers that a board does not keep",
+    )
+    group.add_argument("--output", type=Path, metavar="DIR", help="where pack, or history NUMBER, writes")
+
+
+def _store(args: Namespace) -> Store:
+    """Return a board; `@published` is the one that comes with the program."""
+    return Store(PUBLISHED if args.board == SHIPPED else Path(args.board))
+
+
+def _refuse_shipped(args: Namespace) -> None:
+    """Refuse to change the board that comes with the program."""
+    if args.board == SHIPPED:
+        raise UsageError(f"{SHIPPED} is only read", hint="name a board of your own: --board DIR")
+
+
+def _no_paths(args: Namespace) -> None:
+    if args.paths:
+        raise UsageError(f"{args.action} takes no path, got {args.paths[0]}", hint="--board DIR")
+
+
+def _build(args: Namespace, bench: Workbench) -> None:
+    _no_paths(args)
+    if args.runs is not None:
+        _refuse_shipped(args)
+    store, names = _store(args), bench.expand(args.task)
+    tasks = None if args.board == SHIPPED else Tasks(bench, args.data, vocab=args.vocab)
+    runs = args.runs or Path("runs")
+    refused: list[Refused] = []
+    if tasks is not None and (args.runs is not None or runs.is_dir()):
+        done = add_runs(store, runs, tasks, names, bench.say)
+        refused = [one for one in done if isinstance(one, Refused)]
+    tables = build(store, tasks, names)
+    if not tables:
+        raise UsageError(
+            f"{store.root} has no row" + (f" of {args.task}" if args.task else ""),
+            hint="finish a run, or: run-bench leaderboard add SUBMISSION",
+        )
+    written = [] if tasks is None else _write(store, tables, args.format.split(","), bench)
+    if args.json:
+        bench.write(json.dumps(tables, indent=1, ensure_ascii=False) + "\n")
+        return
+    for table in tables:
+        bench.show(**terminal(table))
+        bench.write("\n")
+    for one in refused:
+        bench.write(f"left out: {one.source}: {one.reason}\n")
+    for path in written:
+        bench.write(f"written: {path}\n")
+    if args.publish:
+        date = datetime.now(UTC).date().isoformat()
+        bench.write(as_text(publish(store, args.publish, date, dry_run=args.dry_run)))
+
+
+def _write(
+    store: Store, tables: Sequence[Mapping[str, Any]], formats: Sequence[str], bench: Workbench
+) -> list[Path]:
+    """Write each table in each form; one that is not built in is asked of plugins."""
+    written: list[Path] = []
+    for name in formats:
+        if name == "site":
+            written.append(write_site(store, tables))
+            continue
+        for table in tables:
+            if name in FORMATS:
+                ending, render = FORMATS[name]
+                text: str | None = render(table)
+            else:
+                ending, text = f".{name}", bench.render(table, name)
+            if text is None:
+                forms = ", ".join([*FORMATS, "site"])
+                raise UsageError(f"no plugin writes the form '{name}'", hint=f"built in: {forms}")
+            path = store.tables / f"{table['id']}{ending}"
+            write(path, text)
+            if name == "md":
+                written.append(path)
+    return written
+
+
+def _add(args: Namespace, bench: Workbench) -> None:
+    _refuse_shipped(args)
+    store, tasks = _store(args), Tasks(bench, args.data, vocab=args.vocab or args.originals)
+    if not args.paths:
+        _add_originals(args, store, tasks, bench)
+        return
+    source = args.data[0] if args.data else "sample"
+    foreign = Foreign(
+        task=args.task, split=args.split, source=source if args.task else "", name=args.name, form=args.form
+    )
+    for path in args.paths:
+        added = add(store, path, tasks, foreign, args.reproduced_by)
+        made = added.submission
+        bench.write(f"added {made.name} to {made.task}: {added.folder}\n")
+        for note in added.notes:
+            bench.write(f"note: {note}\n")
+        if reason := made.evidence.get("reason"):
+            bench.write(f"trust: {made.evidence['trust']} ({reason})\n")
+
+
+def _add_originals(args: Namespace, store: Store, tasks: Tasks, bench: Workbench) -> None:
+    if args.originals is None:
+        raise UsageError("nothing to add", hint="run-bench leaderboard add PATH [PATH ...]")
+    done = add_originals(store, args.originals, tasks, bench.say)
+    for one in done:
+        if isinstance(one, Refused):
+            bench.write(f"{one.source}: left out: {one.reason}\n")
+            continue
+        bench.write(f"{one.source}: added {one.folder.name}\n")
+        for note in one.notes:
+            bench.write(f"note: {note}\n")
+    if missing := [one for one in done if isinstance(one, Refused)]:
+        raise DataError(f"{len(missing)} of {len(done)} originals were not added")
+
+
+def _pack(args: Namespace, bench: Workbench) -> None:
+    if len(args.paths) != 1:
+        raise UsageError("pack takes one run", hint="run-bench leaderboard pack RUN --output DIR")
+    submission = from_run(args.paths[0], args.name)
+    folder = args.output or Path("submissions") / submission.id
+    write_submission(submission, folder, list(submission.outputs))
+    bench.write(f"{folder}\n")
+
+
+def _verify(args: Namespace, bench: Workbench) -> None:
+    _no_paths(args)
+    tasks = Tasks(bench, args.data, vocab=args.vocab or args.originals)
+    findings = []
+    for finding in verify(_store(args), tasks, args.originals):
+        findings.append(finding)
+        if not args.json:
+            reason = f": {finding.reason}" if finding.reason else ""
+            bench.write(f"{finding.verdict:<9} {finding.what}{reason}\n")
+    counts = {v: sum(f.verdict == v for f in findings) for v in ("same", "differs", "unchecked")}
+    if args.json:
+        rows = [{"what": f.what, "verdict": f.verdict, "reason": f.reason} for f in findings]
+        bench.write(json.dumps({"findings": rows, **counts}, indent=1, ensure_ascii=False) + "\n")
+    else:
+        bench.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "\n")
+    if counts["differs"]:
+        raise DataError(f"{counts['differs']} of {len(findings)} differ from what is stored")
+    if not counts["same"]:
+        raise DataError("nothing could be checked", hint="--data FOLDER, --originals DIR")
+
+
+def _history(args: Namespace, bench: Workbench) -> None:
+    store = _store(args)
+    if args.paths:
+        _rebuild(args, store, bench)
+        return
+    for entry in history.entries(store.history):
+        rows = sum(len(state["rows"]) for state in entry["tables"].values())
+        gone = (
+            "; removed " + ", ".join(row for rows in entry["removed"].values() for row in rows)
+            if entry["removed"]
+            else ""
+        )
+        bench.write(f"{entry['number']}  {entry['date']}  {entry['hash'][:12]}  {rows} rows{gone}\n")
+    if broken := list(history.faults(store.history)):
+        raise DataError(f"the history is broken: {broken[0]}")
+
+
+def _rebuild(args: Namespace, store: Store, bench: Workbench) -> None:
+    """Write the tables of an old entry again."""
+    number = str(args.paths[0])
+    if len(args.paths) > 1 or not number.isdecimal() or args.output is None:
+        raise UsageError(
+            "history takes the number of one entry, and where to write its tables",
+            hint="run-bench leaderboard history 1 --output DIR",
+        )
+    for table in history.tables_of(store.history, int(number)):
+        for name, text in all_forms(table, list(FORMATS)):
+            write(args.output / name, text)
+            bench.write(f"written: {args.output / name}\n")
+
+
+def _schema(args: Namespace, bench: Workbench) -> None:
+    _no_paths(args)
+    bench.write(json.dumps(schema(), indent=2) + "\n")
+
+
+def _workflow(args: Namespace, bench: Workbench) -> None:
+    _no_paths(args)
+    place = resources.files("harness.leaderboards.publish").joinpath("workflow.yml")
+    bench.write(place.read_text(encoding="utf-8"))

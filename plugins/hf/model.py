@@ -1,0 +1,90 @@
+"""The model plugin: whatever weights are named, laid out by their own chat template, asked or fine-tuned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+
+from harness import (
+    Checkpoint,
+    TrainData,
+    TrainRow,
+    TrainSpec,
+    UsageError,
+    training,
+)
+from harness.api.bounds import OneOf
+from harness.language_models import LanguageModelPlugin, Loaded, Source, Template, loading, template_for
+
+QUANTISED = OneOf("", "8bit", "4bit")
+
+
+@dataclass(frozen=True, slots=True)
+class HuggingFaceOptions:
+    """Which weights, and how they are loaded and asked."""
+
+    weights: str = ""  # a folder, a .gguf file, or a hub id
+    adapter: str = ""  # an adapter on them
+    revision: str = ""  # the commit, tag or branch of a hub id
+    template: str = "auto"  # auto | none | chat | a published template
+    tools: str = ""  # another format for tools than the template's own
+    thinking: bool | None = None  # the switch of chat templates that have one
+    quantise: Annotated[str, QUANTISED] = ""  # load the weights in fewer bits
+    trust_remote_code: bool = False  # run code that lies beside the weights
+
+
+class HuggingFace(LanguageModelPlugin):
+    """Any model of transformers that writes text."""
+
+    Options = HuggingFaceOptions
+
+    def load(
+        self, path: str, dtype: torch.dtype, quantization: Any = None, rows: Iterable[TrainRow] = ()
+    ) -> Loaded:
+        """Load what is named."""
+        return loading.load(self._source(path), dtype, quantization)
+
+    def load_tokenizer(self, path: str) -> Any:
+        """Load the tokenizer of what is named."""
+        return loading.load_tokenizer(self._source(path))
+
+    def bits(self) -> Any:
+        """Return how weights are loaded to be asked: whole, or in the bits of the options."""
+        return training.few_bits(self.options.quantise) if self.options.quantise else None
+
+    def template(self, tokenizer: Any) -> Template:
+        """Return the tokenizer's own template, or the one that the options name."""
+        options = self.options
+        return template_for(options.template, tokenizer, tools=options.tools, thinking=options.thinking)
+
+    def path_of(self, checkpoint: Checkpoint | None) -> str:
+        """Name what is asked: a checkpoint, the adapter, or the weights."""
+        if checkpoint is None and not self.options.weights:
+            raise UsageError("model 'hf' has no weights of its own", hint="--checkpoint DIR_OR_HUB_ID")
+        return (
+            str(checkpoint.path) if checkpoint is not None else self.options.adapter or self.options.weights
+        )
+
+    def whole(self, path: str) -> str:
+        """Name the whole weights under an adapter, as the options, the harness or peft have written them."""
+        if path and path == self.options.adapter:
+            return str(self.options.weights)
+        if training.is_adapter(path) and not training.base_of(path) and not self.options.weights:
+            config = json.loads((Path(path) / "adapter_config.json").read_text(encoding="utf-8"))
+            return str(config.get("base_model_name_or_path") or super().whole(path))
+        return super().whole(path)
+
+    def start(self, data: TrainData, spec: TrainSpec) -> Loaded:
+        """Start from the weights, with the adapter on them."""
+        if not spec.base and not self.options.weights:
+            raise UsageError("there is nothing to fine-tune", hint="--checkpoint DIR_OR_HUB_ID names weights")
+        return super().start(data, replace(spec, base=spec.base or self.options.adapter))
+
+    def _source(self, path: str) -> Source:
+        revision = self.options.revision if path == self.options.weights else ""
+        return Source(path, revision, self.options.trust_remote_code)
