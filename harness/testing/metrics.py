@@ -38,7 +38,7 @@ def rows_of(kind: str, say: Callable[[int, Sequence[str]], str]) -> Rows:
     for place, text in enumerate(texts):
         reference = choices[place % 4] if choices else text
         answer = say(place, [choices[p % 4] for p in range(len(texts))] if choices else texts)
-        scores = tuple(float(choice == answer) for choice in choices)
+        scores = tuple(0.0 if choice == answer else -50.0 for choice in choices if answer in choices)
         example = Example(str(place), {"text": f"row {place}"}, (reference,), choices=choices)
         made.append((example, Prediction(str(place), answer, answer, scores)))
     return made
