@@ -5,9 +5,10 @@ those of its own text; `perplexity` says how well a model predicts long texts. I
 imports torch, so only a model's own module does.
 """
 
+from harness.training.precision import load_dtype
+
 from .choices import choose
 from .generation import generate
-from .language_model import load_dtype
 from .perplexity import Perplexity, log_likelihoods, perplexity
 
 __all__ = ["Perplexity", "choose", "generate", "load_dtype", "log_likelihoods", "perplexity"]

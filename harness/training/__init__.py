@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .loop import fit, learn
     from .muon import Muon
     from .objectives import Loss, Objective, model_loss
-    from .precision import cpu_multiplies_bf16
+    from .precision import cpu_multiplies_bf16, load_dtype
     from .rows import BothDirections, Corpus, check_rows
     from .stage import Learner, Stage
     from .threads import use_cores
@@ -62,6 +62,7 @@ _HOMES = {
     "Objective": "objectives",
     "model_loss": "objectives",
     "cpu_multiplies_bf16": "precision",
+    "load_dtype": "precision",
     "Learner": "stage",
     "Stage": "stage",
     "use_cores": "threads",
@@ -90,6 +91,7 @@ __all__ = [
     "is_adapter",
     "learn",
     "load_adapter",
+    "load_dtype",
     "merge",
     "model_loss",
     "plan",

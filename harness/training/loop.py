@@ -73,7 +73,7 @@ def learn(
     stage.check(data)
     _require_adapter(learner.model, spec)
     _require_padding(learner.pad)
-    threads.use_cores(max(1, run.world_size // spec.launch.nodes))
+    threads.use_cores()
     with session(run, group_of_one=settings.asked_strategy(spec.launch) != "ddp") as group:
         stage.begin(learner)
         _require_packable(stage)
@@ -233,6 +233,8 @@ class Training:
                 self._save()
             if facts.stop and self.position.step < self.total:
                 self._stop(stop)
+        if self.group.total([float(bool(stop.received))])[0]:  # since the last step, such as while evaluating
+            self._save()
 
     def _advance(self, facts: StepFacts, factor: float) -> None:
         self.position.step += 1

@@ -17,7 +17,7 @@ class StopRequest:
 
 @contextmanager
 def noted() -> Iterator[StopRequest]:
-    """Note the first SIGTERM or Ctrl-C; a second Ctrl-C interrupts at once."""
+    """Note the first SIGTERM or Ctrl-C, and pass it on at the end; a second Ctrl-C interrupts at once."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request  # only the main thread may set handlers
@@ -34,5 +34,5 @@ def noted() -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if request.received == signal.SIGTERM and callable(before[signal.SIGTERM]):
-            signal.raise_signal(signal.SIGTERM)  # the program around us stops too, not this training alone
+        if request.received and callable(before[request.received]):
+            signal.raise_signal(request.received)  # the program around us stops too, not this training alone
