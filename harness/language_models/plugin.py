@@ -109,7 +109,8 @@ class LanguageModelPlugin(ModelPlugin):
         coder = self.coder(model, tokenizer, spec)
 
         def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
-            return self.answers(Loaded(model, tokenizer), requests, run.spec.generate, run)
+            asked = training.asked_together(run.spec.generate, spec.launch)
+            return self.answers(Loaded(model, tokenizer), requests, asked, run)
 
         def reopen(checkpoint: Checkpoint) -> training.Learner:
             return self.learner(self.ready(str(checkpoint.path), spec.precision, run), spec, run)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .objectives import Loss, Objective, model_loss
     from .precision import cpu_multiplies_bf16, load_dtype
     from .rows import BothDirections, Corpus, check_rows
+    from .settings import asked_together
     from .stage import Learner, Stage
     from .threads import use_cores
 
@@ -65,6 +66,7 @@ _HOMES = {
     "load_dtype": "precision",
     "Learner": "stage",
     "Stage": "stage",
+    "asked_together": "settings",
     "use_cores": "threads",
 }
 
@@ -79,6 +81,7 @@ __all__ = [
     "Objective",
     "Shape",
     "Stage",
+    "asked_together",
     "base_of",
     "check",
     "check_rows",
