@@ -71,7 +71,7 @@ class TaskData:
     @property
     def kind(self) -> str:
         """What a model is asked to do: generate, choose or perplexity."""
-        kind = self.registered.entry.kind
+        kind = self.task.kind or self.registered.entry.kind
         return "generate" if kind == "choose" and not self.asking.scored else kind
 
     def examples(self, split: str) -> list[Example]:
@@ -229,7 +229,7 @@ def open_task(
         registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
     )
     chooses = not model or registry.models.get(model).entry.chooses
-    way = way_of(task, registered.entry.kind, prompt, chooses=chooses)
+    way = way_of(task, task.kind or registered.entry.kind, prompt, chooses=chooses)
     return TaskData(registered, task, prompt, way)
 
 

@@ -12,6 +12,7 @@ from harness.api.model import ModelEntry
 from harness.api.spec import RunSpec
 from harness.api.task import TaskEntry
 
+from . import task_files
 from .config import Asked, Resolved, Setting, Settings, resolve
 from .graph import inputs_of
 from .registry import Registered, Registry
@@ -75,9 +76,10 @@ def _cells(
     registry: Registry, asked: Asked, model: str, task: str, seed: int | None, *, shown_beside: bool
 ) -> Iterator[Cell]:
     found, own = _model(registry, model)
-    asked = replace(asked, layers=[*asked.layers, own])
-    group = registry.tasks.get(task)
-    members = registry.expand(task)
+    what = task_files.named(registry, task)
+    asked = replace(asked, layers=[what.settings, *asked.layers, own, what.rows])
+    group = registry.tasks.get(what.task)
+    members = registry.expand(what.task)
     names = [registry.tasks.name_of(member) for member in members]
     for member, name in zip(members, names, strict=True):
         train_tasks = names if found.entry.multitask else [name]

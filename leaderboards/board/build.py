@@ -142,6 +142,8 @@ def add_runs(
             found.append(_put(store, str(directory), submission, open_task, ""))
         except HarnessError as error:
             found.append(Refused(str(directory), error.message))
+        except Exception as error:  # noqa: BLE001  whatever is wrong with one run costs the others nothing
+            found.append(Refused(str(directory), f"{type(error).__name__}: {error}"))
     return found
 
 

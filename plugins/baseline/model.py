@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness import (
+    Answers,
     Checkpoint,
     Completion,
     DataError,
@@ -137,6 +138,14 @@ class Random(Baseline):
     def answerer(self, kept: list[TrainPair], seed: int) -> Callable[[Request], str]:
         """Answer with a row drawn by seed and request, not by order."""
         return lambda request: kept[int(random.Random(f"{seed}/{request.id}").random() * len(kept))].target
+
+
+class FirstPassage(ModelPlugin):
+    """The first passage of the evidence; nothing where none is shown."""
+
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ModelSession:
+        """Answer with what stands in the request."""
+        return Answers(lambda request: request.passages[0].text if request.passages else "")
 
 
 def read_checkpoint(path: Path, name: str) -> list[TrainPair]:

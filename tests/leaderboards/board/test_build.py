@@ -31,7 +31,7 @@ def files(folder):
 
 def render(store, opened):
     tables = build(store, opened)
-    write_site(store, tables)
+    write_site(store, tables, store.root / "site")
     return {f"{t['id']}{ending}": form(t) for t in tables for ending, form in FORMATS.values()}
 
 

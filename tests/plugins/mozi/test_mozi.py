@@ -91,3 +91,6 @@ def test_a_run_trains_once_and_answers_in_every_setting(main, tmp_path):
     assert len(list((tmp_path / "trained" / "mozi").glob("2*"))) == 1
     for setting in ("gold", "recalled", "none"):
         assert f"qasper/{setting} (6 rows" in done.out
+    table = done.out[done.out.index("qasper (qasper-f1 side by side; built-in sample") :].splitlines()
+    assert table[1].split() == ["model", "gold", "recalled", "none"]
+    assert len(table[3].split()) >= 5
