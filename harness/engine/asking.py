@@ -134,7 +134,7 @@ class Asking:
         return "".join(sorted(LETTERS[order[place]] for place in named))
 
 
-def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool) -> str:
+def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool | None) -> str:
     """Settle how a task's choices are asked for; a model that cannot score them says a letter."""
     wanted = task.options.ask
     if wanted not in WAYS:
@@ -143,7 +143,7 @@ def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool)
         if wanted != "auto":
             raise UsageError(f"task.ask is {wanted}, and this task has no choices", hint="leave task.ask out")
         return ""
-    if wanted in ("likelihood", "letters") and not chooses:
+    if wanted in ("likelihood", "letters") and chooses is False:
         raise UsageError(
             f"task.ask is {wanted}, and this model cannot score choices", hint="--set task.ask=letter"
         )
