@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import DataReport, DataSpec, Example, PromptFormat, Task, UsageError
 from harness.data.hub import Fetched, HubFiles, fetch
@@ -32,8 +32,8 @@ class CaptionTask(Task):
     published_metrics: tuple[str, ...] = ()
     streamed: ClassVar[bool] = False  # too many rows to be held while they are learned from
 
-    def __init__(self, data: DataSpec | None = None) -> None:
-        super().__init__(data)
+    def __init__(self, data: DataSpec | None = None, options: Any = None) -> None:
+        super().__init__(data, options)
         self._splits: tuple[str, ...] = ()  # known once a folder was looked at
         self._fingerprints: dict[str, str] = {}
         if self.data.source != "sample" and self.published_metrics:
@@ -64,7 +64,8 @@ class CaptionTask(Task):
 
         skip = self.data.skip_bad_rows
         if source != "hub":
-            return read(Path(source), split, skip_bad_rows=skip, notes=self.notes)
+            named = self.data.named
+            return read(Path(source), split, skip_bad_rows=skip, notes=self.notes, named=named)
         fetched = self._fetched(split)
         self.notes.append(f"{self.hub[split].repository} at commit {fetched.commit}")
         return read(fetched.files, split, skip_bad_rows=skip, notes=self.notes)
@@ -81,7 +82,8 @@ class CaptionTask(Task):
         if split not in self._fingerprints:
             hub = self.data.source == "hub"
             files = self._fetched(split).files if hub else files_of(Path(self.data.source), split)
-            total = hashlib.sha256(f"skip bad rows {self.data.skip_bad_rows}".encode())
+            columns = "".join(f" {column}" for column in self.data.columns)
+            total = hashlib.sha256(f"skip bad rows {self.data.skip_bad_rows}{columns}".encode())
             for file in files:
                 with file.open("rb") as stream:
                     total.update(hashlib.file_digest(stream, "sha256").digest())
@@ -101,7 +103,7 @@ class CaptionTask(Task):
         if not self._splits:
             from .published import splits
 
-            self._splits = splits(Path(self.data.source))
+            self._splits = splits(Path(self.data.source), self.data.named)
         return self._splits
 
     def check(self) -> DataReport:
@@ -110,7 +112,7 @@ class CaptionTask(Task):
             return super().check()
         from .published import check
 
-        return check(Path(self.data.source), self.published_files)
+        return check(Path(self.data.source), self.published_files, self.data.named)
 
     def seen_in_training(
         self, train: Iterable[Example], rows: Sequence[Example]

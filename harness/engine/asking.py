@@ -68,7 +68,7 @@ class Asking:
         right = [LETTERS[i] for i, choice in enumerate(shown.choices) if choice in example.references]
         if not right:
             raise DataError(f"row '{example.id}': no choice is a reference: {example.references[:1]}")
-        return replace(shown, references=("".join(right),))
+        return replace(shown, references=("".join(right),), annotations=shown.annotations[:1])
 
     def arranged(self, example: Example) -> Example:
         """Return a row with its choices in the order in which they are shown."""
