@@ -20,12 +20,14 @@ CHOICES = "{choices}"  # where the harness lists the choices, if the way of aski
 
 @dataclass(frozen=True, slots=True)
 class MedicalOptions(TaskOptions):
-    """`context` shows what stands beside a question, such as an abstract; `auto`: as the set is meant.
+    """`notice` is told with every result; empty: nothing is.
 
+    `context` shows what stands beside a question, such as an abstract; `auto`: as the set is meant.
     `think` asks to think step by step before the answer. `orders` asks every question so many times, each
     time with its choices moved on by one place: how often the answer stays the same is a column then.
     """
 
+    notice: str = "Answers to medical questions by a model are no medical advice."
     context: str = "auto"
     think: bool = False
     orders: int = 1
@@ -84,6 +86,8 @@ class Questions(Task):
     def examples(self, split: str) -> Iterator[Example]:
         """Yield the questions of a split; a row that cannot be scored ends it, or is left out and counted."""
         odd: Counter[str] = Counter()
+        if self.options.notice and self.options.notice not in self.notes:
+            self.notes.append(self.options.notice)
         for found in self.found(split):
             odd.update(note.kind for note in found.notes)
             if found.fault is not None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from harness import Document, Example, Task, TrainRow
+from harness import Document, Example, Preference, Task, TrainRow
 
 from . import sample
 from .base import WORDS, Questions
@@ -91,8 +92,37 @@ class Corpus(Task):
         for asked in sample.questions("train") if split == "train" else ():
             words = WORDS[asked.language]
             text = f"{words.question}{asked.question}\n{words.answer} {asked.answer}"
-            yield Example(asked.id, {"text": text}, (text,))
+            yield Example(f"{asked.id}-asked", {"text": text}, (text,))
 
     def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
         """Yield a text without a prompt."""
         yield Document(example.inputs["text"])
+
+
+class Preferences(Sampled):
+    """Two answers to each question of the sample, the right one and another of its relation."""
+
+    metrics = ("exact-match",)
+    chosen = False
+    sources: Mapping[str, str] = {"sample": "the right answer to each question, and a wrong one"}
+
+    def found(self, split: str) -> Iterator[Found]:
+        """Yield the questions of a split, each with its wrong answer as what is known beside it."""
+        for asked in sample.questions(split):
+            yield Found(Path("sample"), 0, self.question(asked))
+
+    def question(self, asked: sample.Asked) -> Question:
+        """Ask without the choices, the right answer first and the wrong one after it."""
+        wrong = next(choice for choice in asked.choices if choice != asked.answer)
+        answers = (asked.answer, wrong)
+        return Question(asked.question, answers=answers, id=asked.id, subject=asked.relation)
+
+    def example(self, question: Question, choices: tuple[str, ...], id: str) -> Example:
+        """Keep the wrong answer out of what is accepted."""
+        made = super().example(question, choices, id)
+        right, wrong = made.references
+        return replace(made, references=(right,), meta={**made.meta, "rejected": wrong})
+
+    def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
+        """Yield the preference."""
+        yield Preference(prompt, example.references[0], example.meta["rejected"], example.inputs)

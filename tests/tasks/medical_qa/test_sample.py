@@ -83,3 +83,26 @@ def test_prompts_are_in_the_language_of_the_question_and_may_ask_to_think():
     prompts = {e.meta["groups"]["language"]: made.prompt(e) for e in made.examples("test")}
     assert prompts["en"].startswith("Question: ") and "step by step" in prompts["en"]
     assert prompts["zh"].startswith("问题：") and "一步一步" in prompts["zh"]
+
+
+def test_the_corpus_reads_all_facts_and_measures_on_wordings_it_did_not_read():
+    corpus = task.Corpus()
+    read, held_out = (list(corpus.examples(split)) for split in ("train", "test"))
+    assert len({example.id for example in (*read, *held_out)}) == len(read) + len(held_out)
+    assert not {e.inputs["text"] for e in read} & {e.inputs["text"] for e in held_out}
+    assert {e.id.rsplit("-", 1)[0] for e in held_out} <= {e.id.rsplit("-", 1)[0] for e in read}
+
+
+def test_preferences_hold_a_wrong_answer_of_the_same_kind():
+    rows = [
+        row for e in task.Preferences().examples("train") for row in task.Preferences().training_rows(e, "?")
+    ]
+    assert len(rows) == len(list(sample.questions("train")))
+    assert all(row.chosen != row.rejected for row in rows)
+
+
+def test_a_notice_goes_with_every_result_unless_it_is_taken_away():
+    told, silent = task.Choice(), task.Choice(options=MedicalOptions(notice=""))
+    for made in (told, silent):
+        list(made.examples("test"))
+    assert any("no medical advice" in note for note in told.notes) and not silent.notes
