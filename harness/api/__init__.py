@@ -42,7 +42,7 @@ from .rows import (
     TrainRow,
 )
 from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
-from .session import Answers, Engine, ModelSession, PromptTokens, Stream, TokenLog
+from .session import Answers, Engine, ModelSession, PromptTokens, Stream, TokenLog, until
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
 from .stage import StageEntry
 from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
@@ -121,4 +121,5 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "nearest",
+    "until",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,8 +16,8 @@ from harness.api.example import Completion, Example, Pairs, Prediction, Request
 from harness.api.metric import Metric, MetricEntry, Metrics
 from harness.api.prompt import PromptFormat
 from harness.api.rows import PromptRow, TrainRow
-from harness.api.spec import DataSpec
-from harness.api.task import Task, TaskEntry
+from harness.api.spec import DataSpec, RunSpec
+from harness.api.task import Task, TaskEntry, TaskOptions
 from harness.api.workbench import TaskView
 from harness.files.json_files import digest
 from harness.scoring.measure import measure
@@ -203,6 +203,17 @@ def task_class(registered: Registered[TaskEntry]) -> type[Task]:
         name = registered.entry.name
         raise PluginError(f"the target of task '{name}' is {kind!r}, which is no subclass of Task")
     return kind
+
+
+def open_learned(registry: Registry, name: str, spec: RunSpec) -> TaskData:
+    """Open a task that is learned from; of the run's task options it gets those that it has.
+
+    The run's own task, which is opened beside it, refuses those that nothing has.
+    """
+    found = registry.tasks.get(name)
+    known = {item.name for item in fields(getattr(found.load(), "Options", TaskOptions))}
+    options = {key: value for key, value in spec.task_options.items() if key in known}
+    return open_task(registry, found, spec.data, spec.model, options)
 
 
 def open_task(

@@ -20,7 +20,7 @@ from harness.api.stage import StageEntry
 from harness.files.json_files import digest
 
 from . import environment, sameness
-from .data import TaskData, open_task
+from .data import TaskData, open_learned, open_task
 from .graph import inputs_of
 from .known import Known, looks
 from .learned import asks, training_digest
@@ -171,9 +171,7 @@ class Prepared:
         found = []
         for name in stage.train_tasks:
             if (name, stage.data) not in self._open:
-                self._open[name, stage.data] = open_task(
-                    registry, registry.tasks.get(name), stage.data, stage.model, stage.task_options
-                )
+                self._open[name, stage.data] = open_learned(registry, name, stage)
             found.append(self._open[name, stage.data])
         return found
 

@@ -78,6 +78,15 @@ def tables_of(path: Path, number: int) -> list[dict[str, Any]]:
     return [json.loads(_unpacked(_place(path, state))) for _, state in states]
 
 
+def reasons(path: Path, entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the rows that an entry no longer shows, each with the reason that its table gives."""
+    for name, rows in entry["removed"].items():
+        place = _place(path, entry["tables"][name])
+        table = json.loads(_unpacked(place)) if place.is_file() else {"refused": []}
+        said = {row["id"]: row["reason"] for row in table["refused"]}
+        yield from ((row, said.get(row, "its files were taken away")) for row in rows)
+
+
 def _place(path: Path, state: Mapping[str, Any]) -> Path:
     return path.parent / "history" / f"{state['table']}.json.gz"
 

@@ -79,8 +79,12 @@ class Store:
             write(folder / f"{PREDICTIONS}.gz", outputs_as_bytes(submission.outputs, ids))
         self.put_scored(folder, scored if keep_answers else _without_texts(scored), keep_samples=keep_answers)
         if submission.evidence:
-            write(folder / EVIDENCE, canonical(dict(submission.evidence)))
+            self.put_evidence(folder, {**self.evidence(folder), **submission.evidence})
         return folder
+
+    def put_evidence(self, folder: Path, evidence: Mapping[str, Any]) -> None:
+        """Write what the keepers add to a row."""
+        write(folder / EVIDENCE, canonical(dict(evidence)))
 
     def put_scored(self, folder: Path, scored: Scored, *, keep_samples: bool = True) -> None:
         """Write what scoring gave."""

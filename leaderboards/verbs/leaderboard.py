@@ -11,13 +11,14 @@ from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from harness import DataError, UsageError, Verb, Workbench
 from harness.files.writing import write
 from harness.scoring.arguments import add_data_arguments
 
 from ..board import history
-from ..board.build import Foreign, Refused, add, add_originals, add_runs, build
+from ..board.build import Foreign, Keeping, Refused, add, add_originals, add_runs, build, withdraw
 from ..board.store import PUBLISHED, Store
 from ..intake.from_run import from_run
 from ..intake.submission import schema, write_submission
@@ -31,6 +32,7 @@ from ..publish.verify import verify
 ACTIONS = {
     "build": "gather finished runs, build every table and the pages (what happens without an action)",
     "add": "score a submission (folder, zip, run, or bare answers) and keep it",
+    "withdraw": "take a row out of its table, with --reason; its files stay",
     "pack": "make a submission of a run, to hand in elsewhere",
     "verify": "score every row anew; a difference above 1e-9 is an error",
     "history": "print the chain of what was built, and check it; with a number, write that entry's tables",
@@ -52,7 +54,11 @@ class Leaderboard(Verb):
         parser.description = "\n".join([self.__doc__ or "", "", *(f"  {n}: {t}" for n, t in ACTIONS.items())])
         parser.add_argument("action", nargs="?", choices=ACTIONS, default="build", help="what to do")
         parser.add_argument(
-            "paths", nargs="*", type=Path, metavar="PATH", help="what is added or packed; a number of history"
+            "paths",
+            nargs="*",
+            type=Path,
+            metavar="PATH",
+            help="what is added, withdrawn or packed; a number of history",
         )
         _add_board_arguments(parser)
         _add_answer_arguments(parser)
@@ -61,7 +67,7 @@ class Leaderboard(Verb):
     def run(self, args: Namespace, bench: Workbench) -> int:
         """Do what was asked."""
         actions = {
-            "build": _build, "add": _add, "pack": _pack,
+            "build": _build, "add": _add, "withdraw": _withdraw, "pack": _pack,
             "verify": _verify, "history": _history, "schema": _schema, "workflow": _workflow,
         }  # fmt: skip
         actions[args.action](args, bench)
@@ -109,6 +115,10 @@ def _add_answer_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--reproduced-by", type=Path, metavar="RUN", help="a run here that gave the same answers"
     )
+    group.add_argument(
+        "--replaces", default="", metavar="ROW", help="the row of the same submitter whose place it takes"
+    )
+    group.add_argument("--reason", default="", metavar="TEXT", help="why a row is withdrawn")
     group.add_argument(
         "--originals",
         type=Path,
@@ -201,18 +211,36 @@ def _add(args: Namespace, bench: Workbench) -> None:
     if not args.paths:
         _add_originals(args, store, tasks, bench)
         return
+    if args.replaces and len(args.paths) > 1:
+        raise UsageError("--replaces takes one submission", hint="add the others without it")
     source = args.data[0] if args.data else "sample"
     foreign = Foreign(
         task=args.task, split=args.split, source=source if args.task else "", name=args.name, form=args.form
     )
+    batch = uuid4().hex[:12] if len(args.paths) > 1 else ""
+    keeping = Keeping(args.reproduced_by, args.replaces, batch)
     for path in args.paths:
-        added = add(store, path, tasks, foreign, args.reproduced_by)
+        with store.alone():
+            added = add(store, path, tasks, foreign, keeping)
         made = added.submission
         bench.write(f"added {made.name} to {made.task}: {added.folder}\n")
         for note in added.notes:
             bench.write(f"note: {note}\n")
         if reason := made.evidence.get("reason"):
             bench.write(f"trust: {made.evidence['trust']} ({reason})\n")
+
+
+def _withdraw(args: Namespace, bench: Workbench) -> None:
+    _refuse_shipped(args)
+    if len(args.paths) != 1 or not args.reason:
+        raise UsageError(
+            "withdraw takes one row and the reason", hint="run-bench leaderboard withdraw ROW --reason TEXT"
+        )
+    store = _store(args)
+    store.check()
+    with store.alone():
+        folder = withdraw(store, str(args.paths[0]), args.reason)
+    bench.write(f"withdrawn: {folder}\n")
 
 
 def _add_originals(args: Namespace, store: Store, tasks: Tasks, bench: Workbench) -> None:
@@ -267,12 +295,9 @@ def _history(args: Namespace, bench: Workbench) -> None:
         return
     for entry in history.entries(store.history):
         rows = sum(len(state["rows"]) for state in entry["tables"].values())
-        gone = (
-            "; removed " + ", ".join(row for rows in entry["removed"].values() for row in rows)
-            if entry["removed"]
-            else ""
-        )
-        bench.write(f"{entry['number']}  {entry['date']}  {entry['hash'][:12]}  {rows} rows{gone}\n")
+        bench.write(f"{entry['number']}  {entry['date']}  {entry['hash'][:12]}  {rows} rows\n")
+        for row, reason in history.reasons(store.history, entry):
+            bench.write(f"   no longer shown: {row}: {reason}\n")
     if broken := list(history.faults(store.history)):
         raise DataError(f"the history is broken: {broken[0]}")
 

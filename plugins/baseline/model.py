@@ -25,6 +25,7 @@ from harness import (
     TrainPair,
     TrainSpec,
     UsageError,
+    until,
 )
 
 from .similarity import Neighbours, most_typical
@@ -79,7 +80,7 @@ class Remembering(ModelSession):
         """Answer each request."""
         answer = self._answerer(spec.seed)
         for request in requests:
-            yield Completion(request.id, answer(request))
+            yield Completion(request.id, *until(answer(request), spec.stop))
 
     def choose(
         self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
