@@ -23,6 +23,7 @@ def harness_metrics() -> list[MetricEntry]:
 
 
 class Iupac(Task):
+    licence = "CC0-1.0"
     metrics = ("exact-match", "name-similarity")
     prompt_format = PromptFormat("iupac", "Name this molecule: {smiles}")
 

@@ -42,7 +42,7 @@ from .rows import (
     TrainRow,
 )
 from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
-from .session import Answers, ModelSession, PromptTokens
+from .session import Answers, ModelSession, PromptTokens, until
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
 from .stage import StageEntry
 from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
@@ -118,4 +118,5 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "nearest",
+    "until",
 ]

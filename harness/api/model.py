@@ -22,7 +22,8 @@ class ModelEntry:
     stages of training that the model has, with `*` all that there are; without any, nothing is learned.
     `files` are the options that name files, which are known by what they hold. `known_by` is the option
     that tells models of this kind apart, such as `weights` where any will do. Without `chooses` the
-    model cannot score choices by log-likelihood, and is asked to name one.
+    model cannot score choices by log-likelihood, and is asked to name one; with None it may be able to,
+    and is asked to score only where the task's options say so.
     """
 
     name: str
@@ -35,7 +36,7 @@ class ModelEntry:
     known_by: str = ""
     multitask: bool = False
     stages: tuple[str, ...] = ("sft",)
-    chooses: bool = True
+    chooses: bool | None = True
     tags: tuple[str, ...] = ()
     licence: str = ""
     citation: str = ""

@@ -17,6 +17,10 @@ class TrainRow:
 
     __slots__ = ()
 
+    def texts(self) -> tuple[str, ...]:
+        """Return the texts that a model reads or writes to learn from this row."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class TrainPair(TrainRow):
@@ -26,6 +30,10 @@ class TrainPair(TrainRow):
     target: str
     inputs: Mapping[str, str] = field(default_factory=dict)
 
+    def texts(self) -> tuple[str, ...]:
+        """Return the prompt and the wanted text."""
+        return self.prompt, self.target
+
 
 @dataclass(frozen=True, slots=True)
 class Document(TrainRow):
@@ -33,6 +41,10 @@ class Document(TrainRow):
 
     text: str
     tokens: tuple[int, ...] = ()
+
+    def texts(self) -> tuple[str, ...]:
+        """Return the text."""
+        return (self.text,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +57,17 @@ class Conversation(TrainRow):
     messages: tuple[Message, ...]
     tools: str = ""
 
+    def texts(self) -> tuple[str, ...]:
+        """Return what each turn says."""
+        return tuple(message.text for message in self.messages)
+
 
 @dataclass(frozen=True, slots=True)
 class Preference(TrainRow):
     """Two answers to one prompt, of which the first is better, by `margin` where that is known.
 
     `messages` are the turns before the answers, where there are any; `prompt` is then their last.
+    `tools` describes, as JSON, what the assistant may call.
     """
 
     prompt: str
@@ -59,6 +76,12 @@ class Preference(TrainRow):
     inputs: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     margin: float | None = None
+    tools: str = ""
+
+    def texts(self) -> tuple[str, ...]:
+        """Return what was said and both answers."""
+        before = tuple(message.text for message in self.messages) or (self.prompt,)
+        return (*before, self.chosen, self.rejected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +98,10 @@ class PromptRow(TrainRow):
     """A prompt whose answers are sampled and judged while training; the judge knows it by `request.id`."""
 
     request: Request
+
+    def texts(self) -> tuple[str, ...]:
+        """Return what was said and what is asked."""
+        return (*(message.text for message in self.request.messages), self.request.prompt)
 
 
 class Evaluator(Protocol):

@@ -74,6 +74,12 @@ class ModelSession:
         return UsageError(f"{type(self).__name__} does not support {what}")
 
 
+def until(text: str, stop: Sequence[str]) -> tuple[str, str]:
+    """Cut a text at the first of some stop strings; return it with how it ended: `stop-string` or `stop`."""
+    places = [text.index(word) for word in stop if word in text]
+    return (text[: min(places)], "stop-string") if places else (text, "stop")
+
+
 class Answers(ModelSession):
     """The session of a model that is no more than a function from a request to a text."""
 
@@ -85,4 +91,4 @@ class Answers(ModelSession):
     ) -> Iterator[Completion]:
         """Answer each request."""
         for request in requests:
-            yield Completion(request.id, self._answer(request))
+            yield Completion(request.id, *until(self._answer(request), spec.stop))

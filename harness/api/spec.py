@@ -44,6 +44,8 @@ class DataSpec:
     limit: Annotated[int | None, Range(least=1), ASKED] = None  # rows that are scored
     train_limit: Annotated[int | None, Range(least=1), LEARNED] = None  # rows that are learned from
     skip_bad_rows: bool = False
+    # NAME=COLUMN: what a file calls the columns that a task looks for; data.columns.NAME=COLUMN sets one
+    columns: Annotated[tuple[str, ...], WHERE] = ()
     reference_tokenizer: Annotated[str, ASKED] = ""  # score against references as this tokenizer gives them
 
 

@@ -15,8 +15,9 @@ class StageEntry:
     `rows` are the kinds of rows it learns from; one training has one of them. `task` names the task that
     brings such rows, for where none is named. `inputs` are the checkpoints that it needs beside the one it
     goes on from: what each is for -> the stage that makes it, or nothing where it must be named.
-    `answers` tells whether what it leaves can be asked. `facts` are what it measures on validation rows
-    beside the loss, of which more is better and by which the best step may be selected.
+    `begins` tells whether it may begin a model from nothing, `answers` whether what it leaves can be asked.
+    `facts` are what it measures on validation rows beside the loss, of which more is better and by which
+    the best step may be selected.
     """
 
     name: str
@@ -25,6 +26,7 @@ class StageEntry:
     rows: tuple[type[TrainRow], ...] = (TrainPair,)
     task: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)
+    begins: bool = False
     answers: bool = True
     facts: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()

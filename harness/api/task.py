@@ -17,7 +17,10 @@ from .spec import DataSpec
 
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
-    """A task on the shelf. A group has `members` and no target. `kind` is generate, choose or perplexity."""
+    """A task on the shelf. A group has `members` and no target. `kind` is generate, choose or perplexity.
+
+    An `open` task may be named anew behind a slash, `table/my-questions`, for what it is opened on.
+    """
 
     name: str
     summary: str
@@ -25,6 +28,7 @@ class TaskEntry:
     requires: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
     kind: str = "generate"
+    open: bool = False
     tags: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
 
@@ -88,6 +92,9 @@ class Task(ABC):
     Options: type[TaskOptions] = TaskOptions
 
     version: str = "1"
+    kind: str = (
+        ""  # generate, choose or perplexity, where it depends on the options; empty: as the entry says
+    )
     metrics: tuple[str, ...] = ()
     prompt_format: PromptFormat | None = None
     sources: Mapping[str, str] = {}  # source name -> what it is: "sample", "hub", "dir"

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import DataReport, DataSpec, Example, PromptFormat, Task, UsageError
 from harness.data.hub import Fetched, HubFiles, fetch
@@ -32,8 +32,8 @@ class CaptionTask(Task):
     published_metrics: tuple[str, ...] = ()
     streamed: ClassVar[bool] = False  # too many rows to be held while they are learned from
 
-    def __init__(self, data: DataSpec | None = None) -> None:
-        super().__init__(data)
+    def __init__(self, data: DataSpec | None = None, options: Any = None) -> None:
+        super().__init__(data, options)
         self._splits: tuple[str, ...] = ()  # known once a folder was looked at
         self._fingerprints: dict[str, str] = {}
         if self.data.source != "sample" and self.published_metrics:

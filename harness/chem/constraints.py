@@ -23,6 +23,8 @@ from .guard import QUESTIONS
 from .molecules import Molecule
 from .smiles import is_legal, molecule
 
+_MANY = 100_000  # matches; RDKit stops at a thousand by itself
+
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
@@ -88,7 +90,8 @@ def _is_whole(mol: Any) -> bool:
 
 def _matches(mol: Any, patterns: str) -> int:
     """Count the matches of a SMARTS, less those of further ones behind a space."""
-    first, *others = (len(mol.GetSubstructMatches(pattern(smarts))) for smarts in patterns.split())
+    counts = (len(mol.GetSubstructMatches(pattern(p), maxMatches=_MANY)) for p in patterns.split())
+    first, *others = counts
     return first - sum(others)
 
 
@@ -114,6 +117,10 @@ def _fingerprint(smiles: str) -> Any:
     return QUESTIONS["morgan"](mol)
 
 
+def _number(element: str) -> int:
+    return Chem.GetPeriodicTable().GetAtomicNumber(element)
+
+
 def _bonds(mol: Any, kind: str) -> int:
     return len([bond for bond in mol.GetBonds() if bond.GetBondType() == BondType.names[kind.upper()]])
 
@@ -127,13 +134,13 @@ MEASURES: Mapping[str, Callable[[Any, str], float]] = {
     "refractivity": lambda mol, _: rdMolDescriptors.CalcCrippenDescriptors(mol)[1],
     "tpsa": lambda mol, _: rdMolDescriptors.CalcTPSA(mol),
     "qed": lambda mol, _: QED.qed(mol),  # type: ignore[no-untyped-call]
-    "atoms": lambda mol, element: len([a for a in mol.GetAtoms() if a.GetSymbol() == element]),
+    "atoms": lambda mol, element: _matches(mol, f"[#{_number(element)}]"),
     "bonds": _bonds,
     "matches": _matches,
     "similarity": _similarity,
 }
 _TAKEN_OF: Mapping[str, Callable[[str], object]] = {
-    "atoms": lambda element: Chem.GetPeriodicTable().GetAtomicNumber(element),
+    "atoms": lambda element: _number(element),
     "bonds": lambda kind: BondType.names[kind.upper()],
     "matches": lambda patterns: [pattern(smarts) for smarts in patterns.split()] or patterns[0],
     "similarity": _fingerprint,

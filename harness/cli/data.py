@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from harness.api.errors import DataError, UsageError
 from harness.api.example import Example
 from harness.api.run import Progress
-from harness.api.spec import DataSpec
 from harness.api.task import DataReport, Task
+from harness.engine import task_files
+from harness.engine.config import Setting, check_keys, read_flag, rows_of
 from harness.engine.data import TaskData, open_task
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
@@ -42,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
     )
 
     check = actions.add_parser("check", help="validate every row of a file or folder", allow_abbrev=False)
-    check.add_argument("source", help="a file or a folder")
+    check.add_argument("source", nargs="?", help="a file or a folder")
     check.add_argument("--task", metavar="TASK", required=True, help="the task whose rows they should be")
     check.add_argument("--skip-bad-rows", action="store_true", help="exit with 0 although rows are bad")
 
@@ -55,10 +56,14 @@ def add_parser(subparsers: Any) -> None:
 
     show = actions.add_parser("show", help="show rows with their exact prompts", allow_abbrev=False)
     show.add_argument("--task", metavar="TASK", required=True, help="the task")
-    show.add_argument("--data", default="sample", metavar="SOURCE", help="sample, hub, or a folder or file")
+    show.add_argument("--data", metavar="SOURCE", help="sample, hub, or a folder or file")
     show.add_argument("--split", default="test", help="the split (default: test)")
     show.add_argument("--rows", type=int, default=3, metavar="N", help="how many rows (default: 3)")
     show.add_argument("--pictures", type=Path, metavar="DIR", help="also draw each row's molecule into DIR")
+    for action in (check, show):
+        action.add_argument(
+            "--set", action="append", default=[], metavar="KEY=VALUE", help="settings of data and task"
+        )
     for action in (check, overlap, show):
         action.add_argument("--json", action="store_true", help="print JSON")
         add_plugin_arguments(action)
@@ -88,6 +93,17 @@ def _tasks(registry: Registry, name: str | None) -> Iterator[tuple[str, type[Tas
             yield item.entry.name, registry.expand(item.full_name)[0].load()
 
 
+def _opened(args: argparse.Namespace, registry: Registry, source: str | None) -> Iterator[TaskData]:
+    """Open the task that is meant, or each of a group, as a run with the same settings would."""
+    what = task_files.named(registry, args.task)
+    flags = dict(map(read_flag, args.set)) | ({"data.source": source} if source is not None else {})
+    check_keys(flags, "the command line")
+    asked = {key: Setting(value, "flag") for key, value in flags.items()}
+    data, options = rows_of({**what.settings, **asked, **what.rows})
+    for member in registry.expand(what.task):
+        yield open_task(registry, member, data, model="", options=options)
+
+
 def _needs(args: argparse.Namespace, registry: Registry) -> int:
     for number, (name, kind) in enumerate(_tasks(registry, args.task)):
         lines = [name]
@@ -103,8 +119,8 @@ def _needs(args: argparse.Namespace, registry: Registry) -> int:
 
 
 def _check(args: argparse.Namespace, registry: Registry) -> int:
-    found = registry.expand(args.task)[0]
-    data = open_task(registry, found, DataSpec(source=args.source), model="")
+    data = next(_opened(args, registry, args.source))
+    args.source = data.task.data.source
     progress = choose_progress(quiet=args.json)
     progress.start(f"checking {args.source}", unit="rows")
     report = data.task.check()
@@ -203,8 +219,7 @@ def _show(args: argparse.Namespace, registry: Registry) -> int:
     if args.rows < 1:
         raise UsageError(f"--rows must be at least 1, not {args.rows}")
     shown: list[tuple[TaskData, Example]] = []
-    for member in registry.expand(args.task):
-        data = open_task(registry, member, DataSpec(source=args.data), model="")
+    for data in _opened(args, registry, args.data):
         shown += [(data, example) for example in data.scored(args.split, args.rows)]
         for note in data.task.notes:
             sys.stderr.write(note + "\n")

@@ -1,4 +1,4 @@
-"""`new-plugin`: write a package that installs, works and passes its test, to start from."""
+"""`new-plugin`: write a package that installs, works and passes its test, or a task file, to start from."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from harness.api.errors import StageError, UsageError, nearest
 
 from . import plugin_template as template
+from . import table_task
 
 KINDS = {
     "model": ("ModelEntry", template.MODEL_HOOK, {"model.py": template.MODEL}),
@@ -25,12 +26,16 @@ def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "new-plugin",
-        description="Write a plugin package to start from; it installs, works and passes its test at once.",
+        description="Write a plugin package to start from; it installs, works and passes its test at once. "
+        "With --from, look at a table and write a task of it, which needs no code.",
         allow_abbrev=False,
     )
     parser.add_argument("name", help="the plugin's name, such as my-model; also the name of the folder")
     parser.add_argument(
         "--kind", default="model,task,metric", metavar="A,B", help="what it brings: model, task, metric"
+    )
+    parser.add_argument(
+        "--from", dest="table", type=Path, metavar="FILE", help="write NAME.toml, a task of this table"
     )
     parser.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="where the folder is made")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -49,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
             f"'{args.name}' cannot be a plugin's name",
             hint="small letters and digits, with - between words, such as my-model",
         )
+    if args.table is not None:
+        return write_task(args.output / f"{args.name}.toml", args.name, args.table)
     folder = args.output / args.name
     if folder.exists():
         raise UsageError(
@@ -59,6 +66,19 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise StageError(f"{folder} cannot be written: {error.strerror}", hint="--output DIR") from error
     sys.stdout.write(f"{folder}\nnext: cd {folder} && pip install -e '.[test]' && pytest\n")
+    return 0
+
+
+def write_task(path: Path, name: str, table: Path) -> int:
+    """Write a task file for a table."""
+    if path.exists():
+        raise UsageError(f"{path} is there already, and is not touched", hint="choose another name")
+    text = table_task.describe(table, name, path.parent)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StageError(f"{path} cannot be written: {error.strerror}", hint="--output DIR") from error
+    sys.stdout.write(f"{path}\n{text}next: look at it, then run-bench --model MODEL --task {path}\n")
     return 0
 
 

@@ -6,10 +6,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from harness.api.errors import UsageError
 from harness.api.hooks import API_VERSION
-from harness.engine.plugin_manager import Entry, describe, load_plugins
+from harness.engine.plugin_manager import Entry, Plugins, describe, load_plugins
+from harness.files.writing import write
 
 from .run_arguments import add_plugin_arguments, local_plugins
 from .tables import Table, print_table
@@ -20,17 +24,48 @@ def add_parser(subparsers: Any) -> None:
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "plugins",
         description="List every plugin that was found: in use or not and why, its load time, "
-        "and what heavy library it was the first to import.",
+        "and what heavy library it was the first to import. `plugins check NAME` holds plugins to the "
+        "conformance kit.",
         allow_abbrev=False,
     )
+    parser.add_argument("action", nargs="?", choices=["check"], help="hold plugins to the conformance kit")
+    parser.add_argument("names", nargs="*", metavar="NAME_OR_PATH", help="the plugins to check")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--badge", type=Path, metavar="FILE", help="with check: write a badge as SVG")
     add_plugin_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the list; a broken plugin is a row, not a failure."""
-    plugins = load_plugins(local_plugins(args), exclude=args.no_plugin)
-    if args.json:
+    """Print the list, in which a broken plugin is a row and no failure, or check some of them."""
+    if args.action == "check":
+        return _check([*args.names, *local_plugins(args)], as_json=args.json, badge=args.badge)
+    return _list(load_plugins(local_plugins(args), exclude=args.no_plugin), as_json=args.json)
+
+
+def _check(names: list[str], *, as_json: bool, badge: Path | None) -> int:
+    # Here, because the kit is needed for this alone.
+    from harness.testing import checks_of, run_check, subject_of
+    from harness.testing.report import badge_of, lines_of
+
+    if not names:
+        raise UsageError("no plugin is named", hint="run-bench plugins check NAME_OR_PATH")
+    results = []
+    for name in names:
+        for item, check in checks_of(subject_of(name)):
+            results.append(run_check(item, check))
+            if not as_json:
+                sys.stdout.write(f"{results[-1]}\n")
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(result) for result in results], indent=1) + "\n")
+    else:
+        sys.stdout.write("\n".join(lines_of(results)) + "\n")
+    if badge is not None:
+        write(badge, badge_of(results))
+    return 1 if any(result.status == "failed" for result in results) else 0
+
+
+def _list(plugins: Plugins, *, as_json: bool) -> int:
+    if as_json:
         rows = [
             {**describe(p), "ok": p.ok, "reason": p.reason, "seconds": round(p.seconds, 4), "heavy": p.heavy}
             for p in plugins.loaded

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.api.run import RunRecord
+from harness.api.task import TaskEntry
 from harness.engine.progress import duration
-from harness.engine.registry import Registry
+from harness.engine.registry import Registered, Registry
 from harness.engine.runner import Outcome
 
 from .tables import Table, print_table
@@ -52,6 +53,10 @@ def print_results(outcomes: Sequence[Outcome], registry: Registry) -> None:
     for task in dict.fromkeys(outcome.cell.spec.task for outcome in outcomes):
         print_table(task_table(task, [o for o in outcomes if o.cell.spec.task == task], registry))
         sys.stdout.write("\n")
+    for group in registry.tasks:
+        if (table := settings_table(group, outcomes, registry)) is not None:
+            print_table(table)
+            sys.stdout.write("\n")
     for outcome in outcomes:
         if outcome.directory is not None and not outcome.cell.shown_beside and outcome.error is None:
             again = " (was finished; --fresh starts over)" if outcome.reused else ""
@@ -93,6 +98,35 @@ def task_table(task: str, outcomes: Sequence[Outcome], registry: Registry) -> Ta
             table.best |= {(row, column + 1) for row, value in enumerate(values) if value == best}
     table.notes += _notes(outcomes, records, entries)
     return table
+
+
+def settings_table(
+    group: Registered[TaskEntry], outcomes: Sequence[Outcome], registry: Registry
+) -> Table | None:
+    """Set the settings of a task side by side: members named after their group, with one first metric."""
+    shared = f"{group.entry.name}/"
+    names = [name for name in group.entry.members if name.startswith(shared)]
+    ran = [outcome for outcome in outcomes if outcome.record is not None and outcome.cell.spec.task in names]
+    tasks = [name for name in names if any(outcome.cell.spec.task == name for outcome in ran)]
+    metrics = {next(iter(outcome.record.scores), "") for outcome in ran if outcome.record is not None}
+    if len(tasks) < 2 or len(metrics) != 1 or metrics == {""}:
+        return None
+    (metric,) = metrics
+    entry = registry.metrics.get(metric, near=group.plugin).entry
+    kind = f"; {SAMPLE}" if any(outcome.record and outcome.record.sample for outcome in ran) else ""
+    table = Table(
+        f"{group.entry.name} ({_heading(metric, entry.higher_is_better)} side by side{kind})",
+        ["model", *(name.removeprefix(shared) for name in tasks)],
+    )
+    for label in dict.fromkeys(label for name in tasks for label in _groups(_of(ran, name))):
+        runs = [_groups(_of(ran, name)).get(label, []) for name in tasks]
+        scores = [[run.record.scores.get(metric) for run in found if run.record] for found in runs]
+        table.rows.append([label, *(_cell(found, entry.scale)[0] for found in scores)])
+    return table
+
+
+def _of(outcomes: Sequence[Outcome], task: str) -> list[Outcome]:
+    return [outcome for outcome in outcomes if outcome.cell.spec.task == task]
 
 
 def _title(task: str, records: Sequence[RunRecord]) -> str:

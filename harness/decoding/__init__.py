@@ -1,13 +1,26 @@
 """What model plugins generate and score choices with.
 
 `generate` yields completions, `choose` the log-likelihoods of a request's choices, `log_likelihoods`
-those of its own text; `perplexity` says how well a model predicts long texts. Importing this package
-imports torch, so only a model's own module does.
+those of its own text; `perplexity` says how well a model predicts long texts. An `Engine` takes requests
+while it answers others. Importing this package imports torch, so only a model's own module does.
 """
 
+from .admission import QueueFull
 from .choices import choose
+from .engine import Engine
 from .generation import generate
 from .language_model import load_dtype
 from .perplexity import Perplexity, log_likelihoods, perplexity
+from .stream import Stream
 
-__all__ = ["Perplexity", "choose", "generate", "load_dtype", "log_likelihoods", "perplexity"]
+__all__ = [
+    "Engine",
+    "Perplexity",
+    "QueueFull",
+    "Stream",
+    "choose",
+    "generate",
+    "load_dtype",
+    "log_likelihoods",
+    "perplexity",
+]

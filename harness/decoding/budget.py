@@ -24,7 +24,7 @@ SMALL_CACHE = 48 * 2**20  # bytes; rows that fit in so little begin together, in
 
 
 class Budget:
-    """Rows at a time, as tokens in the cache: rows x (prompt + longest answer).
+    """How many rows are decoded at once, as tokens in the cache: rows x (prompt + longest answer).
 
     `auto` begins with a few rows, or with all that take little memory, and doubles them while it pays.
     Its trials are the run's own first rows, which are its longest, so nothing is computed for a trial
@@ -33,10 +33,7 @@ class Budget:
     number of tokens.
     """
 
-    def __init__(
-        self, spec: GenerateSpec, width: int, device: torch.device, *, one_pass: bool = False
-    ) -> None:
-        self.width = width
+    def __init__(self, spec: GenerateSpec, device: torch.device, *, one_pass: bool = False) -> None:
         self.device = device
         self.alone = spec.deterministic
         self.auto = spec.batch_tokens == "auto"
@@ -51,12 +48,18 @@ class Budget:
         self._climbing = self.grows and not self.alone
         self._rates: list[float] = []
 
+    def holds(self, rows: int, tokens: int) -> bool:
+        """Tell whether so many rows may be decoded at once that come to hold so many tokens together."""
+        if self.alone or (self.grows and rows > self.rows):
+            return False
+        return self.tokens is None or tokens <= self.tokens
+
     def room(self, length: int) -> int:
-        """Return how many requests that each take up to `length` tokens may be decoded at once."""
+        """Return how many rows that each take up to `length` tokens may be decoded at once."""
         if self.alone:
             return 1
         rows = self.tokens // length if self.tokens is not None else self.rows
-        return max(1, (min(rows, self.rows) if self.grows else rows) // self.width)
+        return max(1, min(rows, self.rows) if self.grows else rows)
 
     def weigh(self, bytes_a_token: float, length: int) -> None:
         """Learn what a token takes in the cache, where rows take up to `length` of them.
@@ -67,7 +70,7 @@ class Budget:
             return
         self._weighed = True
         self.rows = max(self.rows, int(SMALL_CACHE / (bytes_a_token * length)))
-        if self.tokens is None and (free := _free_bytes(self.device)):
+        if self.tokens is None and (free := free_bytes(self.device)):
             self.tokens = int(free * MEMORY_SHARE / bytes_a_token)
 
     def stepped(self, seconds: float, rows: int) -> None:
@@ -149,7 +152,8 @@ def asked_tokens(text: str) -> int:
     return tokens
 
 
-def _free_bytes(device: torch.device) -> int:
+def free_bytes(device: torch.device) -> int:
+    """Return how much memory is free on a device."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     meminfo = Path("/proc/meminfo")

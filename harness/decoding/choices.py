@@ -16,7 +16,7 @@ from harness.api.spec import GenerateSpec
 from .budget import Budget, in_batches
 from .jobs import Encode, encode_texts, first_token
 from .language_model import LanguageModel
-from .rows import Rows
+from .reading import read
 from .settings import check_options
 
 Tokens = Mapping[str, list[int]]
@@ -64,7 +64,7 @@ def choose(
     lm = LanguageModel(model, tokenizer)
     questions = _questions(lm, tokenizer, requests, encode)
     questions.sort(key=lambda question: -question.size)
-    budget = Budget(spec, 1, lm.device, one_pass=True)
+    budget = Budget(spec, lm.device, one_pass=True)
     run.progress.start("scoring choices", total=len(requests), unit="requests")
     try:
         with lm.evaluating():
@@ -100,7 +100,7 @@ def _completion(question: Question, scores: Sequence[float]) -> Completion:
 
 def _score(lm: LanguageModel, questions: Sequence[Question]) -> list[list[float]]:
     """Return the log-likelihoods of every question's choices."""
-    rows = Rows.read(lm, [question.prompt for question in questions], [[] for _ in questions])
+    rows = read(lm, [question.prompt for question in questions], [[] for _ in questions])
     owner = [place for place, question in enumerate(questions) for _ in question.choices]
     choices = [choice for question in questions for choice in question.choices]
     device = lm.device

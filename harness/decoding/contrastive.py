@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional as F
 
-from harness.api.spec import GenerateSpec
-
+from .batch import Moves, Part, shaped
 from .jobs import Hypothesis, Job
-from .language_model import LanguageModel
 from .rows import Rows
-from .search import Batch, extended
-from .shaping import Ending, Shaper
+from .search import append
 
 CANDIDATES = 4  # the paper's middle ground, where no top_k is asked for
 
@@ -30,53 +26,71 @@ class Contrastive:
 
     keep_hidden = True
 
-    def __init__(self, lm: LanguageModel, shaper: Shaper, ending: Ending, spec: GenerateSpec) -> None:
-        self.lm, self.shaper, self.ending = lm, shaper, ending
-        self.alpha = spec.penalty_alpha
-        self.width = min(spec.top_k or CANDIDATES, lm.vocabulary)
+    def __init__(self, candidates: int) -> None:
+        self.width = candidates
 
-    def start(self, job: Job) -> list[Hypothesis]:
-        """Begin with one empty text."""
-        return [Hypothesis(job)]
-
-    def choose(self, batch: Batch) -> list[Job]:
-        """Read all candidates of every text, and give all rows of a text the column of its best one."""
-        self._spread(batch)
-        texts = batch.slots[:: self.width]
-        logits = self.shaper.apply(batch.rows.logits[:: self.width], texts)
-        shares, tokens = logits.softmax(-1).topk(self.width)
-        batch.rows.step(tokens.flatten().tolist())
-        scores = (1 - self.alpha) * shares - self.alpha * _similarity(batch.rows, self.width)
-        # a token that the rules forbid has no share, and must not win by being unlike the text
-        best = scores.masked_fill(shares == 0, float("-inf")).argmax(-1).tolist()
-        kept = [row * self.width + choice for row, choice in enumerate(best) for _ in range(self.width)]
-        batch.rows = batch.rows.kept(kept, recent=1)
-        chosen = [row[choice] for row, choice in zip(tokens.tolist(), best, strict=True)]
-        left, ended = extended(texts, chosen, self.ending)
-        batch.move(range(len(kept)), None, [text for text in left for _ in range(self.width)])
+    def choose(self, part: Part, moves: Moves) -> list[Job]:
+        """Give every text the best of the candidates that were read, and have the next ones read."""
+        rows_of: dict[Hypothesis, list[int]] = {}
+        for place, slot in zip(part.places, part.slots, strict=True):
+            if slot is not None:
+                rows_of.setdefault(slot, []).append(place)
+        going = [text for text in rows_of if text.proposed is None]
+        stands = {text: rows_of[text][0] for text in going}
+        ended: list[Job] = []
+        for text, row, token in self._best(part.rows, {t: r for t, r in rows_of.items() if t.proposed}):
+            moves.grown += 1
+            if append(text, token):
+                ended.append(text.job)
+            else:
+                going.append(text)
+                stands[text] = row
+        if going:
+            self._propose(part.rows, going, stands, rows_of, moves)
         return ended
 
-    def facts(self) -> dict[str, Any]:
-        """Return what the candidates were weighed with."""
-        return {"candidates": self.width, "penalty_alpha": self.alpha}
-
-    def _spread(self, batch: Batch) -> None:
-        """Give texts that have just begun, which stand on one row, as many rows as they have candidates."""
-        rows_of = Counter(batch.slots)
-        places = [
-            row
-            for row, text in enumerate(batch.slots)
-            for _ in range(self.width if text is not None and rows_of[text] == 1 else 1)
+    def _best(self, rows: Rows, rows_of: dict[Hypothesis, list[int]]) -> list[tuple[Hypothesis, int, int]]:
+        """Return each text with the row and the token of its best candidate."""
+        if not rows_of:
+            return []
+        texts = list(rows_of)
+        index = torch.tensor(list(rows_of.values()), device=rows.logits.device)
+        alphas = [[text.job.manner.spec.penalty_alpha] for text in texts]
+        alpha = torch.tensor(alphas, dtype=rows.logits.dtype, device=index.device)
+        shares = torch.stack([text.proposed[1] for text in texts if text.proposed])
+        scores = (1 - alpha) * shares - alpha * _similarity(rows, index)
+        # a token that the rules forbid has no share, and must not win by being unlike the text
+        best: list[int] = scores.masked_fill(shares == 0, float("-inf")).argmax(-1).tolist()
+        return [
+            (text, rows_of[text][choice], text.proposed[0][choice])
+            for text, choice in zip(texts, best, strict=True)
+            if text.proposed
         ]
-        if len(places) > len(batch.slots):
-            batch.rows = batch.rows.kept(places)
-            batch.slots = [batch.slots[row] for row in places]
+
+    def _propose(
+        self,
+        rows: Rows,
+        texts: Sequence[Hypothesis],
+        stands: dict[Hypothesis, int],
+        rows_of: dict[Hypothesis, list[int]],
+        moves: Moves,
+    ) -> None:
+        """Have the likeliest tokens of every text read, each on a row of its own."""
+        logits = shaped(rows.logits[[stands[text] for text in texts]], texts)
+        shares, tokens = logits.softmax(-1).topk(self.width)
+        for text, share, candidates in zip(texts, shares, tokens.tolist(), strict=True):
+            text.proposed = (candidates, share)
+            for place, token in zip(rows_of[text], candidates, strict=False):
+                moves.put(place, stands[text], token, text)
+            for token in candidates[len(rows_of[text]) :]:
+                moves.add(stands[text], token, text)
 
 
-def _similarity(rows: Rows, width: int) -> torch.Tensor:
+def _similarity(rows: Rows, index: torch.Tensor) -> torch.Tensor:
     """Return, by text and candidate, the greatest cosine between the candidate and any earlier position."""
     assert rows.hidden is not None
-    earlier = F.normalize(rows.hidden[::width, :-1].float(), dim=-1)
-    candidates = F.normalize(rows.hidden[:, -1].float(), dim=-1).view(len(earlier), width, -1)
+    first = index[:, 0]
+    earlier = F.normalize(rows.hidden[first, :-1].float(), dim=-1)
+    candidates = F.normalize(rows.hidden[index, -1].float(), dim=-1)
     cosines = candidates @ earlier.transpose(1, 2)
-    return cosines.masked_fill(~rows.mask[::width, None, :-1], -1.0).amax(-1)
+    return cosines.masked_fill(~rows.mask[first, None, :-1], -1.0).amax(-1)

@@ -12,15 +12,9 @@ from harness.api.example import Completion, Request
 from harness.api.run import RunContext
 from harness.api.spec import GenerateSpec
 
-from .budget import Budget
-from .contrastive import Contrastive
-from .jobs import Decode, Encode, default_decode, prepare
-from .language_model import LanguageModel
-from .schedule import Schedule
-from .search import Beam, Greedy, Sampling, Search
+from .engine import Engine
+from .jobs import Decode, Encode
 from .settings import check
-from .shaping import Ending, Shaper
-from .smiles import SmilesGrammar
 
 HEARTBEAT = 1.0  # seconds between signs of life where nothing ends
 
@@ -41,32 +35,24 @@ def generate(
     quantisation; it is used where it is and in the precision it has. `encode` turns a request into
     `input_ids` and whatever else the model takes with a prompt; `decode` turns tokens into text.
     """
-    decoder = check(spec)
+    check(spec)
     if not requests:
         return
-    decode = decode or default_decode(tokenizer)
-    lm = LanguageModel(model, tokenizer, spec.options.get("stop_tokens", ()))
-    ending = Ending(lm, spec, decode)
-    search = _search(decoder, lm, spec, ending, _grammar(lm, tokenizer, spec, decode))
-    schedule = Schedule(
-        lm,
-        search,
-        Budget(spec, search.width, lm.device),
-        prepare(lm, tokenizer, requests, spec.max_new_tokens, encode),
-    )
+    engine = Engine(model, tokenizer, spec, encode=encode, decode=decode, interactive=False)
+    manner = engine.manner(spec)
+    engine.submit_all(requests, manner)
     recheck = Recheck(spec, requests)
     run.progress.start("generating", total=len(requests), unit="requests")
     told = time.perf_counter()
     try:
-        with lm.evaluating():
-            for ended in schedule.run():
+        with engine.lm.evaluating():
+            while engine.busy:
+                ended = engine.step()
                 if ended or time.perf_counter() - told > HEARTBEAT:
                     told = time.perf_counter()
-                    run.progress.advance(
-                        len(ended), **{"tokens/s": schedule.rate, "queue": len(schedule.queue)}
-                    )
-                for job in ended:
-                    completion = ending.completion(job, spec.n_best)
+                    run.progress.advance(len(ended), **{"tokens/s": engine.rate, "queue": len(engine.queue)})
+                for stream in ended:
+                    completion = stream.result()
                     recheck.remember(completion)
                     yield completion
         recheck.ask(model, tokenizer, run, encode, decode)
@@ -74,12 +60,12 @@ def generate(
         run.progress.finish()
         run.event(
             "decoding",
-            decoder=decoder,
+            decoder=manner.decoder,
             requests=len(requests),
-            precision=lm.precision,
-            device=str(lm.device),
-            **schedule.facts(),
-            **search.facts(),
+            precision=engine.lm.precision,
+            device=str(engine.lm.device),
+            **engine.facts(),
+            **manner.facts(),
             **recheck.facts,
         )
 
@@ -113,23 +99,3 @@ class Recheck:
         changed = sum(completion.text != self.texts[completion.request_id] for completion in again)
         self.facts = {"rechecked": len(self.requests), "changed_by_batch": changed}
         run.event("note", text=f"{changed} of {len(self.requests)} answers differ when each is decoded alone")
-
-
-def _search(
-    decoder: str, lm: LanguageModel, spec: GenerateSpec, ending: Ending, grammar: SmilesGrammar | None
-) -> Search:
-    shaper = Shaper(lm, spec, grammar)
-    if decoder == "greedy":
-        return Greedy(lm, shaper, ending)
-    if decoder == "sampling":
-        return Sampling(lm, shaper, ending, spec)
-    if decoder == "beam":
-        return Beam(lm, shaper, ending, spec)
-    return Contrastive(lm, shaper, ending, spec)
-
-
-def _grammar(lm: LanguageModel, tokenizer: Any, spec: GenerateSpec, decode: Decode) -> SmilesGrammar | None:
-    if not spec.constraint:
-        return None
-    special = {*getattr(tokenizer, "all_special_ids", ()), *lm.eos}
-    return SmilesGrammar(decode, len(tokenizer), lm.vocabulary, sorted(special), sorted(lm.eos))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from harness.api.errors import DataError
 from harness.api.example import Request
 
 from .language_model import LanguageModel
+
+if TYPE_CHECKING:
+    from .manner import Manner
+    from .rows import Beginning
 
 Encode = Callable[[Request], Mapping[str, list[int]]]
 Decode = Callable[[Sequence[int]], str]
@@ -26,6 +32,7 @@ class Hypothesis:
     finish: str = ""
     random: Random | None = None
     state: Any = None  # where a constraint stands
+    proposed: tuple[list[int], torch.Tensor] | None = None  # candidates that stand on its rows, with shares
 
 
 @dataclass(slots=True, eq=False)
@@ -34,32 +41,39 @@ class Job:
 
     request: Request
     prompt: Mapping[str, list[int]]
+    manner: Manner
     max_new: int
     notes: tuple[str, ...] = ()
     live: list[Hypothesis] = field(default_factory=list)
     ended: list[Hypothesis] = field(default_factory=list)
+    beginning: Beginning | None = None  # what was read of its prompt before
+    awaited: bool = False  # whether others wait for what it reads
+    overtaken: int = 0  # by how many that came later
 
     @property
     def length(self) -> int:
         """How many tokens the prompt has."""
         return len(self.prompt["input_ids"])
 
+    @property
+    def planned(self) -> int:
+        """How many tokens a row of it may come to hold."""
+        return self.length + self.max_new
 
-def prepare(
-    lm: LanguageModel,
-    tokenizer: Any,
-    requests: Sequence[Request],
-    max_new_tokens: int,
-    encode: Encode | None,
-) -> list[Job]:
-    """Encode requests, and cut prompts that leave no room for an answer."""
-    prompts: Iterable[Mapping[str, list[int]]]
-    if encode is None:
-        texts = [request.prompt for request in requests]
-        prompts = [{"input_ids": ids} for ids in encode_texts(lm, tokenizer, texts)]
-    else:
-        prompts = map(encode, requests)
-    return [_job(lm, *pair, max_new_tokens) for pair in zip(requests, prompts, strict=True)]
+    @property
+    def step(self) -> int:
+        """How many tokens it has said."""
+        return len(self.live[0].tokens) if self.live else 0
+
+
+def encoded(
+    lm: LanguageModel, tokenizer: Any, requests: Sequence[Request], encode: Encode | None
+) -> list[Mapping[str, list[int]]]:
+    """Encode the prompts of requests."""
+    if encode is not None:
+        return [encode(request) for request in requests]
+    rows = encode_texts(lm, tokenizer, [request.prompt for request in requests])
+    return [{"input_ids": ids} for ids in rows]
 
 
 def encode_texts(lm: LanguageModel, tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
@@ -86,8 +100,10 @@ def default_decode(tokenizer: Any) -> Decode:
     return decode
 
 
-def _job(lm: LanguageModel, request: Request, given: Mapping[str, list[int]], max_new: int) -> Job:
+def prepare(lm: LanguageModel, request: Request, given: Mapping[str, list[int]], manner: Manner) -> Job:
+    """Make a job of a request and its encoded prompt, which is cut where it leaves no room for an answer."""
     prompt = {name: list(values) for name, values in given.items() if name != "attention_mask"}
+    max_new = manner.spec.max_new_tokens
     notes: list[str] = []
     if not prompt["input_ids"]:
         prompt = {name: [0] for name in prompt} | {"input_ids": [first_token(lm, request)]}
@@ -101,7 +117,9 @@ def _job(lm: LanguageModel, request: Request, given: Mapping[str, list[int]], ma
             prompt, side = _cut(lm, prompt, room)
             notes.append(f"prompt-truncated-{side}")
         max_new = min(max_new, lm.limit - (1 if lm.encoder_decoder else len(prompt["input_ids"])))
-    return Job(request, prompt, max_new, tuple(notes))
+    job = Job(request, prompt, manner, max_new, tuple(notes))
+    job.live.append(Hypothesis(job))
+    return job
 
 
 def first_token(lm: LanguageModel, request: Request) -> int:

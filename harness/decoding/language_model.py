@@ -26,7 +26,7 @@ def load_dtype(precision: str, device: torch.device | str) -> torch.dtype:
 class LanguageModel:
     """A decoder-only or encoder-decoder transformers model, with or without adapters, ready to be asked."""
 
-    def __init__(self, model: Any, tokenizer: Any, stop_tokens: Sequence[int | str] = ()) -> None:
+    def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
         self.config = base.config
@@ -44,7 +44,7 @@ class LanguageModel:
                 hint="models with attention do; a state space model does not",
             )
         owners = (tokenizer, getattr(base, "generation_config", None), base.config)
-        self.eos = frozenset(_token_ids(owners, "eos_token_id") + _stop_ids(tokenizer, stop_tokens))
+        self.eos = frozenset(_token_ids(owners, "eos_token_id"))
         self.bos: int | None = next(iter(_token_ids(owners, "bos_token_id")), None)
         self.pad = next(iter([*_token_ids(owners, "pad_token_id"), *sorted(self.eos)]), 0)
         self.start = _start_token(owners[1:]) if self.encoder_decoder else -1
@@ -103,7 +103,8 @@ def _token_ids(owners: Sequence[Any], name: str) -> list[int]:
     return found
 
 
-def _stop_ids(tokenizer: Any, tokens: Sequence[int | str]) -> list[int]:
+def stop_ids(tokenizer: Any, tokens: Sequence[int | str]) -> list[int]:
+    """Return the numbers of stop tokens, which may be given by name."""
     ids = []
     for token in tokens:
         number = token if isinstance(token, int) else tokenizer.convert_tokens_to_ids(token)

@@ -56,7 +56,7 @@ def perplexity(
     windows = [Window(*part) for ids in encoded for part in strided(ids, width, step)]
     if not windows:
         raise DataError("no text has two tokens, so there is nothing to predict")
-    budget = Budget(GenerateSpec(batch_tokens=batch_tokens), 1, lm.device, one_pass=True)
+    budget = Budget(GenerateSpec(batch_tokens=batch_tokens), lm.device, one_pass=True)
     with lm.evaluating():
         total = -math.fsum(value for _, value in _read(lm, windows, budget))
     count = sum(window.new for window in windows)
@@ -80,7 +80,7 @@ def log_likelihoods(
     tokens: Counter[str] = Counter()
     for window in windows:
         tokens[window.owner] += window.new
-    budget = Budget(spec, 1, lm.device, one_pass=True)
+    budget = Budget(spec, lm.device, one_pass=True)
     run.progress.start("reading", total=len(requests), unit="requests")
     try:
         with lm.evaluating():

@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
-from .cache import SLACK, Columns, bytes_per_column, can_join, gathered, join_caches
+from .cache import SLACK, Columns, GrowingLayer, bytes_per_column, can_join, gathered, join_caches
 from .language_model import LanguageModel
 
 Prompt = Mapping[str, Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The beginning of a prompt with the keys and values, by layer, that one row has for it."""
+
+    tokens: Prompt
+    layers: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    hidden: torch.Tensor | None = None
+
+    @property
+    def length(self) -> int:
+        """How many tokens it has."""
+        return len(self.tokens["input_ids"])
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        tensors = [tensor for layer in self.layers for tensor in layer]
+        tensors += [] if self.hidden is None else [self.hidden]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def cut(self, length: int) -> Beginning:
+        """Return the first tokens of it."""
+        return Beginning(
+            {name: values[:length] for name, values in self.tokens.items()},
+            [(keys[:, :, :length], values[:, :, :length]) for keys, values in self.layers],
+            None if self.hidden is None else self.hidden[:, :length],
+        )
 
 
 class Rows:
@@ -25,41 +55,16 @@ class Rows:
     logits: torch.Tensor
     position: torch.Tensor
 
-    def __init__(self, lm: LanguageModel, count: int, *, keep_hidden: bool = False) -> None:
+    def __init__(self, lm: LanguageModel, prompts: Sequence[Prompt], *, keep_hidden: bool = False) -> None:
         self.lm = lm
-        self.prompts: list[Prompt] = []  # of each row, the very object: rows of one request share it
-        self.cache: Any = None
-        self.mask = torch.zeros(count, 0, dtype=torch.bool, device=lm.device)
+        self.prompts = list(prompts)  # of each row, the very object: rows of one request share it
+        self.cache: Any = lm.new_cache()
+        self.mask = torch.zeros(len(prompts), 0, dtype=torch.bool, device=lm.device)
         self.padded = False
         self.encoded: torch.Tensor | None = None
         self.encoder_mask: torch.Tensor | None = None
         self.keep_hidden = keep_hidden
         self._hidden: Columns | None = None
-
-    @classmethod
-    def read(
-        cls,
-        lm: LanguageModel,
-        prompts: Sequence[Prompt],
-        tails: Sequence[Sequence[int]],
-        *,
-        keep_hidden: bool = False,
-    ) -> Rows:
-        """Read prompts, each followed by the tokens that were already generated for it."""
-        rows = cls(lm, len(prompts), keep_hidden=keep_hidden)
-        rows.prompts = list(prompts)
-        rows.cache = lm.new_cache()
-        if lm.encoder_decoder:
-            rows._encode(prompts)
-            rows._append([[lm.start, *tail] for tail in tails])
-        elif all(len(prompt) == 1 for prompt in prompts):
-            rows._append([[*prompt["input_ids"], *tail] for prompt, tail in zip(prompts, tails, strict=True)])
-        else:
-            # further inputs exist for the prompt's tokens alone, so generated tokens follow apart
-            rows._append([prompt["input_ids"] for prompt in prompts], _further_inputs(prompts))
-            if any(tails):
-                rows._append(tails)
-        return rows
 
     def __len__(self) -> int:
         return self.mask.shape[0]
@@ -93,9 +98,9 @@ class Rows:
 
         Shorter blocks are padded behind their end, so nothing can follow.
         """
-        ids, mask = _padded(blocks, self.lm.pad, "left", self.lm.device)
+        ids, mask = padded(blocks, self.lm.pad, "left", self.lm.device)
         inputs: dict[str, Any] = {
-            name: _padded(values, 0, "left", self.lm.device)[0] for name, values in further.items()
+            name: padded(values, 0, "left", self.lm.device)[0] for name, values in further.items()
         }
         self.mask = torch.cat([self.mask, mask], dim=1)
         self.padded = self.padded or not bool(mask.all())
@@ -146,12 +151,15 @@ class Rows:
         """Return the rows at these indices, followed by all rows of the others."""
         return _collected([(self, indices), *[(rows, range(len(rows))) for rows in others]])
 
-    def _encode(self, prompts: Sequence[Prompt]) -> None:
-        ids, mask = _padded([prompt["input_ids"] for prompt in prompts], self.lm.pad, "left", self.lm.device)
+    def encode(self) -> None:
+        """Read the prompts with the encoder."""
+        prompts, device = self.prompts, self.lm.device
+        ids, mask = padded([prompt["input_ids"] for prompt in prompts], self.lm.pad, "left", device)
         self.encoder_mask = None if bool(mask.all()) else mask
         further = {
-            name: _padded(values, 0, "left", self.lm.device)[0]
-            for name, values in _further_inputs(prompts).items()
+            name: padded([prompt[name] for prompt in prompts], 0, "left", device)[0]
+            for name in prompts[0]
+            if name != "input_ids"
         }
         encoder = self.lm.model.get_encoder()
         self.encoded = encoder(
@@ -160,18 +168,58 @@ class Rows:
         # cross-attention is written once, so it needs no room to grow
         self.cache = EncoderDecoderCache(self.cache, Cache(layer_class_to_replicate=DynamicLayer))
 
-    def _append(
-        self, blocks: Sequence[Sequence[int]], further: Mapping[str, Sequence[Sequence[int]]] | None = None
-    ) -> None:
-        ids, mask = _padded(blocks, self.lm.pad, "right", self.lm.device)
-        inputs: dict[str, Any] = {
-            name: _padded(values, 0, "right", self.lm.device)[0] for name, values in (further or {}).items()
-        }
+    def begin(self, beginnings: Sequence[Beginning | None]) -> None:
+        """Start each row with what was read of its prompt before, where there is any."""
+        known = next(found for found in beginnings if found is not None)
+        lengths = [found.length if found else 0 for found in beginnings]
+        columns = max(lengths)
+        device = self.lm.device
+        row = torch.zeros(1, dtype=torch.long, device=device)
+        nothing = known.cut(0)
+        parts = [found or nothing for found in beginnings]
+
+        def put(tensors: Sequence[torch.Tensor], dim: int) -> Columns:
+            return Columns(gathered([(t, row) for t in tensors], columns, dim=dim, slack=SLACK), columns)
+
+        layers = []
+        for index in range(len(known.layers)):
+            layer = GrowingLayer()
+            layer.adopt(*(put([part.layers[index][which] for part in parts], 2) for which in (0, 1)))
+            layers.append(layer)
+        self.cache = Cache(layers=layers)
+        if self.keep_hidden:
+            self._hidden = put([_present(part.hidden) for part in parts], 1)
+        wanted = torch.tensor(lengths, device=device)[:, None]
+        self.mask = torch.arange(columns, device=device) >= columns - wanted
+        self.padded = not bool(self.mask.all())
+
+    def beginning(self, place: int, tokens: Prompt) -> Beginning:
+        """Return a copy of what a row has read, up to so many tokens."""
+        columns = self.mask[place].nonzero()[: len(tokens["input_ids"]), 0]
+        layers = [
+            (layer.keys[place : place + 1, :, columns], layer.values[place : place + 1, :, columns])
+            for layer in _own(self.cache).layers
+        ]
+        hidden = None if self.hidden is None else self.hidden[place : place + 1, columns]
+        return Beginning({name: list(values) for name, values in tokens.items()}, layers, hidden)
+
+    def append(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        further: Mapping[str, torch.Tensor],
+        *,
+        last_only: bool = True,
+    ) -> torch.Tensor:
+        """Read a block of tokens, aligned to the right, behind what each row holds; return the logits."""
         self.mask = torch.cat([self.mask, mask], dim=1)
         self.padded = self.padded or not bool(mask.all())
         positions = (self.mask.cumsum(1) - 1).clamp(min=0)
-        self._keep_last(self._forward(ids, positions[:, -ids.shape[1] :], **inputs))
+        output = self._forward(ids, positions[:, -ids.shape[1] :], last_only=last_only, **further)
+        self._keep_last(output)
         self.position = positions[:, -1] + 1
+        logits: torch.Tensor = output.logits
+        return logits
 
     def _forward(
         self, ids: torch.Tensor, positions: torch.Tensor, *, last_only: bool = True, **inputs: Any
@@ -205,8 +253,8 @@ def _collected(parts: Sequence[tuple[Rows, Sequence[int]]]) -> Rows:
     first = parts[0][0]
     device = first.lm.device
     chosen = [(rows, torch.tensor(indices, device=device)) for rows, indices in parts]
-    result = Rows(first.lm, 0, keep_hidden=first.keep_hidden)
-    result.prompts = [rows.prompts[index] for rows, indices in parts for index in indices]
+    prompts = [rows.prompts[index] for rows, indices in parts for index in indices]
+    result = Rows(first.lm, prompts, keep_hidden=first.keep_hidden)
     length = max(_used_columns(rows.mask[index]) for rows, index in chosen)
     result.mask = gathered([(rows.mask, index) for rows, index in chosen], length, dim=1)
     result.padded = any(rows.padded or rows.columns != length for rows, _ in chosen) and not bool(
@@ -262,12 +310,7 @@ def _present(tensor: torch.Tensor | None) -> torch.Tensor:
     return tensor
 
 
-def _further_inputs(prompts: Sequence[Prompt]) -> dict[str, list[Sequence[int]]]:
-    names = [name for name in prompts[0] if name != "input_ids"]
-    return {name: [prompt[name] for prompt in prompts] for name in names}
-
-
-def _padded(
+def padded(
     blocks: Sequence[Sequence[int]], fill: int, align: str, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return blocks as one tensor and the mask of what is real; `align` says where the real part stands."""

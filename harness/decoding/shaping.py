@@ -17,31 +17,27 @@ NEVER = float("-inf")
 
 
 class Shaper:
-    """Applies repetition penalty, minimum length and constraint to the logits of live rows, in place."""
+    """Applies repetition penalty, minimum length and constraint to the logits of one text, in place."""
 
-    def __init__(self, lm: LanguageModel, spec: GenerateSpec, grammar: SmilesGrammar | None) -> None:
+    def __init__(
+        self, lm: LanguageModel, spec: GenerateSpec, eos: frozenset[int], grammar: SmilesGrammar | None
+    ) -> None:
         self._penalty = spec.repetition_penalty
         self._min_new = spec.min_new_tokens
         self._grammar = grammar
         # what a decoder has read before its answer: the prompt, or an encoder-decoder's start token
         self._start = {lm.start} if lm.encoder_decoder else None
-        self._eos = torch.tensor(sorted(lm.eos), dtype=torch.long, device=lm.device)
+        self._eos = torch.tensor(sorted(eos), dtype=torch.long, device=lm.device)
         self.idle = self._penalty == 1.0 and self._min_new == 0 and grammar is None
 
-    def apply(self, logits: torch.Tensor, slots: Sequence[Hypothesis | None]) -> torch.Tensor:
-        """Return the logits that tokens are chosen from."""
-        if self.idle:
-            return logits
-        for row, hypothesis in zip(logits, slots, strict=True):
-            if hypothesis is None:
-                continue
-            if self._penalty != 1.0:
-                self._discourage(row, hypothesis)
-            if len(hypothesis.tokens) < self._min_new:
-                row[self._eos] = NEVER
-            if self._grammar is not None:
-                row.masked_fill_(~self._grammar.allowed(hypothesis).to(row.device), NEVER)
-        return logits
+    def apply(self, row: torch.Tensor, hypothesis: Hypothesis) -> None:
+        """Change the logits that the next token of a text is chosen from."""
+        if self._penalty != 1.0:
+            self._discourage(row, hypothesis)
+        if len(hypothesis.tokens) < self._min_new:
+            row[self._eos] = NEVER
+        if self._grammar is not None:
+            row.masked_fill_(~self._grammar.allowed(hypothesis).to(row.device), NEVER)
 
     def _discourage(self, row: torch.Tensor, hypothesis: Hypothesis) -> None:
         seen = {*hypothesis.tokens, *(self._start or hypothesis.job.prompt["input_ids"])}
@@ -53,11 +49,12 @@ class Shaper:
 class Ending:
     """Knows when a text has ended, and what it says without its end."""
 
-    def __init__(self, lm: LanguageModel, spec: GenerateSpec, decode: Decode) -> None:
-        self._eos = lm.eos
+    def __init__(self, spec: GenerateSpec, eos: frozenset[int], decode: Decode) -> None:
+        self._eos = eos
         self._stop = spec.stop
         self._min_new = spec.min_new_tokens
         self._asked = spec.max_new_tokens
+        self._n_best = spec.n_best
         self._decode = decode
         # every token that a stop string may span, and a few more so that a piece decodes as in its context
         self._tail = max(map(len, spec.stop), default=0) + 8
@@ -77,9 +74,9 @@ class Ending:
         cuts = [text.find(stop) for stop in self._stop if stop in text]
         return text[: min(cuts)] if cuts and hypothesis.finish == "stop-string" else text
 
-    def completion(self, job: Job, n_best: int) -> Completion:
+    def completion(self, job: Job) -> Completion:
         """Turn an ended job into what is journalled."""
-        best, *others = job.ended[:n_best]
+        best, *others = job.ended[: self._n_best]
         notes = job.notes
         if best.finish == "length" and job.max_new < self._asked:
             notes = (*notes, "context-full")

@@ -68,7 +68,7 @@ class Asking:
         right = [LETTERS[i] for i, choice in enumerate(shown.choices) if choice in example.references]
         if not right:
             raise DataError(f"row '{example.id}': no choice is a reference: {example.references[:1]}")
-        return replace(shown, references=("".join(right),))
+        return replace(shown, references=("".join(right),), annotations=shown.annotations[:1])
 
     def arranged(self, example: Example) -> Example:
         """Return a row with its choices in the order in which they are shown."""
@@ -134,7 +134,7 @@ class Asking:
         return "".join(sorted(LETTERS[order[place]] for place in named))
 
 
-def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool) -> str:
+def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool | None) -> str:
     """Settle how a task's choices are asked for; a model that cannot score them says a letter."""
     wanted = task.options.ask
     if wanted not in WAYS:
@@ -143,7 +143,7 @@ def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool)
         if wanted != "auto":
             raise UsageError(f"task.ask is {wanted}, and this task has no choices", hint="leave task.ask out")
         return ""
-    if wanted in ("likelihood", "letters") and not chooses:
+    if wanted in ("likelihood", "letters") and chooses is False:
         raise UsageError(
             f"task.ask is {wanted}, and this model cannot score choices", hint="--set task.ask=letter"
         )

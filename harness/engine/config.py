@@ -86,9 +86,13 @@ def _flatten(kind: type, prefix: str) -> dict[str, Any]:
     return found
 
 
+COLUMNS = "data.columns."
+OPEN = ("model.", "task.", COLUMNS, "train.options.", "train.inputs.", "generate.options.")
+
+
 def is_open(key: str) -> bool:
     """Whether a key's meaning belongs to a plugin, which checks it when it is loaded."""
-    return key.startswith(("model.", "task.", "train.options.", "train.inputs.", "generate.options."))
+    return key.startswith(OPEN)
 
 
 def read_flag(text: str) -> tuple[str, Any]:
@@ -330,6 +334,13 @@ def _title(model: str, entry: ModelEntry, merged: Settings) -> str:
     return ":".join([model, *(place.resolve().name if place.exists() else name for place, name in places)])
 
 
+def rows_of(settings: Settings) -> tuple[DataSpec, dict[str, Any]]:
+    """Return where rows come from and the options of their task, of settings that are all there is."""
+    data: DataSpec = _section(DataSpec, "data", settings)
+    refuse_out_of_bounds(data, "data")
+    return data, _open_section(settings, "task.")
+
+
 def _split_stages(settings: Settings) -> tuple[Settings, dict[str, Settings]]:
     """Part the settings of all stages from those that belong to one."""
     rest: Settings = {}
@@ -378,6 +389,9 @@ def _section(kind: type, section: str, settings: Settings) -> Any:
             value = convert(setting.value, known[key], key, setting.source)
         elif key.startswith((f"{section}.options.", f"{section}.inputs.")):
             value = setting.value
+        elif key.startswith(COLUMNS) and section == "data":
+            tree["columns"] = (*tree.get("columns", ()), f"{key.removeprefix(COLUMNS)}={setting.value}")
+            continue
         else:
             continue
         *parents, leaf = key.removeprefix(section + ".").split(".")

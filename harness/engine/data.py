@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -16,8 +16,8 @@ from harness.api.example import Completion, Example, Pairs, Prediction, Request
 from harness.api.metric import Metric, MetricEntry, Metrics
 from harness.api.prompt import PromptFormat
 from harness.api.rows import PromptRow, TrainRow
-from harness.api.spec import DataSpec
-from harness.api.task import Task, TaskEntry
+from harness.api.spec import DataSpec, RunSpec
+from harness.api.task import Task, TaskEntry, TaskOptions
 from harness.api.workbench import TaskView
 from harness.files.json_files import digest
 from harness.scoring.measure import measure
@@ -71,7 +71,7 @@ class TaskData:
     @property
     def kind(self) -> str:
         """What a model is asked to do: generate, choose or perplexity."""
-        kind = self.registered.entry.kind
+        kind = self.task.kind or self.registered.entry.kind
         return "generate" if kind == "choose" and not self.asking.scored else kind
 
     def examples(self, split: str) -> list[Example]:
@@ -205,6 +205,17 @@ def task_class(registered: Registered[TaskEntry]) -> type[Task]:
     return kind
 
 
+def open_learned(registry: Registry, name: str, spec: RunSpec) -> TaskData:
+    """Open a task that is learned from; of the run's task options it gets those that it has.
+
+    The run's own task, which is opened beside it, refuses those that nothing has.
+    """
+    found = registry.tasks.get(name)
+    known = {item.name for item in fields(getattr(found.load(), "Options", TaskOptions))}
+    options = {key: value for key, value in spec.task_options.items() if key in known}
+    return open_task(registry, found, spec.data, spec.model, options)
+
+
 def open_task(
     registry: Registry,
     registered: Registered[TaskEntry],
@@ -229,7 +240,7 @@ def open_task(
         registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
     )
     chooses = not model or registry.models.get(model).entry.chooses
-    way = way_of(task, registered.entry.kind, prompt, chooses=chooses)
+    way = way_of(task, task.kind or registered.entry.kind, prompt, chooses=chooses)
     return TaskData(registered, task, prompt, way)
 
 

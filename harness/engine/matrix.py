@@ -12,9 +12,11 @@ from harness.api.model import ModelEntry
 from harness.api.spec import RunSpec
 from harness.api.task import TaskEntry
 
+from . import task_files
 from .config import Asked, Resolved, Setting, Settings, resolve
 from .graph import inputs_of
 from .registry import Registered, Registry
+from .values import listed
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(:[\w./-]+)?")
 
@@ -39,12 +41,13 @@ def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cel
 
     With `compare`, the models that a recipe compares with follow, as rows that only give context.
     """
-    if not asked.models or not asked.tasks:
+    tasks = asked.tasks or _tasks_of_stages(registry, asked)
+    if not asked.models or not tasks:
         missing = "--model" if not asked.models else "--task"
         raise UsageError(f"{missing} is missing", hint="run-bench list models, run-bench list tasks")
     cells: list[Cell] = []
     for model in asked.models:
-        for task in asked.tasks:
+        for task in tasks:
             for seed in asked.seeds or (None,):
                 cells += _cells(registry, asked, model, task, seed, shown_beside=False)
     unique: dict[tuple[str, str, str, int], Cell] = {}  # a name given twice, or beside its group, is one cell
@@ -62,13 +65,21 @@ def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cel
     return cells
 
 
+def _tasks_of_stages(registry: Registry, asked: Asked) -> tuple[str, ...]:
+    """Return the task whose rows the stages that were asked for learn from, where it is one."""
+    stages = [registry.stages.get(name).entry for name in listed(asked.top("stages", ()))]
+    tasks = {stage.task for stage in stages}
+    return tuple(tasks) if len(tasks) == 1 and "" not in tasks else ()
+
+
 def _cells(
     registry: Registry, asked: Asked, model: str, task: str, seed: int | None, *, shown_beside: bool
 ) -> Iterator[Cell]:
     found, own = _model(registry, model)
-    asked = replace(asked, layers=[*asked.layers, own])
-    group = registry.tasks.get(task)
-    members = registry.expand(task)
+    what = task_files.named(registry, task)
+    asked = replace(asked, layers=[what.settings, *asked.layers, own, what.rows])
+    group = registry.tasks.get(what.task)
+    members = registry.expand(what.task)
     names = [registry.tasks.name_of(member) for member in members]
     for member, name in zip(members, names, strict=True):
         train_tasks = names if found.entry.multitask else [name]

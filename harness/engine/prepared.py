@@ -20,7 +20,7 @@ from harness.api.stage import StageEntry
 from harness.files.json_files import digest
 
 from . import environment, sameness
-from .data import TaskData, open_task
+from .data import TaskData, open_learned, open_task
 from .graph import inputs_of
 from .known import Known, looks
 from .learned import asks, training_digest
@@ -134,9 +134,12 @@ class Prepared:
         names = self.spec.metrics or self.data.task.metrics
         self._found = {name: registry.metrics.get(name, near=cell.task.plugin) for name in names}
         self._open = {(self.spec.task, self.spec.data): self.data}
-        stages = [stage_spec(registry, self.spec, stage) for stage in self.spec.train]
-        self.stages = [(stage, self._tasks(stage)) for stage in stages]
         self.ways = [registry.stage(stage.stage, cell.model) for stage in self.spec.train]
+        stages = [
+            stage_spec(registry, self.spec, stage, way.entry)
+            for stage, way in zip(self.spec.train, self.ways, strict=True)
+        ]
+        self.stages = [(stage, self._tasks(stage)) for stage in stages]
         self.code = {"assay": __version__, "model": cell.model.plugin.files_digest()}
         # When these change, saved completions are scored again; nothing is generated again.
         scorers = [cell.task.plugin, *(metric.plugin for metric in self._found.values())]
@@ -168,9 +171,7 @@ class Prepared:
         found = []
         for name in stage.train_tasks:
             if (name, stage.data) not in self._open:
-                self._open[name, stage.data] = open_task(
-                    registry, registry.tasks.get(name), stage.data, stage.model, stage.task_options
-                )
+                self._open[name, stage.data] = open_learned(registry, name, stage)
             found.append(self._open[name, stage.data])
         return found
 
@@ -262,13 +263,12 @@ def _looks(data: TaskData) -> list[Any]:
     return [data.name, looks(Path(source)), code, options, skipped, data.task.data.reference_tokenizer]
 
 
-def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec) -> RunSpec:
+def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec, way: StageEntry) -> RunSpec:
     """Return the spec of one stage alone: its own tasks and data where it names them."""
     names = spec.train_tasks
-    if stage.tasks:
-        names = tuple(
-            registry.tasks.name_of(member) for name in stage.tasks for member in registry.expand(name)
-        )
+    # Data of its own is read as the rows it learns from.
+    if named := stage.tasks or ((way.task,) if way.task and stage.data else ()):
+        names = tuple(registry.tasks.name_of(member) for name in named for member in registry.expand(name))
     # A limit on the run's own training rows says nothing of another source's.
     data = replace(spec.data, source=stage.data, train_limit=None) if stage.data else spec.data
     # How answers are generated matters to a training only where they are scored.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from harness.api.errors import DuplicateName, MissingDependency, PluginError, UsageError, nearest
@@ -115,6 +115,21 @@ class Shelf(Generic[E]):
         return found[0]
 
 
+class TaskShelf(Shelf[TaskEntry]):
+    """All tasks, and those that are named anew behind a slash."""
+
+    def get(self, name: str, *, near: LoadedPlugin | None = None) -> Registered[TaskEntry]:
+        """Find a task by its name, or an open one by a name of its own."""
+        first, slash, _ = name.partition("/")
+        if slash and name not in self and first in self and (found := super().get(first)).entry.open:
+            return Registered(replace(found.entry, name=name), found.plugin)
+        return super().get(name, near=near)
+
+    def name_of(self, item: Registered[TaskEntry]) -> str:
+        """Return the name that finds this entry and no other."""
+        return super().name_of(item) if item.entry.name in self else item.entry.name
+
+
 class MetricShelf(Shelf[MetricEntry]):
     """All metrics, and any module of Hugging Face evaluate by its path."""
 
@@ -142,7 +157,7 @@ class Registry:
     def __init__(self, plugins: Plugins) -> None:
         self.plugins = plugins
         self.models: Shelf[ModelEntry] = Shelf("model", _of(plugins, ModelEntry))
-        self.tasks: Shelf[TaskEntry] = Shelf("task", _of(plugins, TaskEntry))
+        self.tasks = TaskShelf("task", _of(plugins, TaskEntry))
         self.metrics = MetricShelf("metric", _of(plugins, MetricEntry))
         self.retrievers: Shelf[RetrieverEntry] = Shelf("retriever", _of(plugins, RetrieverEntry))
         self.verbs: Shelf[VerbEntry] = Shelf("verb", _of(plugins, VerbEntry))

@@ -28,7 +28,7 @@ from harness.api.stage import StageEntry
 from harness.files.json_files import read_json, write_json
 from harness.files.rows import append_row, read_rows
 
-from .data import TaskData, ValidationScorer, open_task
+from .data import TaskData, ValidationScorer, open_learned, open_task
 from .environment import peak_memory_mib
 from .graph import BASE
 from .journal import Journal
@@ -152,10 +152,7 @@ def _log(directory: Path, stage: str) -> None:
 
 def open_tasks(registry: Registry, spec: RunSpec) -> list[TaskData]:
     """Open the tasks that a training mixes."""
-    return [
-        open_task(registry, registry.tasks.get(name), spec.data, spec.model, spec.task_options)
-        for name in spec.train_tasks
-    ]
+    return [open_learned(registry, name, spec) for name in spec.train_tasks]
 
 
 def load_training_data(

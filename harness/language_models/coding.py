@@ -17,7 +17,7 @@ from harness.api import (
     UsageError,
 )
 
-from .templates import Part, Template, conversation, template_for
+from .templates import Part, PromptTemplate, Template, conversation, template_for
 
 IGNORED = -100
 
@@ -79,13 +79,15 @@ class CausalCoder(_TokenizerCoder):
     def request(self, request: Request, answer: str = "") -> Mapping[str, list[int]]:
         """Encode a prompt up to where the answer begins, or up to the end of an answer that is given."""
         parts = self.template.parts(conversation(request), request.tools)
+        if answer and isinstance(self.template, PromptTemplate) and self.template.joint:
+            # Nothing is laid out around it, so prompt and answer are one text, as other harnesses read it.
+            *parts, (prompt, _) = parts
+            answer = prompt + self.template.between(prompt, answer) + answer
         ids, _ = self._encoded([*parts, Part(answer)] if answer else parts)
         return {"input_ids": ids}
 
-    def choices(self, requests: Sequence[Request]) -> Callable[[Request], Mapping[str, list[int]]] | None:
-        """Return how a prompt with a choice after it is read; None: as one text."""
-        if self.template.name == "none" and not any(request.messages for request in requests):
-            return None
+    def choices(self, requests: Sequence[Request]) -> Callable[[Request], Mapping[str, list[int]]]:
+        """Return how a prompt with a choice after it is read."""
         asked = {request.id: request for request in requests}
 
         def encode(request: Request) -> Mapping[str, list[int]]:

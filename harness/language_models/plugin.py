@@ -93,7 +93,12 @@ class LanguageModelPlugin(ModelPlugin):
 
     def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         """Run a stage from an earlier one, from the preset's weights, or from nothing."""
-        training.check(data, spec, run)
+        stage = training.check(data, spec, run)
+        if not (stage.entry.begins or spec.base or self.options.weights):
+            raise UsageError(
+                f"stage '{spec.stage}' goes on from a model that can answer, and there is none",
+                hint="--set model.weights=DIR or train.base=DIR, or a stage before it",
+            )
         loaded = self.start(data, spec)
         spec = self.begin(loaded, data, spec, run)
         return training.learn(self.learner(loaded, spec, run), data, spec, run)
@@ -106,7 +111,11 @@ class LanguageModelPlugin(ModelPlugin):
         def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
             return self.answers(Loaded(model, tokenizer), requests, run.spec.generate, run)
 
-        return training.Learner(model, coder.row, partial(_save, tokenizer), coder.pad, generate)
+        def reopen(checkpoint: Checkpoint) -> training.Learner:
+            return self.learner(self.ready(str(checkpoint.path), spec.precision, run), spec, run)
+
+        save = partial(_save, tokenizer)
+        return training.Learner(model, coder.row, save, coder.pad, generate, coder.request, reopen)
 
     def open(self, checkpoint: Checkpoint | None, run: RunContext) -> LanguageModelSession:
         """Open the checkpoint, or the weights of the preset."""

@@ -65,7 +65,8 @@ class PromptTemplate:
 
     `system` is laid around a system message; `default_system` is the message where there is none. An
     answer ends with `end`, which is `stop` unless it is said to be another; a `sep` that begins with it
-    stands for both. `tools` is the name of the format in which tools are described and called.
+    stands for both. `joint` stands between prompt and answer where neither has white space there. `tools`
+    is the name of the format in which tools are described and called.
     """
 
     name: str
@@ -75,6 +76,7 @@ class PromptTemplate:
     system: str = "{system}"
     stop: str = ""
     end: str = ""
+    joint: str = ""
     tools: str = "default"
     reasoning: tuple[str, str] | None = None
     eos: str = EOS
@@ -94,13 +96,18 @@ class PromptTemplate:
             if role == "assistant":
                 if not parts or parts[-1].learned:
                     raise DataError("a conversation begins with the assistant", hint="a user speaks first")
-                parts.append(Part(text + self._end, learned=True))
+                parts.append(Part(self.between(parts[-1].text, text) + text + self._end, learned=True))
                 lead = self._between
             else:
                 parts.append(Part(lead + self.prompt.replace("{query}", text)))
         if not parts:
             raise DataError("a conversation has no turn of a user")
         return parts
+
+    def between(self, prompt: str, answer: str) -> str:
+        """Return what stands between a prompt and the answer to it."""
+        apart = not prompt or prompt[-1].isspace() or answer[:1].isspace()
+        return "" if apart else self.joint
 
     @property
     def _end(self) -> str:
@@ -139,7 +146,7 @@ def _turns(spoken: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return turns
 
 
-PLAIN = PromptTemplate("none", "{query}", sep="")
+PLAIN = PromptTemplate("none", "{query}", sep="", joint=" ")
 
 
 def conversation(row: Request | TrainPair) -> tuple[Message, ...]:

@@ -2,7 +2,7 @@
 
 A task with choices puts them into `Example.choices`, in the order of the log-likelihoods that
 `prediction.choice_scores` holds; the reference is the right choice's text or its letter. `perplexity-*`
-read `choice_scores` as (log-likelihood of the reference, its number of tokens).
+read the log-likelihood of the reference, and of how many tokens it is.
 """
 
 from __future__ import annotations
@@ -159,9 +159,9 @@ class Perplexity:
     def __call__(self, pairs: Pairs) -> Score:
         """Return the perplexity of all rows together; every row needs a log-likelihood."""
         rows = [
-            (-prediction.choice_scores[0], self._units(refs[0], prediction))
+            (-prediction.log_likelihood, self._units(refs[0], prediction))
             for refs, (_, prediction) in zip(references(pairs), pairs, strict=True)
-            if len(prediction.choice_scores) == 2
+            if prediction.log_likelihood is not None
         ]
         sums = np.array(rows, dtype=np.float64).reshape(-1, 2)
         if len(rows) < len(pairs) or not len(rows) or not sums[:, 1].sum():
@@ -173,7 +173,7 @@ class Perplexity:
 
     def _units(self, reference: str, prediction: Prediction) -> float:
         if self.unit == "token":
-            return prediction.choice_scores[1]
+            return prediction.tokens
         return (
             len(reference.split()) if self.unit == "word" else len(reference.encode("utf-8", "surrogatepass"))
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -138,18 +137,21 @@ def _pairs(bench: Workbench, task: str, source: str, splits: Sequence[str]) -> I
 
 
 def _writer(args: Namespace, bench: Workbench, open_models: ExitStack) -> Writer:
-    from .writers import EndpointWriter, ModelWriter, RetrievalWriter
+    from .writers import ModelWriter, RetrievalWriter
 
-    if args.endpoint:
-        key = os.environ.get(args.key_variable, "")
-        return EndpointWriter(args.endpoint, args.endpoint_model, api_key=key, per_minute=args.per_minute)
-    if not args.model:
+    if not (args.endpoint or args.model):
         return RetrievalWriter()
     task = bench.expand(args.task)[0]
-    model = bench.open_model(args.model, task, preset=args.preset, checkpoint=args.checkpoint)
+    if args.endpoint:
+        options = {"base_url": args.endpoint, "name": args.endpoint_model}
+        options |= {"key_variable": args.key_variable, "per_minute": args.per_minute}
+        model, name = bench.open_model("api", task, options=options), f"endpoint:{args.endpoint_model}"
+    else:
+        model = bench.open_model(args.model, task, preset=args.preset, checkpoint=args.checkpoint)
+        name = args.model
     session = open_models.enter_context(model.session)
 
     def generate(requests: Sequence[Request]) -> Iterable[Completion]:
         return session.generate(requests, model.run.spec.generate, model.run)
 
-    return ModelWriter(args.model, generate)
+    return ModelWriter(name, generate)

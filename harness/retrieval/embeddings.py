@@ -48,7 +48,7 @@ class EmbeddingCache:
         return sqlite3.connect(self.path, timeout=60)
 
     def get(
-        self, texts: Sequence[str], embed: Callable[[Sequence[str]], Vectors], part: int = 2048
+        self, texts: Sequence[str], embed: Callable[[Sequence[str]], Vectors], part: int = 512
     ) -> Vectors:
         """Return one vector a text; what is not known is embedded and kept, `part` texts at a time."""
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]

@@ -47,7 +47,7 @@ class Shape:
     A row is as many lines of a batch as it has `parts`, whose names begin its keys: one line, or the two
     of a preference. `tokens_weigh` tells whether a row weighs what it has to learn, in tokens, or 1.
     `cut` rows may be longer than a line. `alternate` tells that rows at even and at odd places take turns.
-    `floats` are the keys of a number a token that is no id.
+    `floats` are the keys of a number a token that is no id, `numbers` those of a number a line.
     """
 
     causal: bool
@@ -56,6 +56,7 @@ class Shape:
     cut: bool = False
     alternate: bool = False
     floats: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
     def length(self, row: Mapping[str, Sequence[Any]]) -> int:
         """Count the tokens that a row takes in a batch, over inputs and, with an encoder, targets."""
@@ -67,7 +68,7 @@ class Shape:
 
     def longest(self, row: Mapping[str, Sequence[Any]]) -> int:
         """Count the tokens of the longest line of a row."""
-        return max(map(len, row.values()))
+        return max(len(values) for key, values in row.items() if key not in self.numbers)
 
     def learned(self, labels: Any) -> int:
         """Count the tokens of a line that are learned."""
@@ -82,12 +83,12 @@ class Shape:
 class EncodedRows:
     """Rows of token ids, four bytes a token, with what planning needs to know of each.
 
-    `numbers` holds what else is known of rows, by name: an array of rows x parts.
+    `numbers` holds what else is known of rows, by name: for each row, one number a part.
     """
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.numbers: dict[str, np.ndarray] = {}
+        self.numbers: dict[str, list[Sequence[float]]] = {name: [] for name in shape.numbers}
         self.keys: tuple[str, ...] = ()
         self.sources: list[int] = []  # where each row stood in the data
         self._flat: dict[str, array[Any]] = {}
@@ -110,6 +111,9 @@ class EncodedRows:
 
     def add(self, row: Mapping[str, Sequence[Any]], source: int) -> None:
         """Append one row; `source` is its place in the data."""
+        for name in self.shape.numbers:
+            self.numbers[name].append(row[name])
+        row = {key: values for key, values in row.items() if key not in self.shape.numbers}
         if not self.keys:
             self.keys = tuple(row)
             self._flat = {key: array("f" if key in self.shape.floats else "i") for key in row}
@@ -213,7 +217,7 @@ def _check_row(values: Mapping[str, Sequence[int]], source: int, shape: Shape) -
         for key in (f"{part}input_ids", f"{part}labels"):
             if key not in values:
                 raise UsageError(f"encode() returned no '{key}' for row {source}, only {', '.join(values)}")
-        line = {key: values_ for key, values_ in values.items() if key.startswith(part)}
+        line = {k: v for k, v in values.items() if k.startswith(part) and k not in shape.numbers}
         if shape.causal and len({len(v) for v in line.values()}) > 1:
             sizes = ", ".join(f"{key} {len(v)}" for key, v in line.items())
             raise UsageError(f"encode() returned values of different lengths for row {source}: {sizes}")
@@ -382,7 +386,8 @@ class Collator:
         if self.rows.numbers:  # of rows that are never packed
             places = [unit[0].row for unit in units]
             for name, values in self.rows.numbers.items():
-                inputs[name] = torch.from_numpy(values[places].T.astype(np.float32).reshape(-1))
+                of_units = np.array([values[place] for place in places], dtype=np.float32)
+                inputs[name] = torch.from_numpy(of_units.T.reshape(-1))
         weight = sum(self.rows.weight(unit) for unit in units)
         return Batch(inputs, 0 if weightless else weight, 0 if weightless else tokens, units)
 

@@ -22,10 +22,11 @@ from .average import WeightAverage
 from .batching import Collator, Encode, EncodedRows
 from .distributed import Group, session
 from .evaluation import Validation
+from .heads import body_of
 from .identity import identity_of
 from .log import TrainLog, draw_curves, peak_memory_mib, tensorboard_writer
 from .meter import Meter
-from .modes import learning
+from .modes import learning, without_dropout
 from .objectives import Objective
 from .schedule import Schedule
 from .signals import StopRequest, noted
@@ -158,8 +159,8 @@ class Training:
         # Right padding is out of sight of a causal model, and a mask would cost the fast kernels.
         self.masked = not stage.shape.causal or objective is not None
         self.validation = validation
-        adapted = hasattr(stage.model, "peft_config")
-        self.base = adapters.describe_base(stage.model) if adapted else None
+        body = body_of(stage.model)
+        self.base = adapters.describe_base(body) if hasattr(body, "peft_config") else None
         torch.manual_seed(spec.seed + run.rank)
         self.strategy = strategies.choose(stage.model, spec, stage.options, group)
         if spec.packing == "packed":
@@ -186,6 +187,12 @@ class Training:
 
     def run_to_end(self) -> Checkpoint:
         """Go on from the newest state to the last step, then write the checkpoint."""
+        with nullcontext() if self.stage.dropout else without_dropout(self.strategy.module):
+            return self._run_to_end()
+
+    def _run_to_end(self) -> Checkpoint:
+        sets = [self.rows.first, *([self.validation.rows] if self.validation is not None else [])]
+        self.stage.settle(self.strategy, [rows for rows in sets if len(rows)], self.collator)
         self._resume()
         log = self.run.directory / "train_log.jsonl" if self.run.is_main else None
         self.log = TrainLog(log, resume_step=self.position.step)

@@ -32,6 +32,22 @@ def learning(model: nn.Module, spec: TrainSpec) -> Iterator[None]:
 
 
 @contextmanager
+def without_dropout(model: nn.Module) -> Iterator[None]:
+    """Turn off all dropout of a model for a while: of its layers, its adapters and its attention."""
+    before: list[tuple[nn.Module, str, float]] = []
+    for module in model.modules():
+        for name in ("p",) if isinstance(module, nn.Dropout) else ("dropout", "attention_dropout"):
+            if isinstance(value := getattr(module, name, None), float):
+                before.append((module, name, value))
+                setattr(module, name, 0.0)
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+
+
+@contextmanager
 def caching(model: nn.Module, wanted: bool) -> Iterator[None]:
     """Turn the key-value cache on or off for a while; with it, packed rows are not kept apart."""
     config = getattr(model, "config", None)

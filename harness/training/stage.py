@@ -8,9 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from harness.api import (
+    Checkpoint,
     Completion,
     DataError,
     Request,
@@ -24,11 +26,13 @@ from harness.api import (
 )
 
 from . import settings, stages
-from .batching import Encode, Shape
+from .batching import Collator, Encode, EncodedRows, Shape
 from .objectives import Loss, is_causal, model_loss
+from .replicated import Replicated
 from .rows import check_rows
 
 Save = Callable[[nn.Module, Path], object]
+Collate = Callable[[EncodedRows], Collator]
 Generate = Callable[[nn.Module, Sequence[Request]], Iterable[Completion]]
 
 
@@ -39,6 +43,7 @@ class Learner:
     `encode(row)` gives `input_ids`, `labels` (-100 where nothing is learned) and further values a token;
     it must not depend on chance. `pad` names the padding value of each key where it is not 0.
     `save(model, folder)` writes what is to remain. `generate` lets the task's metrics choose the best step.
+    `request` encodes a prompt up to where the answer begins. `open` loads another checkpoint of this model.
     """
 
     model: nn.Module
@@ -46,6 +51,8 @@ class Learner:
     save: Save
     pad: Mapping[str, int] = field(default_factory=dict)
     generate: Generate | None = None
+    request: Callable[[Request], Mapping[str, list[int]]] | None = None
+    open: Callable[[Checkpoint], Learner] | None = None
 
 
 class Stage:
@@ -56,13 +63,15 @@ class Stage:
     """
 
     Options: type[settings.FitOptions] = settings.FitOptions
+    dropout: bool = True  # whether the model's own dropout is on while it learns
     learner: Learner
     model: nn.Module
     shape: Shape
 
-    def __init__(self, entry: StageEntry, spec: TrainSpec) -> None:
+    def __init__(self, entry: StageEntry, spec: TrainSpec, run: RunContext) -> None:
         self.entry = entry
         self.spec = spec
+        self.run = run
         self.options: Any = settings.check(spec, self.Options)
 
     def check(self, data: TrainData) -> None:
@@ -97,6 +106,17 @@ class Stage:
         """Return what is minimised."""
         return model_loss(model, batch)
 
+    def settle(self, strategy: Replicated, rows: Sequence[EncodedRows], collate: Collate) -> None:
+        """Do what has to be done once, with the weights that training begins with."""
+
+    def other(self, name: str, device: torch.device) -> nn.Module | None:
+        """Return the model of another stage that this one was given, which is asked and never taught."""
+        if name not in self.run.inputs or self.learner.open is None:
+            return None
+        opened = self.learner.open(self.run.inputs[name])
+        _require_same_words(self.learner.model, opened.model, name)
+        return opened.model.to(device).eval().requires_grad_(False)
+
     def save(self, model: nn.Module, folder: Path) -> None:
         """Write what is to remain."""
         self.learner.save(model, folder)
@@ -106,8 +126,17 @@ def stage_of(spec: TrainSpec, run: RunContext) -> Stage:
     """Return the stage that a spec names, which the run brings along where it is a plugin's."""
     entry = run.stage or _built_in(spec.stage)
     module, _, name = entry.target.partition(":")
-    stage: Stage = getattr(import_module(module), name)(entry, spec)
+    stage: Stage = getattr(import_module(module), name)(entry, spec, run)
     return stage
+
+
+def _require_same_words(one: Any, other: Any, name: str) -> None:
+    sizes = [model.get_input_embeddings().weight.shape[0] for model in (one, other)]
+    if sizes[0] != sizes[1]:
+        raise UsageError(
+            f"the {name} has a vocabulary of {sizes[1]} tokens, the model one of {sizes[0]}",
+            hint=f"name a {name} that was trained from the same weights",
+        )
 
 
 def _built_in(name: str) -> StageEntry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from torch import Tensor
 from harness.api import LostProcess, StageError, TryAgain
 from harness.api.errors import ran_out_of_memory
 
-from .batching import Batch, Collator, EncodedRows, MicroBatch, Step, Unit, share
+from .batching import Batch, EncodedRows, MicroBatch, Step, Unit, share
 from .distributed import lost_others
 from .objectives import Loss, Objective, precise
 from .replicated import Replicated
+from .stage import Collate
 from .state import random_state, restore_random_state, saved_steps
 
-Collate = Callable[[EncodedRows], Collator]
 SPLITS = "splits.json"  # into how many pieces memory makes a micro-batch be cut
 CONTINUES = "the same command continues from the last state with half the micro-batch"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness import DataError, HarnessError, TaskView, UsageError
+from harness import DataError, HarnessError, TaskView, UsageError, nearest
 from harness.files.archives import open_files
 
 from ..intake import foreign as bare
@@ -15,7 +15,7 @@ from ..intake import rules
 from ..intake import submission as carded
 from ..intake.foreign import import_foreign
 from ..intake.from_run import find_runs, from_run
-from ..intake.submission import Submission
+from ..intake.submission import ABOUT, Submission
 from ..intake.tasks import OpenTask
 from ..plain import mapping
 from .scored import Scored, key_of, score
@@ -56,10 +56,24 @@ class Foreign:
     origin: Mapping[str, str] = field(default_factory=dict)
 
 
-def add(store: Store, path: Path, open_task: OpenTask, foreign: Foreign, again: Path | None = None) -> Added:
-    """Score a submission, a run or bare answers, and keep it; a fault is raised as one sentence."""
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What the keepers of a board say of something that is handed in."""
+
+    again: Path | None = None  # a run here that gave the same answers
+    replaces: str = ""  # the row of the same submitter that it takes the place of
+    batch: str = ""  # what was handed in together
+
+
+def add(
+    store: Store, path: Path, open_task: OpenTask, foreign: Foreign, keeping: Keeping | None = None
+) -> Added:
+    """Score a submission, a run or bare answers, and keep it; a fault is raised as one sentence.
+
+    A run that is handed in is trusted no more than any submission: its record is its maker's own.
+    """
     if (path / "record.json").is_file():
-        submission = from_run(path, foreign.name)
+        submission = replace(from_run(path, foreign.name), evidence={})
     elif carded.ABOUT in (files := open_files(path)):
         submission = carded.from_files(files, path)
     else:
@@ -67,9 +81,37 @@ def add(store: Store, path: Path, open_task: OpenTask, foreign: Foreign, again: 
             raise UsageError(f"{path} does not say which task it answers", hint="--task NAME --name NAME")
         view = open_task(foreign.task, foreign.split, source=foreign.source)
         submission = bare.from_files(files, path, view, foreign.name, foreign.form, **foreign.origin)
-    if again is not None:
-        submission = replace(submission, evidence=rules.reproduction(submission, from_run(again)))
+    keeping = keeping or Keeping()
+    evidence = {} if keeping.again is None else rules.reproduction(submission, from_run(keeping.again))
+    if keeping.replaces:
+        evidence["replaces"] = _replaceable(store, submission, keeping.replaces, evidence)
+    if keeping.batch:
+        evidence["batch"] = keeping.batch
+    submission = replace(submission, evidence=evidence)
     return _put(store, str(path), submission, open_task, foreign.source)
+
+
+def _replaceable(store: Store, submission: Submission, row: str, evidence: Mapping[str, Any]) -> str:
+    """Return a row that a submission may take the place of: there, another one, and not trusted more."""
+    folder = store.folder(submission.task, row)
+    if not (folder / ABOUT).is_file() or row == submission.id:
+        known = [path.name for path in store.row_folders() if path.parent == folder.parent]
+        raise UsageError(f"{submission.task} has no other row '{row}'", hint=nearest(row, known))
+    if rules.trust(store.evidence(folder)) > rules.trust(evidence):
+        raise DataError(
+            f"'{row}' is trusted more than what should replace it",
+            hint="--reproduced-by RUN raises the trust of a submission",
+        )
+    return row
+
+
+def withdraw(store: Store, row: str, reason: str) -> Path:
+    """Take a row out of its table for a reason, which the table and its history show; its files stay."""
+    folders = {folder.name: folder for folder in store.row_folders()}
+    if row not in folders:
+        raise UsageError(f"{store.root} has no row '{row}'", hint=nearest(row, folders))
+    store.put_evidence(folders[row], {**store.evidence(folders[row]), "withdrawn": reason})
+    return folders[row]
 
 
 def _put(store: Store, source: str, submission: Submission, open_task: OpenTask, data: str) -> Added:
@@ -78,7 +120,19 @@ def _put(store: Store, source: str, submission: Submission, open_task: OpenTask,
     view = open_task(submission.task, str(about["split"]), digest, data)
     if reason := rules.refusal(submission, view):
         raise DataError(f"'{submission.name}' is refused: {reason}")
+    _check_place(store, submission)
     return _keep(store, source, submission, view)
+
+
+def _check_place(store: Store, submission: Submission) -> None:
+    """Refuse to write over a row that is another's, or trusted more than what would be written."""
+    folder = store.folder(submission.task, submission.id)
+    if not (folder / SCORED).is_file():
+        return
+    if store.row(folder).facts["answers"]["sha256"] != submission.digest:
+        raise DataError(f"another row is called {submission.id}", hint="choose another --name")
+    if rules.trust(store.evidence(folder)) > rules.trust(submission.evidence):
+        raise DataError(f"'{submission.name}' is on the board already, as {folder.name}, and trusted more")
 
 
 def _keep(
@@ -142,12 +196,15 @@ def add_runs(
             found.append(_put(store, str(directory), submission, open_task, ""))
         except HarnessError as error:
             found.append(Refused(str(directory), error.message))
+        except Exception as error:  # noqa: BLE001  whatever is wrong with one run costs the others nothing
+            found.append(Refused(str(directory), f"{type(error).__name__}: {error}"))
     return found
 
 
 def _is_known(store: Store, folder: Path, submission: Submission) -> bool:
-    """Whether a run stands in the store as it is; build() sees to it that its scores are current."""
-    return (folder / SCORED).exists() and store.about(folder) == submission.about
+    """Whether a run stands in the store as it is and is trusted; build() keeps its scores current."""
+    known = (folder / SCORED).exists() and store.about(folder) == submission.about
+    return known and rules.trust(store.evidence(folder)) >= rules.trust(submission.evidence)
 
 
 def build(store: Store, open_task: OpenTask | None = None, tasks: Sequence[str] = ()) -> list[dict[str, Any]]:

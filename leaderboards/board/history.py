@@ -1,7 +1,7 @@
 """The append-only chain of what was built: each entry carries the hash of the one before.
 
 An entry keeps the hash of every table and of every row that stood in it, and the tables themselves lie
-under `history/<hash>.json`: an old table can be brought back, and a row that was taken out is named.
+under `history/<hash>.json.gz`: an old table can be brought back, and a row that was taken out is named.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, UsageError
-from harness.files.json_files import read_json
+from harness.files.archives import open_files, packed
 from harness.files.writing import write
 
 from ..plain import canonical, digest
@@ -60,9 +60,9 @@ def append(path: Path, tables: Sequence[Mapping[str, Any]], date: str) -> dict[s
     }
     entry["hash"] = _hash(entry)
     for table in tables:
-        write(path.parent / "history" / f"{digest(table)}.json", canonical(dict(table)))
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry, sort_keys=True) + "\n")
+        write(_place(path, state[table["id"]]), packed(canonical(dict(table)).encode()))
+    # The whole chain is written anew: an entry is there or not, whatever happens while it is written.
+    write(path, "".join(json.dumps(link, sort_keys=True) + "\n" for link in [*chain, entry]))
     return entry
 
 
@@ -75,11 +75,20 @@ def tables_of(path: Path, number: int) -> list[dict[str, Any]]:
     for name, state in states:
         for fault in _kept(_place(path, state), name, f"entry {number}"):
             raise DataError(fault)
-    return [read_json(_place(path, state)) for _, state in states]
+    return [json.loads(_unpacked(_place(path, state))) for _, state in states]
+
+
+def reasons(path: Path, entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the rows that an entry no longer shows, each with the reason that its table gives."""
+    for name, rows in entry["removed"].items():
+        place = _place(path, entry["tables"][name])
+        table = json.loads(_unpacked(place)) if place.is_file() else {"refused": []}
+        said = {row["id"]: row["reason"] for row in table["refused"]}
+        yield from ((row, said.get(row, "its files were taken away")) for row in rows)
 
 
 def _place(path: Path, state: Mapping[str, Any]) -> Path:
-    return path.parent / "history" / f"{state['table']}.json"
+    return path.parent / "history" / f"{state['table']}.json.gz"
 
 
 def faults(path: Path) -> Iterator[str]:
@@ -105,8 +114,19 @@ def faults(path: Path) -> Iterator[str]:
 def _kept(path: Path, name: str, where: str) -> Iterator[str]:
     if not path.is_file():
         yield f"{where}: the table {name} is not kept"
-    elif hashlib.sha256(path.read_bytes()).hexdigest() != path.stem:
+        return
+    try:
+        same = hashlib.sha256(_unpacked(path)).hexdigest() == path.name.partition(".")[0]
+    except DataError as error:
+        yield f"{where}: {error.message}"
+        return
+    if not same:
         yield f"{where}: the kept table {name} was changed"
+
+
+def _unpacked(path: Path) -> bytes:
+    (data,) = open_files(path).values()
+    return data
 
 
 def _removed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -5,7 +5,8 @@ rows/<task>/<id>/submission.json  predictions.jsonl.gz     as handed in (or only
                  evidence.json                             what the keepers add: how far it is trusted
 tasks/<table>.json                                         each table's task, versions and fixed points
 reported/*.json                                            numbers as printed elsewhere
-tables/<table>.{json,md,csv,tex}  site/  history.jsonl     what is built and published
+history.jsonl  history/<hash>.json.gz                      the chain of what was published, and its tables
+tables/<table>.{json,md,csv,tex}  site/                    what is built of all this
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ import numpy as np
 from harness import DataError, UsageError
 from harness.files.archives import open_files, packed
 from harness.files.json_files import read_json
+from harness.files.locks import alone
 from harness.files.writing import write
 from harness.scoring.answers import PREDICTIONS
 
@@ -48,14 +51,15 @@ class Store:
         return self.root / "tables"
 
     @property
-    def site(self) -> Path:
-        """Where pages are written."""
-        return self.root / "site"
-
-    @property
     def history(self) -> Path:
         """The chain of what was built."""
         return self.root / "history.jsonl"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the right to change the board; another process that wants to waits."""
+        with alone(self.root / ".lock"):
+            yield
 
     def folder(self, task: str, row: str) -> Path:
         """Return the folder of a row."""
@@ -75,8 +79,12 @@ class Store:
             write(folder / f"{PREDICTIONS}.gz", outputs_as_bytes(submission.outputs, ids))
         self.put_scored(folder, scored if keep_answers else _without_texts(scored), keep_samples=keep_answers)
         if submission.evidence:
-            write(folder / EVIDENCE, canonical(dict(submission.evidence)))
+            self.put_evidence(folder, {**self.evidence(folder), **submission.evidence})
         return folder
+
+    def put_evidence(self, folder: Path, evidence: Mapping[str, Any]) -> None:
+        """Write what the keepers add to a row."""
+        write(folder / EVIDENCE, canonical(dict(evidence)))
 
     def put_scored(self, folder: Path, scored: Scored, *, keep_samples: bool = True) -> None:
         """Write what scoring gave."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..intake.rules import TRUST, stale, superseded
+from ..intake.rules import TRUST, line_of, stale, superseded, trust
 from ..plain import mapping, slug, unique
 from . import ranking
 from .health import duplicates
@@ -70,7 +70,8 @@ def build_board(
 ) -> dict[str, Any]:
     """Build a table. Rows must all have been scored on the card's task version and data."""
     metrics = {metric["name"]: metric for metric in [*card["metrics"], *_reported_only(card, reported)]}
-    replaced = superseded({row.id: row.about for row in rows})
+    evidence = {row.id: row.evidence for row in rows}
+    replaced = superseded({row.id: row.about for row in rows}, evidence)
     kept = sorted((row for row in rows if row.id not in replaced), key=lambda row: row.id)
     lines = [_line(members, metrics) for members in _series(kept)]
     measures = _measures(lines, card)
@@ -131,7 +132,7 @@ def _order(leading: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
 def _series(rows: Sequence[StoredRow]) -> list[list[StoredRow]]:
     found: dict[str, list[StoredRow]] = {}
     for row in rows:
-        found.setdefault(str(row.about.get("series") or row.id), []).append(row)
+        found.setdefault(line_of(row.id, row.about, row.evidence), []).append(row)
     return list(found.values())
 
 
@@ -251,7 +252,7 @@ def _as_row(
     measures: Mapping[str, tuple[float, float]],
 ) -> dict[str, Any]:
     first = line.rows[0]
-    lowest = min((row.evidence.get("trust", "rescored") for row in line.rows), key=list(TRUST).index)
+    lowest = min((row.evidence for row in line.rows), key=trust).get("trust", "rescored")
     missing = [line.notes[name] for name in measures if name in line.notes]
     return {
         "id": line.id,

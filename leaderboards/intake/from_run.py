@@ -16,6 +16,7 @@ from ..plain import mapping
 from .submission import SCHEMA_VERSION, Submission
 
 CURVE_POINTS = 200
+MAX_HEADER = 2**28  # bytes; the largest models have a few million
 KEPT_ENVIRONMENT = ("assay", "commit", "python", "processor", "cpus", "device")
 KEPT_PACKAGES = ("torch", "transformers", "rdkit", "numpy", "peft", "deepspeed")
 
@@ -112,10 +113,13 @@ def count_parameters(trained: Path) -> int:
 
 
 def _size(path: Path) -> int:
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length)) if length < 2**28 else {}
-    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length < MAX_HEADER else {}
+        return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(f"{path} is no safetensors file that can be read: {error!r:.100}") from error
 
 
 def trained_folders(training: Sequence[Mapping[str, Any]], run: Path) -> list[Path]:

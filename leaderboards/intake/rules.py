@@ -47,19 +47,57 @@ def stale(facts: Mapping[str, Any], metrics: Mapping[str, str]) -> dict[str, str
     }
 
 
-def superseded(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Return the rows that a later run of the same series and seeds replaces, and which one does."""
+def superseded(
+    rows: Mapping[str, Mapping[str, Any]], evidence: Mapping[str, Mapping[str, Any]]
+) -> dict[str, str]:
+    """Return the rows that do not stand in the table any more, and why.
+
+    A run that was carried out here takes the place of an earlier one of the same series and seeds, of the
+    same trust or less, that was carried out here too. Whatever else says of itself that it is the same is
+    another row: series, seeds and run ids are public and anybody can copy them. A keeper may put a row in
+    the place of another for its submitter (`replaces` in the evidence), and take one out (`withdrawn`).
+    """
+    replaced = {
+        key: f"withdrawn: {facts['withdrawn']}" for key, facts in evidence.items() if facts.get("withdrawn")
+    }
+    for key, facts in evidence.items():
+        if facts.get("replaces") in rows:
+            replaced.setdefault(str(facts["replaces"]), f"its submitter's later row replaces it: {key}")
     latest: dict[tuple[Any, ...], str] = {}
-    replaced: dict[str, str] = {}
-    for key in sorted(rows, key=lambda key: (str(rows[key].get("run_id", "")), key)):
-        about = rows[key]
-        if "series" not in about or "run_id" not in about:
+    ours = [key for key in rows if made_here(evidence.get(key, {})) and "series" in rows[key]]
+    for key in sorted(ours, key=lambda key: (str(rows[key].get("run_id", "")), key)):
+        place = (rows[key]["series"], rows[key].get("seed"), rows[key].get("sampling_seed"))
+        before = latest.get(place)
+        if before is not None and trust(evidence[before]) > trust(evidence[key]):
             continue
-        place = (about["series"], about.get("seed"), about.get("sampling_seed"))
-        if place in latest:
-            replaced[latest[place]] = f"a later run of the same series and seeds replaces it: {key}"
+        if before is not None:
+            replaced[before] = f"a later run of the same series and seeds replaces it: {key}"
         latest[place] = key
     return replaced
+
+
+def line_of(row: str, about: Mapping[str, Any], evidence: Mapping[str, Any]) -> str:
+    """Name the line that a row stands in: rows of one series share one where the same hands brought them.
+
+    Runs that were carried out here, or submissions that were added together; a series that a stranger
+    copies draws nobody's line up or down.
+    """
+    if "series" not in about:
+        return row
+    together = "here" if made_here(evidence) else evidence.get("batch")
+    return f"{about['series']} {together}" if together else row
+
+
+def trust(evidence: Mapping[str, Any]) -> int:
+    """Return how high a row stands on the ladder of trust."""
+    return list(TRUST).index(str(evidence.get("trust", "rescored")))
+
+
+def made_here(evidence: Mapping[str, Any]) -> bool:
+    """Whether the keepers of the board carried a row's run out themselves; no submission can say so."""
+    return evidence.get("trust") == "trained" or (
+        evidence.get("trust") == "reproduced" and "equal" not in evidence
+    )
 
 
 def reproduction(submission: Submission, again: Submission) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +20,7 @@ from harness.scoring.answers import PREDICTIONS, by_id, parse
 from ..plain import canonical, slug
 
 ABOUT = "submission.json"
+MAX_ABOUT, MAX_DEPTH, MAX_DIGITS = 2**20, 20, 18  # bytes, levels, digits of a whole number
 SCHEMA_VERSION = 1
 
 
@@ -89,10 +91,7 @@ def checked_about(data: bytes, where: str) -> tuple[Mapping[str, Any], list[str]
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
 
-    try:
-        about = json.loads(data.decode())
-    except ValueError as error:
-        raise DataError(f"{where} is not JSON: {error}") from error
+    about = _strict(data, where)
     notes = []
     if isinstance(about, dict) and about.pop("scores", None) is not None:
         notes.append("scores inside the submission were ignored")
@@ -103,6 +102,40 @@ def checked_about(data: bytes, where: str) -> tuple[Mapping[str, Any], list[str]
             hint="the schema is printed by: run-bench leaderboard schema",
         )
     return about, notes
+
+
+def _strict(data: bytes, where: str) -> Any:
+    """Parse JSON that a table can hold: no larger, deeper or wilder than what can be written again."""
+    if len(data) > MAX_ABOUT:
+        raise DataError(f"{where} has {len(data):,} bytes; at most {MAX_ABOUT:,} are taken")
+    try:
+        about = json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_bounded)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where} is not JSON: {str(error)[:200]}") from error
+    if _depth(about) > MAX_DEPTH:
+        raise DataError(f"{where} is nested more than {MAX_DEPTH} deep")
+    return about
+
+
+def _refuse(text: str) -> float:
+    raise ValueError(f"{text} is no number")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return value
+
+
+def _bounded(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a whole number of {len(text)} digits is too large")
+    return int(text)
+
+
+def _depth(value: Any) -> int:
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, below), default=0)
 
 
 def read_outputs(data: bytes, where: str) -> dict[str, Completion]:

@@ -26,21 +26,21 @@ MAX_CURVES = 8
 ASSETS = ("board.css", "board.js")
 
 
-def write_site(store: Store, tables: Sequence[Table]) -> Path:
-    """Write all pages anew and return the first one's path."""
-    shutil.rmtree(store.site, ignore_errors=True)
-    write_assets(store.site)
+def write_site(store: Store, tables: Sequence[Table], site: Path) -> Path:
+    """Write all pages of a board's tables anew into the folder `site` and return the first one's path."""
+    shutil.rmtree(site, ignore_errors=True)
+    write_assets(site)
     for table in tables:
-        write(store.site / f"{table['id']}.html", table_page(table), durable=False)
+        write(site / f"{table['id']}.html", table_page(table), durable=False)
         for ending, render in FORMATS.values():
-            write(store.site / "files" / f"{table['id']}{ending}", render(table), durable=False)
+            write(site / "files" / f"{table['id']}{ending}", render(table), durable=False)
         for line in table["lines"]:
             samples = store.samples(table["task"], line["id"])
-            text = card_page(table, line, samples, partial(keep_picture, store.site), root="../../")
-            write(store.site / "rows" / table["id"] / f"{line['id']}.html", text, durable=False)
-    write(store.site / "history.html", history_page(history.entries(store.history)))
-    write(store.site / "index.html", index_page(tables), durable=False)
-    return store.site / "index.html"
+            text = card_page(table, line, samples, partial(keep_picture, site), root="../../")
+            write(site / "rows" / table["id"] / f"{line['id']}.html", text, durable=False)
+    write(site / "history.html", history_page(history.entries(store.history)), durable=False)
+    write(site / "index.html", index_page(tables), durable=False)
+    return site / "index.html"
 
 
 def write_assets(folder: Path) -> None:

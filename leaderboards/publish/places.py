@@ -9,21 +9,22 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness import DataError, MissingDependency, UsageError
-from harness.files.writing import write
+from harness.files import writing as files
+from harness.files.digests import file_digest
 
 from ..board import history
 from ..board.build import build
 from ..board.store import SAMPLES, Store
+from ..pages.forms import ALL, write_forms
 from ..pages.notes import SAMPLE
-from ..pages.render import FORMATS, all_forms, markdown
+from ..pages.render import markdown
 from ..pages.site import write_site
-from ..plain import digest
 
 KEPT = ("rows", "tasks", "reported")
 README = """# Leaderboards
@@ -31,9 +32,14 @@ README = """# Leaderboards
 Every ranked number was computed from a model's answers: those in `rows/`, or those in files that
 `originals.json` names where only scores and hashes are kept.
 `run-bench leaderboard verify --board . --originals DIR` computes them again.
-Open `site/index.html` for the pages.
+`run-bench leaderboard --board . --output pages` writes the tables in every form, and pages to open:
+`pages/site/index.html`. Both follow from the rows and are not kept.
 """
+SPACE = "---\ntitle: Leaderboards\nsdk: static\napp_file: index.html\n---\n"
 PLACES = "a folder, git:REPOSITORY[:FOLDER], hub:dataset:OWNER/NAME or hub:space:OWNER/NAME"
+
+
+WriteForms = Callable[[Store, Sequence[Mapping[str, Any]], Path], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +51,52 @@ class Published:
     entry: Mapping[str, Any] | None  # None: the tables are those of the last entry
 
 
-def publish(store: Store, to: str, date: str, *, dry_run: bool = False) -> Published:
-    """Publish a board; in a dry run everything happens in a temporary copy and nothing is sent."""
+def everything(store: Store, tables: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Write tables and pages in every form that is built in."""
+    write_forms(store, tables, ALL, folder, lambda table, form: None)
+
+
+def publish(
+    store: Store, to: str, date: str, write: WriteForms = everything, *, dry_run: bool = False
+) -> Published:
+    """Publish a board; in a dry run everything happens in a temporary copy and nothing is sent.
+
+    `write` puts the tables and pages into a folder, in whatever forms were asked for.
+    """
     kind, _, rest = to.partition(":")
     if kind == "git" and rest:
-        return _to_git(store, rest, date, dry_run)
+        return _to_git(store, rest, date, write, dry_run)
     if kind == "hub" and rest:
-        return _to_hub(store, rest, date, dry_run)
+        return _to_hub(store, rest, date, write, dry_run)
     if kind in ("git", "hub") or not to:
         raise UsageError(f"'{to}' is no place to publish to", hint=f"--publish takes {PLACES}")
-    return _to_folder(store, Path(to), date, dry_run)
+    return _to_folder(store, Path(to), date, write, dry_run)
 
 
-def _to_folder(store: Store, target: Path, date: str, dry_run: bool) -> Published:
+def _to_folder(store: Store, target: Path, date: str, write: WriteForms, dry_run: bool) -> Published:
     if not dry_run:
-        return _into(store, target, date, str(target))
+        return _into(store, target, date, write, str(target))
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "board"
         if target.is_dir():
             shutil.copytree(target, copy)
-        return _into(store, copy, date, f"{target} (dry run: nothing was written)")
+        return _into(store, copy, date, write, f"{target} (dry run: nothing was written)")
 
 
-def _into(store: Store, target: Path, date: str, place: str) -> Published:
+def _into(store: Store, target: Path, date: str, write: WriteForms, place: str) -> Published:
     """Merge a board into a folder, build its tables and pages, and add to its history."""
     before = _digests(target)
     board = Store(target)
-    if store.root.resolve() != target.resolve():
-        for name in KEPT:
-            if (store.root / name).is_dir():
-                shutil.copytree(store.root / name, target / name, dirs_exist_ok=True)
-    tables = build(board)
-    _withhold(board)
-    entry = history.append(board.history, tables, date)
-    write_board(board, tables, FORMATS)
-    write_site(board, tables)
-    write(target / "README.md", _readme(tables))
+    with board.alone():
+        if store.root.resolve() != target.resolve():
+            for name in KEPT:
+                if (store.root / name).is_dir():
+                    shutil.copytree(store.root / name, target / name, dirs_exist_ok=True)
+        tables = build(board)
+        _withhold(board)
+        entry = history.append(board.history, tables, date)
+        write(board, tables, target)
+        files.write(target / "README.md", readme(tables))
     after = _digests(target)
     return Published(place, sorted(name for name in after if after[name] != before.get(name)), entry)
 
@@ -92,28 +108,21 @@ def _withhold(board: Store) -> None:
             (folder / SAMPLES).unlink(missing_ok=True)
 
 
-def write_board(
-    store: Store, tables: Sequence[Mapping[str, Any]], formats: Sequence[str] | Mapping[str, Any]
-) -> None:
-    """Write the tables in the forms that are built in."""
-    for table in tables:
-        for name, text in all_forms(table, list(formats)):
-            write(store.tables / name, text)
-
-
 def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts)
-    return {path.relative_to(folder).as_posix(): digest(path.read_bytes().hex()) for path in files}
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    shown = (path for path in found if not path.name.startswith(".") and ".git" not in path.parts)
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in shown}
 
 
-def _readme(tables: Sequence[Mapping[str, Any]]) -> str:
+def readme(tables: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page that a published board opens with: what it is, and every table."""
     real = [markdown(table) for table in tables if not table["sample"]]
     samples = [markdown(table) for table in tables if table["sample"]]
     kept = f"# Built-in samples\n\n{SAMPLE} They show what a board looks like.\n"
     return "\n".join([README, *real, *([kept, *samples] if samples else [])])
 
 
-def _to_git(store: Store, place: str, date: str, dry_run: bool) -> Published:
+def _to_git(store: Store, place: str, date: str, write: WriteForms, dry_run: bool) -> Published:
     """Commit the board onto a new branch of a repository, without touching what is checked out there."""
     name, _, folder = place.partition(":")
     repository = Path(name)
@@ -122,7 +131,7 @@ def _to_git(store: Store, place: str, date: str, dry_run: bool) -> Published:
         tree = Path(temporary) / "tree"
         _git(repository, "worktree", "add", "--detach", str(tree), "HEAD")
         try:
-            published = _into(store, tree / folder if folder else tree, date, name)
+            published = _into(store, tree / folder if folder else tree, date, write, name)
             branch = f"leaderboard-{(published.entry or {'hash': 'unchanged'})['hash'][:10]}"
             if dry_run or published.entry is None:
                 why = "dry run: no branch was made" if dry_run else "nothing new: no branch was made"
@@ -148,7 +157,7 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _to_hub(store: Store, place: str, date: str, dry_run: bool) -> Published:
+def _to_hub(store: Store, place: str, date: str, write: WriteForms, dry_run: bool) -> Published:
     """Upload the board as a dataset, or its pages as a static Space."""
     kind, _, name = place.partition(":")
     if kind not in ("dataset", "space") or name.count("/") != 1:
@@ -156,20 +165,21 @@ def _to_hub(store: Store, place: str, date: str, dry_run: bool) -> Published:
     with tempfile.TemporaryDirectory() as temporary:
         board = Path(temporary) / "board"
         shutil.copytree(store.root, board)
-        published = _into(store, board, date, name)
+        published = _into(store, board, date, write, name)
         sent = board
         if kind == "space":
-            sent = board / "site"
-            write(sent / "README.md", "---\ntitle: Leaderboards\nsdk: static\napp_file: index.html\n---\n")
-        files = sorted(_digests(sent))
+            sent = Path(temporary) / "site"
+            write_site(Store(board), build(Store(board)), sent)
+            files.write(sent / "README.md", SPACE)
+        listed = sorted(_digests(sent))
         if dry_run:
             size = sum(path.stat().st_size for path in sent.rglob("*") if path.is_file())
             where = f"{kind} {name} (dry run: {size / 2**20:.1f} MiB would be sent)"
-            return Published(where, files, published.entry)
+            return Published(where, listed, published.entry)
         _upload(sent, kind, name)
         if published.entry is not None:  # what was sent is what this board says from now on
-            _into(store, store.root, date, name)
-    return Published(f"{kind} {name}", files, published.entry)
+            _into(store, store.root, date, write, name)
+    return Published(f"{kind} {name}", listed, published.entry)
 
 
 def _upload(folder: Path, kind: str, name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness import DataError, HarnessError, TaskView
+from harness.files.digests import file_digest
 
 from ..board.build import build
 from ..board.history import entries, faults
@@ -19,7 +20,7 @@ from ..board.tables import StoredRow
 from ..intake.foreign import import_foreign
 from ..intake.submission import Submission
 from ..intake.tasks import OpenTask
-from ..plain import canonical, mapping
+from ..plain import digest, mapping
 
 TOLERANCE = 1e-9
 
@@ -204,13 +205,15 @@ def _gone(store: Store, tables: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _tables(store: Store, tables: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
-    """Compare the tables that the stored rows give with what is published."""
-    built = {f"{table['id']}.json": canonical(table) for table in tables}
-    for path in sorted(store.tables.glob("*.json")):
-        expected = built.get(path.name)
-        if expected is None:
-            yield Finding(f"tables/{path.name}", "differs", "no rows of this board give such a table")
-        elif path.read_text(encoding="utf-8") != expected:
-            yield Finding(f"tables/{path.name}", "differs", "it is not what the rows of this board give")
+    """Compare the tables that the stored rows give with what was built, or published, last."""
+    built = {table["id"]: table for table in tables}
+    said = {path.stem: file_digest(path) for path in store.tables.glob("*.json")}
+    for entry in [] if _torn(store) else entries(store.history)[-1:]:
+        said = {name: state["table"] for name, state in entry["tables"].items()} | said
+    for name, digested in sorted(said.items()):
+        if name not in built:
+            yield Finding(f"tables/{name}.json", "differs", "no rows of this board give such a table")
+        elif digest(built[name]) != digested:
+            yield Finding(f"tables/{name}.json", "differs", "it is not what the rows of this board give")
         else:
-            yield Finding(f"tables/{path.name}", "same")
+            yield Finding(f"tables/{name}.json", "same")

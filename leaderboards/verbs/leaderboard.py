@@ -5,29 +5,34 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from harness import DataError, UsageError, Verb, Workbench
 from harness.files.writing import write
 from harness.scoring.arguments import add_data_arguments
 
 from ..board import history
-from ..board.build import Foreign, Refused, add, add_originals, add_runs, build
+from ..board.build import Foreign, Keeping, Refused, add, add_originals, add_runs, build, withdraw
 from ..board.store import PUBLISHED, Store
 from ..intake.from_run import from_run
 from ..intake.submission import schema, write_submission
 from ..intake.tasks import Tasks
+from ..pages import forms
+from ..pages.forms import write_forms
 from ..pages.render import FORMATS, all_forms, terminal
-from ..pages.site import write_site
 from ..publish.places import as_text, publish
 from ..publish.verify import verify
 
 ACTIONS = {
     "build": "gather finished runs, build every table and the pages (what happens without an action)",
     "add": "score a submission (folder, zip, run, or bare answers) and keep it",
+    "withdraw": "take a row out of its table, with --reason; its files stay",
     "pack": "make a submission of a run, to hand in elsewhere",
     "verify": "score every row anew; a difference above 1e-9 is an error",
     "history": "print the chain of what was built, and check it; with a number, write that entry's tables",
@@ -35,7 +40,10 @@ ACTIONS = {
     "workflow": "print a GitHub Action that verifies submissions on pull requests",
 }
 DEFAULT_BOARD = "boards"
+SHOWN = 5  # runs that an error names
 SHIPPED = "@published"  # read, never written: its own folder is named by its path
+
+Tables = Sequence[Mapping[str, Any]]
 
 
 class Leaderboard(Verb):
@@ -46,7 +54,11 @@ class Leaderboard(Verb):
         parser.description = "\n".join([self.__doc__ or "", "", *(f"  {n}: {t}" for n, t in ACTIONS.items())])
         parser.add_argument("action", nargs="?", choices=ACTIONS, default="build", help="what to do")
         parser.add_argument(
-            "paths", nargs="*", type=Path, metavar="PATH", help="what is added or packed; a number of history"
+            "paths",
+            nargs="*",
+            type=Path,
+            metavar="PATH",
+            help="what is added, withdrawn or packed; a number of history",
         )
         _add_board_arguments(parser)
         _add_answer_arguments(parser)
@@ -55,7 +67,7 @@ class Leaderboard(Verb):
     def run(self, args: Namespace, bench: Workbench) -> int:
         """Do what was asked."""
         actions = {
-            "build": _build, "add": _add, "pack": _pack,
+            "build": _build, "add": _add, "withdraw": _withdraw, "pack": _pack,
             "verify": _verify, "history": _history, "schema": _schema, "workflow": _workflow,
         }  # fmt: skip
         actions[args.action](args, bench)
@@ -76,7 +88,10 @@ def _add_board_arguments(parser: ArgumentParser) -> None:
     )
     add_data_arguments(group)
     group.add_argument(
-        "--format", default="json,md,csv,tex,site", metavar="A,B", help="forms that build writes"
+        "--format",
+        default=",".join(forms.ALL),
+        metavar="A,B",
+        help="forms that build and publish write, or none (default: %(default)s)",
     )
     group.add_argument(
         "--publish",
@@ -101,12 +116,18 @@ def _add_answer_arguments(parser: ArgumentParser) -> None:
         "--reproduced-by", type=Path, metavar="RUN", help="a run here that gave the same answers"
     )
     group.add_argument(
+        "--replaces", default="", metavar="ROW", help="the row of the same submitter whose place it takes"
+    )
+    group.add_argument("--reason", default="", metavar="TEXT", help="why a row is withdrawn")
+    group.add_argument(
         "--originals",
         type=Path,
         metavar="DIR",
         help="where originals.json finds the answers that a board does not keep",
     )
-    group.add_argument("--output", type=Path, metavar="DIR", help="where pack, or history NUMBER, writes")
+    group.add_argument(
+        "--output", type=Path, metavar="DIR", help="where build, pack, or history NUMBER, writes"
+    )
 
 
 def _store(args: Namespace) -> Store:
@@ -130,19 +151,19 @@ def _build(args: Namespace, bench: Workbench) -> None:
     if args.runs is not None:
         _refuse_shipped(args)
     store, names = _store(args), bench.expand(args.task)
-    tasks = None if args.board == SHIPPED else Tasks(bench, args.data, vocab=args.vocab)
+    shipped = args.board == SHIPPED
+    write = partial(write_forms, forms=forms.named(args.format), ask=bench.render)
     runs = args.runs or Path("runs")
-    refused: list[Refused] = []
-    if tasks is not None and (args.runs is not None or runs.is_dir()):
-        done = add_runs(store, runs, tasks, names, bench.say)
-        refused = [one for one in done if isinstance(one, Refused)]
-    tables = build(store, tasks, names)
-    if not tables:
-        raise UsageError(
-            f"{store.root} has no row" + (f" of {args.task}" if args.task else ""),
-            hint="finish a run, or: run-bench leaderboard add SUBMISSION",
-        )
-    written = [] if tasks is None else _write(store, tables, args.format.split(","), bench)
+    if not runs.is_dir():
+        store.check()
+    with nullcontext() if shipped else store.alone():
+        refused = [] if shipped else _take_runs(args, store, names, bench)
+        tasks = None if shipped else Tasks(bench, args.data, vocab=args.vocab)
+        tables = build(store, tasks, names)
+        if not tables:
+            raise _nothing(store, args, refused)
+        kept_aside = args.output is not None
+        written = write(store, tables, folder=args.output or store.root) if kept_aside or not shipped else []
     if args.json:
         bench.write(json.dumps(tables, indent=1, ensure_ascii=False) + "\n")
         return
@@ -155,32 +176,33 @@ def _build(args: Namespace, bench: Workbench) -> None:
         bench.write(f"written: {path}\n")
     if args.publish:
         date = datetime.now(UTC).date().isoformat()
-        bench.write(as_text(publish(store, args.publish, date, dry_run=args.dry_run)))
+
+        def put(board: Store, built: Tables, folder: Path) -> None:
+            write(board, built, folder=folder)
+
+        bench.write(as_text(publish(store, args.publish, date, put, dry_run=args.dry_run)))
 
 
-def _write(
-    store: Store, tables: Sequence[Mapping[str, Any]], formats: Sequence[str], bench: Workbench
-) -> list[Path]:
-    """Write each table in each form; one that is not built in is asked of plugins."""
-    written: list[Path] = []
-    for name in formats:
-        if name == "site":
-            written.append(write_site(store, tables))
-            continue
-        for table in tables:
-            if name in FORMATS:
-                ending, render = FORMATS[name]
-                text: str | None = render(table)
-            else:
-                ending, text = f".{name}", bench.render(table, name)
-            if text is None:
-                forms = ", ".join([*FORMATS, "site"])
-                raise UsageError(f"no plugin writes the form '{name}'", hint=f"built in: {forms}")
-            path = store.tables / f"{table['id']}{ending}"
-            write(path, text)
-            if name == "md":
-                written.append(path)
-    return written
+def _take_runs(args: Namespace, store: Store, names: Sequence[str], bench: Workbench) -> list[Refused]:
+    """Add finished runs, where there are any or a folder of them is named; return what was left out."""
+    runs = args.runs or Path("runs")
+    if args.runs is None and not runs.is_dir():
+        return []
+    tasks = Tasks(bench, args.data, vocab=args.vocab)
+    done = add_runs(store, runs, tasks, names, bench.say)
+    return [one for one in done if isinstance(one, Refused)]
+
+
+def _nothing(store: Store, args: Namespace, refused: Sequence[Refused]) -> UsageError:
+    """Return why there is no table: every run was left out, or there was none."""
+    if refused:
+        reasons = "; ".join(f"{one.source}: {one.reason}" for one in refused[:SHOWN])
+        more = f" and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
+        return UsageError(f"no run can stand in a table: {reasons}{more}")
+    return UsageError(
+        f"{store.root} has no row" + (f" of {args.task}" if args.task else ""),
+        hint="finish a run, or: run-bench leaderboard add SUBMISSION",
+    )
 
 
 def _add(args: Namespace, bench: Workbench) -> None:
@@ -189,18 +211,36 @@ def _add(args: Namespace, bench: Workbench) -> None:
     if not args.paths:
         _add_originals(args, store, tasks, bench)
         return
+    if args.replaces and len(args.paths) > 1:
+        raise UsageError("--replaces takes one submission", hint="add the others without it")
     source = args.data[0] if args.data else "sample"
     foreign = Foreign(
         task=args.task, split=args.split, source=source if args.task else "", name=args.name, form=args.form
     )
+    batch = uuid4().hex[:12] if len(args.paths) > 1 else ""
+    keeping = Keeping(args.reproduced_by, args.replaces, batch)
     for path in args.paths:
-        added = add(store, path, tasks, foreign, args.reproduced_by)
+        with store.alone():
+            added = add(store, path, tasks, foreign, keeping)
         made = added.submission
         bench.write(f"added {made.name} to {made.task}: {added.folder}\n")
         for note in added.notes:
             bench.write(f"note: {note}\n")
         if reason := made.evidence.get("reason"):
             bench.write(f"trust: {made.evidence['trust']} ({reason})\n")
+
+
+def _withdraw(args: Namespace, bench: Workbench) -> None:
+    _refuse_shipped(args)
+    if len(args.paths) != 1 or not args.reason:
+        raise UsageError(
+            "withdraw takes one row and the reason", hint="run-bench leaderboard withdraw ROW --reason TEXT"
+        )
+    store = _store(args)
+    store.check()
+    with store.alone():
+        folder = withdraw(store, str(args.paths[0]), args.reason)
+    bench.write(f"withdrawn: {folder}\n")
 
 
 def _add_originals(args: Namespace, store: Store, tasks: Tasks, bench: Workbench) -> None:
@@ -255,12 +295,9 @@ def _history(args: Namespace, bench: Workbench) -> None:
         return
     for entry in history.entries(store.history):
         rows = sum(len(state["rows"]) for state in entry["tables"].values())
-        gone = (
-            "; removed " + ", ".join(row for rows in entry["removed"].values() for row in rows)
-            if entry["removed"]
-            else ""
-        )
-        bench.write(f"{entry['number']}  {entry['date']}  {entry['hash'][:12]}  {rows} rows{gone}\n")
+        bench.write(f"{entry['number']}  {entry['date']}  {entry['hash'][:12]}  {rows} rows\n")
+        for row, reason in history.reasons(store.history, entry):
+            bench.write(f"   no longer shown: {row}: {reason}\n")
     if broken := list(history.faults(store.history)):
         raise DataError(f"the history is broken: {broken[0]}")
 

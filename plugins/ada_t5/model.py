@@ -11,12 +11,10 @@ from transformers import AutoConfig, T5Config, T5ForConditionalGeneration
 
 from harness import (
     Completion,
-    DataError,
     GenerateSpec,
     Request,
     RunContext,
     TrainData,
-    TrainPair,
     TrainRow,
     TrainSpec,
     UsageError,
@@ -72,7 +70,7 @@ class AdaT5(LanguageModelPlugin):
 
     def fresh(self, data: TrainData, spec: TrainSpec) -> Loaded:
         """Return a T5 of the preset's sizes and a tokenizer learned from the training texts."""
-        texts = (text for row in data.train for text in _texts(row))
+        texts = (text for row in data.train for text in row.texts())
         tokenizer = vocabulary.from_texts(texts, self.options.vocabulary_size)
         options = self.options
         config = T5Config(
@@ -124,23 +122,18 @@ class AdaT5(LanguageModelPlugin):
             spec = replace(spec, options={**spec.options, "no_decay": RELEASE_NO_DECAY})
             run.event("note", text="the weights of norms were decayed, as in the release")
         model, tokenizer = loaded
-        texts = (text for row in data.train for text in _texts(row))
+        texts = (text for row in data.train for text in row.texts())
         lost, touched, total = vocabulary.unwritable(tokenizer, texts)
         if lost and self.options.grow_vocabulary:
             vocabulary.grow(tokenizer, model, lost)
             run.event("note", text=f"vocabulary grown by {_named(lost)}")
         else:
             _report(run, "training texts", lost, touched, total)
-        if cut := sum(vocabulary.is_cut(tokenizer, _texts(row), spec.max_length) for row in data.train):
-            text = f"{cut} of {total // 2} training rows hold more than {spec.max_length} tokens and were cut"
+        if cut := sum(vocabulary.is_cut(tokenizer, row.texts(), spec.max_length) for row in data.train):
+            rows = sum(1 for _ in data.train)
+            text = f"{cut} of {rows} training rows hold more than {spec.max_length} tokens and were cut"
             run.event("note", text=f"{text}; --set train.max_length=N lets in more")
         return spec
-
-
-def _texts(row: TrainRow) -> tuple[str, str]:
-    if not isinstance(row, TrainPair):
-        raise DataError(f"ada-t5 learns from pairs, not from {type(row).__name__}")
-    return row.prompt, row.target
 
 
 def _report(run: RunContext, what: str, lost: Mapping[str, int], touched: int, total: int) -> None:

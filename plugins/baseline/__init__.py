@@ -1,4 +1,4 @@
-"""baseline: what a model must beat. Three ways to answer without having understood anything."""
+"""baseline: what a model must beat. Four ways to answer without having understood anything."""
 
 from harness import ModelEntry, hookimpl
 
@@ -21,4 +21,13 @@ def harness_models() -> list[ModelEntry]:
             licence="Apache-2.0",
         )
         for name, summary in summaries.items()
+    ] + [
+        ModelEntry(
+            "baseline/passage",
+            "says the first passage that it is shown, whatever is asked",
+            f"{__name__}.model:FirstPassage",
+            stages=(),
+            tags=("baseline", "cpu"),
+            licence="Apache-2.0",
+        )
     ]

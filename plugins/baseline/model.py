@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness import (
+    Answers,
     Checkpoint,
     Completion,
     DataError,
@@ -24,6 +25,7 @@ from harness import (
     TrainPair,
     TrainSpec,
     UsageError,
+    until,
 )
 
 from .similarity import Neighbours, most_typical
@@ -78,7 +80,7 @@ class Remembering(ModelSession):
         """Answer each request."""
         answer = self._answerer(spec.seed)
         for request in requests:
-            yield Completion(request.id, answer(request))
+            yield Completion(request.id, *until(answer(request), spec.stop))
 
     def choose(
         self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
@@ -137,6 +139,14 @@ class Random(Baseline):
     def answerer(self, kept: list[TrainPair], seed: int) -> Callable[[Request], str]:
         """Answer with a row drawn by seed and request, not by order."""
         return lambda request: kept[int(random.Random(f"{seed}/{request.id}").random() * len(kept))].target
+
+
+class FirstPassage(ModelPlugin):
+    """The first passage of the evidence; nothing where none is shown."""
+
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ModelSession:
+        """Answer with what stands in the request."""
+        return Answers(lambda request: request.passages[0].text if request.passages else "")
 
 
 def read_checkpoint(path: Path, name: str) -> list[TrainPair]:

@@ -17,7 +17,7 @@ def harness_models() -> list[ModelEntry]:
             f"{__name__}.model:Mozi",
             requires=("torch", "transformers"),
             recipes=Path(__file__).parent / "recipes",
-            presets=("tiny",),
+            presets=("tiny", "llama-7b", "baichuan-7b", "llama-7b-pretrain", "baichuan-7b-pretrain"),
             multitask=True,
             stages=("pretrain", "sft"),
             tags=("papers", "question-answering", "retrieval"),

@@ -22,6 +22,7 @@ from harness.language_models.fresh import learn_tokenizer, small_llama
 
 from .coding import EvidenceCoder
 
+RATE_ENDS = 8  # the release's schedule is as much shorter than its training
 TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -29,8 +30,8 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 class MoziOptions:
     """Where weights come from, what is as in the release, and the sizes of a model from nothing."""
 
-    weights: str = ""  # a LLaMA or Baichuan folder or hub id; empty: from nothing
-    release_quirks: bool = False
+    weights: str = ""  # the folder or hub id of a LLaMA, or of a Baichuan made one; empty: from nothing
+    release_quirks: bool = False  # what changes numbers in the release and was not meant: see the README
     hidden: int = 128
     intermediate: int = 352
     layers: int = 4
@@ -64,13 +65,29 @@ class Mozi(LanguageModelPlugin):
         )
         return Loaded(model, tokenizer)
 
+    def begin(self, loaded: Loaded, data: TrainData, spec: TrainSpec, run: RunContext) -> TrainSpec:
+        """End fine-tuning after an eighth of its steps, where the rate of the release had reached zero."""
+        if self.options.release_quirks and spec.stage == "sft" and spec.max_steps:
+            return replace(spec, max_steps=max(1, spec.max_steps // RATE_ENDS))
+        return spec
+
     def answers(
         self, loaded: Loaded, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
     ) -> Iterator[Completion]:
         """Answer requests, each with the passages that the answer rests on."""
         shown = {request.id: request.passages for request in requests}
-        for completion in super().answers(loaded, requests, spec, run):
+        for completion in self._answers(loaded, requests, spec, run):
             yield replace(completion, evidence=rests_on(completion.text, shown[completion.request_id]))
+
+    def _answers(
+        self, loaded: Loaded, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
+    ) -> Iterator[Completion]:
+        """Answer; the release looked for the end of text in the prompt too, and then said one token."""
+        ended = loaded.tokenizer.eos_token if self.options.release_quirks else ""
+        cut = [request for request in requests if ended and ended in request.prompt]
+        whole = [request for request in requests if request not in cut]
+        for asked, limit in ((whole, spec.max_new_tokens), (cut, 1)):
+            yield from super().answers(loaded, asked, replace(spec, max_new_tokens=limit), run)
 
 
 def rests_on(answer: str, passages: Sequence[Passage]) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from harness import (
     TrainPair,
     TrainSpec,
     UsageError,
+    until,
 )
 
 FILE = "letters.json"
@@ -163,8 +164,10 @@ class ToySession(ModelSession):
             letters = [
                 _write(self.table.probabilities(letter), spec, dice) for letter in word[: spec.max_new_tokens]
             ]
-            finish = "length" if len(word) > spec.max_new_tokens else "stop"
-            yield Completion(request.id, "".join(letters), finish, len(request.prompt), len(letters))
+            text, finish = until("".join(letters), spec.stop)
+            if finish == "stop" and len(word) > spec.max_new_tokens:
+                finish = "length"
+            yield Completion(request.id, text, finish, len(request.prompt), len(letters))
 
     def choose(
         self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext

@@ -21,6 +21,7 @@ class Moa(Task):
         "dir": "train.csv, validation.csv and test.csv with the columns smiles and moa",
     }
     synthetic = ("sample",)
+    licence = "Apache-2.0 (the built-in sample)"
     files: Mapping[str, str] = {
         "train.csv, validation.csv, test.csv": "smiles and moa, the mechanism in words"
     }

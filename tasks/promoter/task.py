@@ -25,6 +25,7 @@ class Promoter(Task):
         "dir": "train.csv, dev.csv and test.csv with the columns sequence and label, as in GUE",
     }
     synthetic = ("sample",)
+    licence = "Apache-2.0 (the built-in sample)"
     files: Mapping[str, str] = {"train.csv, dev.csv, test.csv": "sequence and label (1: promoter, 0: none)"}
     homepage = "https://github.com/MAGICS-LAB/DNABERT_2"
 

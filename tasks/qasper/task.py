@@ -270,9 +270,8 @@ class YesNo(Gold):
         """Yield the questions that their first annotator answered yes or no, with evidence."""
         for example in super().examples(split):
             if example.annotations[0].kind == "boolean" and example.annotations[0].evidence:
-                yield replace(
-                    example, references=example.references[:1], annotations=(), choices=("No", "Yes")
-                )
+                first = example.references[:1], example.annotations[:1]
+                yield replace(example, references=first[0], annotations=first[1], choices=("No", "Yes"))
 
     def request(self, example: Example, prompt: str) -> Request:
         """Offer both answers."""

@@ -144,19 +144,19 @@ def test_rows_that_take_little_memory_begin_together(
 
 
 def test_rows_that_take_much_memory_begin_as_a_few() -> None:
-    budget = Budget(GenerateSpec(), 1, torch.device("cpu"))
+    budget = Budget(GenerateSpec(), torch.device("cpu"))
     budget.weigh(bytes_a_token=2**20, length=100)
     assert budget.room(100) == FIRST_ROWS
 
 
 def test_twice_the_rows_stay_where_they_pay_and_go_where_they_do_not() -> None:
-    budget = Budget(GenerateSpec(), 1, torch.device("cpu"))
+    budget = Budget(GenerateSpec(), torch.device("cpu"))
     for rows, tokens_per_second in ((32, 1000), (64, 1900), (128, 1950)):
         for _ in range(STEPS_A_TRY):
             budget.stepped(rows / tokens_per_second, rows)
     assert budget.room(1) == 128  # no slower than 64, and already in memory
     assert [tried["rows"] for tried in budget.facts()["tried"]] == [32, 64, 128]
-    slower = Budget(GenerateSpec(), 1, torch.device("cpu"))
+    slower = Budget(GenerateSpec(), torch.device("cpu"))
     for rows, tokens_per_second in ((32, 1000), (64, 900)):
         for _ in range(STEPS_A_TRY):
             slower.stepped(rows / tokens_per_second, rows)

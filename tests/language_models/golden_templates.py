@@ -38,7 +38,7 @@ QWEN = (
 )
 
 GOLDEN: dict[str, tuple[str, str]] = {
-    "none": ("Be brief.Hi?Yes.</s>And?", "Hi?"),
+    "none": ("Be brief.Hi? Yes.</s>And?", "Hi?"),
     "base": ("Be brief.</s>Hi?Yes.</s>And?", "Hi?"),
     "vicuna": (
         "Be brief.</s>USER: Hi? ASSISTANT:Yes.</s>USER: And? ASSISTANT:",

@@ -72,8 +72,9 @@ def test_what_the_assistant_says_is_learned_with_its_end_and_nothing_else(name, 
     template = template_for(name, chat_tokenizer())
     parts = template.parts([SYSTEM, HI, YES, AND, NO])
     end = "</s>" if name == "chatglm3" or not template.stop else template.stop
-    assert [part.text for part in parts if part.learned] == [f"Yes.{end}", f"No.{end}"]
-    assert "".join(part.text for part in parts) == GOLDEN[name][0] + f"No.{end}"
+    space = " " if name == "none" else ""
+    assert [part.text for part in parts if part.learned] == [f"{space}Yes.{end}", f"{space}No.{end}"]
+    assert "".join(part.text for part in parts) == GOLDEN[name][0] + f"{space}No.{end}"
 
 
 def test_the_end_of_text_is_that_of_the_tokenizer(chat_tokenizer):
@@ -207,6 +208,23 @@ def test_a_sequence_begins_once(chat_tokenizer):
             assert ids.count(made.bos_token_id) == 1
     with pytest.raises(UsageError, match="two tokens that begin a text"):
         CausalCoder(made).request(Request("1", "<s><s>Hi?"))
+
+
+def test_a_plain_prompt_and_its_answer_are_parted_by_a_space_everywhere(chat_tokenizer):
+    made = chat_tokenizer()
+    coder = CausalCoder(made)
+
+    def read(prompt, answer):
+        request = Request("1", prompt, choices=(answer,))
+        asked = coder.choices([request])(Request("1", prompt + answer))
+        learned = coder.row(TrainPair(prompt, answer))["input_ids"]
+        assert learned[:-1] == asked["input_ids"]
+        return made.decode(learned)
+
+    assert read("Hi?", "Yes") == "Hi? Yes</s>"
+    assert read("Hi?\n", "Yes") == "Hi?\nYes</s>"
+    assert read("Hi?", " Yes") == "Hi? Yes</s>"
+    assert read("", "Yes") == "Yes</s>"
 
 
 def test_a_document_is_learned_whole(chat_tokenizer):

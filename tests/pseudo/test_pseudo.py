@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
-from harness import Completion, DataError, Request, SilentProgress, StageError, UsageError
+from harness import Completion, DataError, Request, SilentProgress, UsageError
 from harness.pseudo import filters, retrieval
 from harness.pseudo.build import Described, Settings, build, forbidden_blocks
 from harness.pseudo.sources import read_smiles
-from harness.pseudo.writers import EndpointWriter, Item, ModelWriter, RetrievalWriter
+from harness.pseudo.writers import Item, ModelWriter, RetrievalWriter
 from harness.retrieval.structure import MorganIndex
 
 DESCRIBED = {
@@ -243,37 +243,20 @@ def endpoint() -> Iterator[Callable[[list[int]], tuple[str, list[dict[str, Any]]
         server.server_close()
 
 
-def test_an_endpoint_is_asked_again_after_a_busy_answer(
-    endpoint: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+def test_an_endpoint_can_write(
+    endpoint: Callable[..., Any], main: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harness.pseudo.writers.time.sleep", lambda seconds: None)
-    url, asked = endpoint([429, 503])
-    writer = EndpointWriter(url, "m", api_key="k", per_minute=6000, at_once=1)
-    assert [text for _, text in writer([item("CCCO")])] == ["The molecule is as it is."]
-    assert len(asked) == 3
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    (tmp_path / "new.smi").write_text("CC(=O)c1ccco1\n", encoding="utf-8")
+    url, asked = endpoint([])
+    done = main(
+        *("pseudo-data", "new.smi", "--described", "sample", "--out", "pseudo.jsonl", "--quiet"),
+        *("--least-similarity", "0.1", "--endpoint", url, "--endpoint-model", "m", "--per-minute", 6000),
+    )
+    assert done.code == 0, done.err
+    assert {row["provenance"]["writer"] for row in rows(tmp_path / "pseudo.jsonl")} == {"endpoint:m"}
     assert asked[0]["authorization"] == "Bearer k"
-    assert "SMILES: CCCO" in asked[0]["messages"][0]["content"]
-
-
-def test_an_endpoint_that_refuses_is_named(endpoint: Callable[..., Any]) -> None:
-    url, _ = endpoint([401])
-    with pytest.raises(StageError, match="refused a request: 401"):
-        list(EndpointWriter(url, "m", per_minute=6000)([item("CCCO")]))
-
-
-def test_requests_are_no_faster_than_allowed(
-    endpoint: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr("harness.pseudo.writers.time.sleep", waited.append)
-    url, _ = endpoint([])
-    list(EndpointWriter(url, "m", per_minute=30, at_once=1)([item("CCCO"), item("CCCN"), item("CCCC")]))
-    assert sum(waited) == pytest.approx(2 + 4, abs=0.5)
-
-
-def test_an_address_without_http_is_refused() -> None:
-    with pytest.raises(UsageError, match="no http address"):
-        EndpointWriter("localhost:8000", "m")
+    assert "SMILES: CC(=O)c1ccco1" in asked[0]["messages"][0]["content"]
 
 
 def test_captions_alone_are_no_molecules(tmp_path: Path) -> None:

@@ -155,9 +155,10 @@ def choices() -> list[MetricEntry]:
             "mcc",
             "Matthews correlation",
             "Correlation of labels and answers, for any number of labels.",
-            "0 where either side has one label only.",
+            "0 where either side has one label only, which silence reaches and labels that are mixed up do not.",
             "Matthews, 1975; Gorodkin, 2004",
             range=(-1.0, 1.0),
+            silence_wins=True,
         ),
         *(
             card(

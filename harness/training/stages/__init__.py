@@ -5,7 +5,10 @@ Their entries are here, and cheap; a stage's own module is imported when it is c
 
 from __future__ import annotations
 
-from harness.api import Conversation, Document, StageEntry, TrainPair
+from harness.api import Conversation, Document, Preference, StageEntry, TrainPair
+
+PREFERENCES = "preferences"
+PREFERRED = ("accuracy", "margin")  # on pairs that are held out
 
 
 def entries() -> list[StageEntry]:
@@ -16,11 +19,39 @@ def entries() -> list[StageEntry]:
             "predict every token of documents, or pairs in both directions",
             f"{__name__}.supervised:Pretraining",
             rows=(Document, TrainPair),
+            begins=True,
         ),
         StageEntry(
             "sft",
             "say the wanted answer (supervised fine-tuning)",
             f"{__name__}.supervised:FineTuning",
             rows=(TrainPair, Conversation),
+            begins=True,
+        ),
+        StageEntry(
+            "reward",
+            "say of two answers which is better: a model with a number for an answer",
+            f"{__name__}.reward:Reward",
+            rows=(Preference,),
+            task=PREFERENCES,
+            answers=False,
+            facts=PREFERRED,
+        ),
+        StageEntry(
+            "dpo",
+            "prefer the better of two answers more than a reference does (DPO)",
+            f"{__name__}.preference:Dpo",
+            rows=(Preference,),
+            task=PREFERENCES,
+            inputs={"reference": ""},
+            facts=PREFERRED,
+        ),
+        StageEntry(
+            "orpo",
+            "learn the better of two answers and its odds, without a reference (ORPO)",
+            f"{__name__}.preference:Orpo",
+            rows=(Preference,),
+            task=PREFERENCES,
+            facts=PREFERRED,
         ),
     ]

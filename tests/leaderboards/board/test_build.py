@@ -31,7 +31,7 @@ def files(folder):
 
 def render(store, opened):
     tables = build(store, opened)
-    write_site(store, tables)
+    write_site(store, tables, store.root / "site")
     return {f"{t['id']}{ending}": form(t) for t in tables for ending, form in FORMATS.values()}
 
 
@@ -97,7 +97,7 @@ def test_seeds_of_a_series_share_a_line_and_their_spread_is_apart_from_the_inter
         put(
             store,
             opened,
-            replace_about(make_submission(view, 0.7, f"m{seed}"), name="m", series="s", seed=seed),
+            here(make_submission(view, 0.7, f"m{seed}"), name="m", series="s", seed=seed),
         )
     (line,) = build(store, opened)[0]["lines"]
     values = [store.row(folder).facts["scores"]["exact"]["value"] for folder in store.row_folders()]
@@ -111,7 +111,7 @@ def test_seeds_of_a_series_share_a_line_and_their_spread_is_apart_from_the_inter
 
 def test_what_trainings_differ_by_is_apart_from_what_samplings_of_one_training_do(store, view, opened):
     members = {
-        (training, sampling): replace_about(
+        (training, sampling): here(
             make_submission(view, 0.3 + 0.3 * training, f"m{training}{sampling}"),
             name="m",
             series="s",
@@ -141,7 +141,7 @@ def test_one_training_sampled_twice_has_no_spread_of_trainings(store, view, open
     put(
         store,
         opened,
-        *(replace_about(make_submission(view, 0.7, f"m{k}"), **same, sampling_seed=k) for k in (0, 1)),
+        *(here(make_submission(view, 0.7, f"m{k}"), **same, sampling_seed=k) for k in (0, 1)),
     )
     (table,) = build(store)
     cell = table["lines"][0]["scores"]["exact"]
@@ -152,9 +152,15 @@ def replace_about(submission, **facts):
     return Submission(dict(submission.about) | facts, submission.outputs, (), submission.evidence)
 
 
+def here(submission, **facts):
+    """Return a submission as a run that the board's keepers trained and ran themselves."""
+    evidence = {"trust": "trained", "reason": "trained and run here"}
+    return replace(replace_about(submission, **facts), evidence=evidence)
+
+
 def test_a_later_run_of_the_same_seed_replaces_the_earlier_and_is_named(store, view, opened):
-    early = replace_about(make_submission(view, 0.5, "m"), series="s", seed=1, run_id="20260101-a")
-    late = replace_about(make_submission(view, 0.6, "n"), name="m", series="s", seed=1, run_id="20260202-b")
+    early = here(make_submission(view, 0.5, "m"), series="s", seed=1, run_id="20260101-a")
+    late = here(make_submission(view, 0.6, "n"), name="m", series="s", seed=1, run_id="20260202-b")
     put(store, opened, early, late)
     (table,) = build(store, opened)
     assert [member["id"] for member in table["lines"][0]["members"]] == [late.id]

@@ -15,7 +15,10 @@ from harness.leaderboards.board.store import PUBLISHED as SHIPPED
 from harness.leaderboards.board.store import Store
 from harness.leaderboards.intake.foreign import import_foreign
 from harness.leaderboards.intake.tasks import Tasks
-from harness.leaderboards.pages.render import FORMATS
+from harness.leaderboards.pages.render import markdown
+from harness.leaderboards.pages.site import table_page
+from harness.leaderboards.plain import canonical, digest
+from harness.leaderboards.publish.places import readme
 from harness.leaderboards.publish.verify import verify
 
 PUBLISHED = Store(SHIPPED)
@@ -30,12 +33,34 @@ def by_name(table):
     return {line["name"]: line for line in table["lines"]}
 
 
-def test_every_shipped_table_is_byte_for_byte_what_its_rows_give(tables):
-    for table in tables.values():
-        for ending, render in FORMATS.values():
-            path = PUBLISHED.tables / f"{table['id']}{ending}"
-            assert path.read_text(encoding="utf-8") == render(table), path.name
+def test_every_shipped_table_is_byte_for_byte_what_was_published(tables):
+    last = history.entries(PUBLISHED.history)[-1]
+    assert {name: digest(table) for name, table in tables.items()} == {
+        name: state["table"] for name, state in last["tables"].items()
+    }
+    kept = history.tables_of(PUBLISHED.history, last["number"])
+    assert [canonical(table) for table in kept] == [canonical(tables[table["id"]]) for table in kept]
     assert not list(history.faults(PUBLISHED.history))
+
+
+def test_the_page_of_the_shipped_boards_is_what_their_tables_give(tables):
+    page = (PUBLISHED.root / "README.md").read_text(encoding="utf-8")
+    assert page == readme(list(tables.values()))
+
+
+def test_nothing_is_shipped_that_follows_from_the_rows():
+    assert {path.name for path in PUBLISHED.root.iterdir()} - {"site", "tables", ".lock"} == {
+        *("rows", "tasks", "reported", "claims", "originals.json"),
+        *("history", "history.jsonl", "README.md"),
+    }
+
+
+def test_tables_and_pages_of_the_shipped_board_are_built_with_one_command(main, tmp_path):
+    done = main("leaderboard", "--board", "@published", "--task", "toy", "--output", "pages")
+    assert done.code == 0, done.err
+    assert (tmp_path / "pages" / "site" / "index.html").is_file()
+    assert (tmp_path / "pages" / "tables" / "toy-sample.md").is_file()
+    assert not {"site", "tables", ".lock"} & {path.name for path in PUBLISHED.root.iterdir()}
 
 
 def test_of_real_data_no_row_is_shipped_and_no_answer_but_those_of_models_trained_here():
@@ -69,8 +94,8 @@ def test_sample_boards_are_labelled_hold_only_sample_rows_and_the_baselines(tabl
         assert not table["reported"] and {line["trust"] for line in table["lines"]} == {"trained"}
         names = {line["name"].split(" #")[0] for line in table["lines"]}
         assert {"baseline/frequent", "baseline/nearest", "baseline/random"} <= names
-        for path in (PUBLISHED.tables / f"{name}.md", PUBLISHED.site / f"{name}.html"):
-            assert "not comparable with any published number" in path.read_text(encoding="utf-8")
+        for text in (markdown(table), table_page(table)):
+            assert "not comparable with any published number" in text, name
 
 
 def test_shipped_sample_rows_are_scored_again_from_their_shipped_answers(load, tmp_path):

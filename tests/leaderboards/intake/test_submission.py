@@ -3,13 +3,16 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import Completion, DataError, UsageError
+from harness.leaderboards.board.build import Foreign, add, build
 from harness.leaderboards.board.scored import read_answers
+from harness.leaderboards.board.store import Store
 from harness.leaderboards.intake import submission as submissions
 from harness.leaderboards.intake.submission import Submission, read_outputs, read_submission
+from harness.leaderboards.publish.places import everything
 
 from ..conftest import make_submission, make_view
 
@@ -60,6 +63,56 @@ def test_scores_inside_a_submission_are_ignored_and_that_is_said(tmp_path):
 def test_a_malformed_card_is_refused_with_its_place(tmp_path, change, said):
     with pytest.raises(DataError, match=said):
         read_submission(write(tmp_path / "s", ABOUT | change, [{"id": "1", "output": ""}]))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('"curve": [[1, 1e400]]', "the number 1e400 is too large"),
+        ('"curve": [[1, 1e300]]', "curve/0/1: 1e.300 is greater"),
+        ('"seed": ' + "9" * 5000, "5000 digits is too large"),
+        ('"seed": ' + "9" * 19, "19 digits is too large"),
+        ('"environment": {"a": NaN}', "NaN is no number"),
+        ('"environment": {"a": -Infinity}', "-Infinity is no number"),
+        ('"environment": ' + '{"a": ' * 3000 + "1" + "}" * 3000, "not JSON|nested more than"),
+        ('"training": [' + "[" * 30 + "]" * 30 + "]", "nested more than 20 deep"),
+        ('"seconds": {"train": 1e308, "generate": 1e308}', "seconds/train: 1e.308 is greater"),
+        ('"notes": "' + "x" * 2**20 + '"', "bytes; at most"),
+    ],
+)
+def test_what_no_table_could_hold_is_refused_before_it_is_kept(tmp_path, text, said):
+    folder = write(tmp_path / "s", ABOUT, [{"id": "1", "output": ""}])
+    whole = json.dumps(ABOUT)[:-1] + f", {text}}}"
+    (folder / "submission.json").write_text(whole)
+    with pytest.raises(DataError, match=said):
+        read_submission(folder)
+
+
+FREE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    environment=FREE,
+    curve=st.lists(st.tuples(st.integers() | st.floats(), st.floats()), max_size=3),
+    seconds=st.dictionaries(st.text(max_size=5), st.floats(), max_size=3),
+    seed=st.integers() | st.none(),
+)
+def test_what_is_accepted_always_builds(environment, curve, seconds, seed, tmp_path_factory):
+    view = make_view(3)
+    folder = tmp_path_factory.mktemp("board")
+    about = ABOUT | {"environment": environment, "curve": curve, "seconds": seconds, "seed": seed}
+    answers = [{"id": example.id, "output": ""} for example in view.examples]
+    store = Store(folder / "board")
+    try:
+        add(store, write(folder / "s", about, answers), lambda *_, **__: view, Foreign())
+    except DataError:
+        return
+    everything(store, build(store), folder / "out")
 
 
 @pytest.mark.parametrize(

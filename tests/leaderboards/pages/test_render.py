@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import gzip
 import io
 import re
 from html.parser import HTMLParser
@@ -54,8 +55,8 @@ class Tags(HTMLParser):
 
 
 def test_no_hostile_name_becomes_markup_on_any_page(store, table):
-    write_site(store, [table])
-    pages = sorted(store.site.rglob("*.html"))
+    write_site(store, [table], store.root / "site")
+    pages = sorted((store.root / "site").rglob("*.html"))
     assert len(pages) == 3 + len(HOSTILE)
     for path in pages:
         text = path.read_text(encoding="utf-8")
@@ -77,8 +78,8 @@ def test_no_hostile_answer_or_field_becomes_markup_on_a_card(store, view, opened
         "training": [{evil: evil}],
     }  # fmt: skip
     put(store, opened, Submission(about, {key: Completion(key, evil) for key in made.outputs}))
-    write_site(store, build(store, opened))
-    (card,) = (store.site / "rows").rglob("*.html")
+    write_site(store, build(store, opened), store.root / "site")
+    (card,) = (store.root / "site" / "rows").rglob("*.html")
     text = card.read_text(encoding="utf-8")
     found = Tags(text)
     assert found.tags.count("script") == 1 and "img" not in found.tags and text.count("&lt;script&gt;") > 15
@@ -93,35 +94,37 @@ def test_the_parts_of_a_score_are_drawn_on_the_card_of_its_row(store, view, open
     put(store, lambda *_, **__: view, make_submission(view, 0.5, "m"))
     tables = build(store)
     assert tables[0]["lines"][0]["details"] == {"exact": {"nitrides": 0.75, "oxides": 0.25}}
-    write_site(store, tables)
-    (card,) = (store.site / "rows").rglob("*.html")
+    write_site(store, tables, store.root / "site")
+    (card,) = (store.root / "site" / "rows").rglob("*.html")
     text = card.read_text(encoding="utf-8")
     assert "Parts of exact" in text and "oxides: 25.0" in text
 
 
 def test_every_link_of_the_site_leads_to_a_file(store, table):
-    write_site(store, [table])
-    for path in store.site.rglob("*.html"):
+    write_site(store, [table], store.root / "site")
+    for path in (store.root / "site").rglob("*.html"):
         for name, value in Tags(path.read_text(encoding="utf-8")).attributes:
             if name in ("href", "src") and not value.startswith("#"):
                 assert (path.parent / value).resolve().is_file(), f"{path}: {value}"
 
 
 def test_the_first_page_names_the_best_group_and_nobody_where_nothing_is_ranked(store, table):
-    write_site(store, [table])
+    write_site(store, [table], store.root / "site")
     best = [line["name"] for line in table["lines"] if line["overall"]["group"] == 0]
-    text = (store.site / "index.html").read_text(encoding="utf-8")
+    text = (store.root / "site" / "index.html").read_text(encoding="utf-8")
     said = ", ".join(best[:3]) + (f" and {len(best) - 3} more" if len(best) > 3 else "")
     assert str(h("td", said, class_="words")) in text
     unranked = dict(table) | {"metrics": []}
-    write_site(store, [unranked])
-    assert str(h("td", "–", class_="words")) in (store.site / "index.html").read_text(encoding="utf-8")
+    write_site(store, [unranked], store.root / "site")
+    assert str(h("td", "–", class_="words")) in (store.root / "site" / "index.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_the_first_page_keeps_samples_apart_from_real_data(store, table):
     sample = dict(table) | {"sample": True, "id": "words-sample"}
-    write_site(store, [sample, table])
-    text = (store.site / "index.html").read_text(encoding="utf-8")
+    write_site(store, [sample, table], store.root / "site")
+    text = (store.root / "site" / "index.html").read_text(encoding="utf-8")
     real, _, samples = text.partition("<h2>Built-in samples</h2>")
     assert f"{table['id']}.html" in real and "words-sample.html" not in real
     assert "words-sample.html" in samples and SAMPLE in samples
@@ -203,13 +206,14 @@ def test_the_history_is_a_chain_that_notices_every_change(tmp_path, store, view,
     assert gone[0].startswith("b-") and not list(history.faults(path))
     from harness.leaderboards.plain import canonical, digest
 
-    kept = tmp_path / "history" / f"{digest(tables[0])}.json"
-    assert kept.read_text() == canonical(tables[0])  # the old table is still there
+    kept = tmp_path / "history" / f"{digest(tables[0])}.json.gz"
+    # The old table is still there.
+    assert gzip.decompress(kept.read_bytes()).decode() == canonical(tables[0])
 
     lines = path.read_text().splitlines()
     for broken in ([lines[1]], [lines[0].replace("2026-01-01", "2025-01-01"), lines[1]], lines[::-1]):
         path.write_text("\n".join(broken) + "\n")
         assert list(history.faults(path))
     path.write_text("\n".join(lines) + "\n")
-    kept.write_text("{}")
+    kept.write_bytes(gzip.compress(b"{}"))
     assert any("was changed" in fault for fault in history.faults(path))

@@ -12,8 +12,7 @@ from harness import Completion
 from harness.leaderboards.board.build import build
 from harness.leaderboards.board.store import Store
 from harness.leaderboards.intake.submission import outputs_as_bytes
-from harness.leaderboards.pages.render import FORMATS
-from harness.leaderboards.publish.places import publish, write_board
+from harness.leaderboards.publish.places import everything, publish
 from harness.leaderboards.publish.verify import verify
 
 from ..board.test_build import put
@@ -55,7 +54,7 @@ def test_a_metric_that_the_task_has_gained_since_is_no_fault_of_the_row(store, v
 def test_verify_finds_answers_and_tables_that_were_changed(store, view, opened):
     made = make_submission(view, 0.9, "a")
     put(store, opened, made)
-    write_board(store, build(store), FORMATS)
+    everything(store, build(store), store.root)
     assert {finding.verdict for finding in verify(store, opened)} == {"same"}
     table = next(store.tables.glob("*.json"))
     table.write_text(table.read_text().replace('"a"', '"z"', 1))
@@ -126,9 +125,9 @@ def test_a_row_that_is_gone_is_named_even_where_the_tables_were_built_again(stor
     publish(store, str(tmp_path / "pub"), "2026-01-01")
     target = Store(tmp_path / "pub")
     put(target, opened, make_submission(view, 0.4, "c"))  # a new row is no fault
-    write_board(target, build(target), FORMATS)
+    everything(target, build(target), target.root)
     assert not differing(target, opened)
     shutil.rmtree(next((target.root / "rows" / "words").glob("b-*")))
-    write_board(target, build(target), FORMATS)
+    everything(target, build(target), target.root)
     (found,) = differing(target, opened)
     assert found.what == "history.jsonl" and "entry 1 has rows" in found.reason and " b-" in found.reason

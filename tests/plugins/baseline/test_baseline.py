@@ -11,6 +11,7 @@ from harness import (
     Completion,
     DataError,
     GenerateSpec,
+    Passage,
     Request,
     RunContext,
     RunSpec,
@@ -19,7 +20,7 @@ from harness import (
     TrainSpec,
     UsageError,
 )
-from harness.plugins.baseline.model import Frequent, Nearest, Random
+from harness.plugins.baseline.model import FirstPassage, Frequent, Nearest, Random
 
 COLOURS = [
     TrainPair("What colour is grass?", "green", {"question": "What colour is grass?"}),
@@ -153,3 +154,11 @@ def test_a_group_of_tasks_runs_from_its_sample(run_bench, tmp_path):
     records = list(tmp_path.rglob("record.json"))
     assert len(records) == 2
     assert all(json.loads(path.read_text())["sample"] for path in records)
+
+
+def test_the_first_passage_is_said_and_nothing_where_none_is_shown(tmp_path):
+    run = context(tmp_path)
+    shown = Request("a", "?", passages=(Passage("p1", "One."), Passage("p2", "Two.")))
+    with FirstPassage().open(None, run) as session:
+        said = session.generate([shown, Request("b", "?")], GenerateSpec(), run)
+        assert [completion.text for completion in said] == ["One.", ""]

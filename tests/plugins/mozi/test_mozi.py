@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from harness import Document, Passage, Request, TrainPair
+from harness import (
+    Document,
+    GenerateSpec,
+    Passage,
+    Request,
+    RunContext,
+    RunSpec,
+    TrainData,
+    TrainPair,
+    TrainSpec,
+)
+from harness.language_models import Loaded
 from harness.language_models.fresh import learn_tokenizer, small_llama
 from harness.plugins.mozi import PROMPT
 from harness.plugins.mozi.coding import EvidenceCoder
-from harness.plugins.mozi.model import rests_on
+from harness.plugins.mozi.model import Mozi, MoziOptions, rests_on
 
 EVIDENCE = "We train on the Miruva corpus of 8,412 tweets. " * 6
 QUESTION = "Which data set do they use?"
@@ -91,3 +102,56 @@ def test_a_run_trains_once_and_answers_in_every_setting(main, tmp_path):
     assert len(list((tmp_path / "trained" / "mozi").glob("2*"))) == 1
     for setting in ("gold", "recalled", "none"):
         assert f"qasper/{setting} (6 rows" in done.out
+    table = done.out[done.out.index("qasper (qasper-f1 side by side; built-in sample") :].splitlines()
+    assert table[1].split() == ["model", "gold", "recalled", "none"]
+    assert len(table[3].split()) >= 5
+
+
+def test_fine_tuning_goes_on_with_the_adapter_of_pretraining_on_shards(main, tokenizer, tmp_path):
+    base = tmp_path / "base"
+    model = small_llama(tokenizer, hidden=16, intermediate=24, layers=1, heads=2, context=512, seed=0)
+    model.save_pretrained(base)
+    tokenizer.save_pretrained(base)
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for number in range(2):
+        (shards / f"split_0{number}.jsonl").write_text('{"tokens": [40, 41, 42, 43]}\n' * 4)
+    command = [
+        "--model",
+        "mozi",
+        "--preset",
+        "llama-7b-pretrain",
+        "--task",
+        "qasper/gold",
+        "--data",
+        "sample",
+    ]
+    settings = {
+        "model.weights": base, "train.method": "lora", "train.precision": "fp32", "train.lora_r": 2,
+        "stage.pretrain.data": shards, "stage.pretrain.max_steps": 2, "stage.pretrain.batch_size": 2,
+        "stage.sft.max_steps": 2, "generate.max_new_tokens": 2,
+    }  # fmt: skip
+    command += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    done = main(
+        *command, "--output", str(tmp_path / "runs"), "--train-limit", "20", "--limit", "3", "--no-compare"
+    )
+    assert done.code == 0, done.err
+    assert "mozi-f1" in done.out
+    assert len(list((tmp_path / "runs" / "trained" / "mozi").glob("2*/checkpoint/adapter_config.json"))) == 2
+
+
+def test_the_release_ends_early_and_says_one_token_where_its_evidence_ends_a_text(tokenizer, tmp_path):
+    model = small_llama(tokenizer, hidden=16, intermediate=24, layers=1, heads=2, context=512, seed=0).eval()
+    asked = [Request("plain", "evidence"), Request("ended", "evidence </s> more")]
+    run = RunContext(tmp_path, RunSpec("mozi", "qasper/gold"))
+    said = {}
+    for quirks in (False, True):
+        mozi = Mozi(MoziOptions(release_quirks=quirks))
+        found = mozi.answers(
+            Loaded(model, tokenizer), asked, GenerateSpec(max_new_tokens=5, min_new_tokens=1), run
+        )
+        said[quirks] = {completion.request_id: completion.new_tokens for completion in found}
+        spec = mozi.begin(Loaded(model, tokenizer), TrainData([]), TrainSpec(max_steps=2010), run)
+        assert spec.max_steps == (251 if quirks else 2010)
+    assert said[True]["ended"] == 1 < said[False]["ended"]
+    assert said[True]["plain"] == said[False]["plain"]

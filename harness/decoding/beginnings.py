@@ -1,0 +1,85 @@
+"""What prompts that begin alike share is read once: system prompts, evidence, earlier turns, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from .rows import Beginning, Prompt
+
+LEAST = 64  # tokens; fewer are read again, since what was read before costs a pass of its own
+
+
+class Beginnings:
+    """Beginnings that were read, up to so many bytes; what was not used for longest goes first."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._kept: list[Beginning] = []  # the latest used last
+
+    def longest(self, prompt: Prompt, *, hidden: bool) -> Beginning | None:
+        """Return the longest beginning of a prompt that was read before, and is worth to be used."""
+        length, best = max(
+            ((common(prompt, kept.tokens), place) for place, kept in enumerate(self._kept)), default=(0, 0)
+        )
+        length = min(length, len(prompt["input_ids"]) - 1)  # the last token is read for its logits
+        if length < LEAST or (hidden and self._kept[best].hidden is None):
+            return None
+        found = self._kept.pop(best)
+        self._kept.append(found)
+        return found.cut(length)
+
+    def keep(self, beginning: Beginning) -> None:
+        """Keep a beginning, in place of those that it begins with itself."""
+        whole = beginning.tokens
+        self._kept = [
+            kept for kept in self._kept if common(whole, kept.tokens) < len(kept.tokens["input_ids"])
+        ]
+        self._kept.append(beginning)
+        while sum(kept.bytes for kept in self._kept) > self.most_bytes:
+            del self._kept[0]
+
+    def clear(self) -> None:
+        """Give all up."""
+        self._kept.clear()
+
+
+def common(one: Prompt, other: Prompt) -> int:
+    """Return how many tokens two prompts begin with alike; 0 where they are fewer than are worth it."""
+    if one.keys() != other.keys() or one["input_ids"][:LEAST] != other["input_ids"][:LEAST]:
+        return 0
+    return min(_alike(one[name], other[name]) for name in one)
+
+
+def _alike(one: Sequence[Any], other: Sequence[Any]) -> int:
+    sure, most = 0, min(len(one), len(other))
+    while sure < most:  # comparing slices is far faster than comparing tokens
+        middle = (sure + most + 1) // 2
+        if one[sure:middle] == other[sure:middle]:
+            sure = middle
+        else:
+            most = middle - 1
+    return sure
+
+
+def in_turn(prompts: Sequence[Prompt]) -> list[int]:
+    """Return the places of prompts in the order to read them: longest first, but alike ones together."""
+    order = sorted(range(len(prompts)), key=lambda place: list(prompts[place]["input_ids"]))
+    shared = [common(prompts[one], prompts[other]) for one, other in pairwise(order)]
+    return _arranged(prompts, order, shared, 0)
+
+
+def _arranged(prompts: Sequence[Prompt], order: list[int], shared: list[int], known: int) -> list[int]:
+    """Arrange prompts, in alphabetical order, which share `known` tokens; `shared` is between neighbours."""
+    runs: list[list[int]] = []
+    start = 0
+    for end in range(1, len(order) + 1):
+        if end < len(order) and shared[end - 1] >= known + LEAST:
+            continue
+        run, inner = order[start:end], shared[start : end - 1]
+        runs.append(_arranged(prompts, run, inner, min(inner)) if inner else run)
+        start = end
+    # the first of a run is its longest; those of one length stay in the order they came in
+    runs.sort(key=lambda run: (-len(prompts[run[0]]["input_ids"]), run[0]))
+    return [place for run in runs for place in run]

@@ -1,0 +1,314 @@
+"""The engine: requests join and leave while others run; memory that runs out costs smaller batches.
+
+Nothing generated is lost when memory runs out: texts so far are kept, and read again in smaller company.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from harness.api.errors import StageError, ran_out_of_memory
+from harness.api.example import Request
+from harness.api.spec import GenerateSpec
+
+from .admission import Lane, Load, Queue
+from .batch import Batch
+from .beginnings import Beginnings, in_turn
+from .budget import Budget, free_bytes
+from .jobs import Decode, Encode, Job, default_decode, encoded, prepare
+from .language_model import LanguageModel
+from .manner import Manner, Manners
+from .reading import Reading
+from .stream import Stream
+
+READ_TOKENS = 8192  # prompt tokens read in one forward, so that activations stay small beside the cache
+PIECES = {"cpu": 512}  # and while others wait for their next token
+PIECE = 2048
+BEGINNINGS_SHARE = 0.1  # of the memory that is free may go to beginnings that were read
+
+
+class Intake:
+    """Requests of one lane whose prompts are being read."""
+
+    def __init__(self, lm: LanguageModel, lane: Lane, jobs: Sequence[Job]) -> None:
+        self.lane, self.jobs = lane, list(jobs)
+        slots = [text for job in jobs for text in job.live]
+        for text in slots:
+            text.proposed = None
+        self.reading = Reading(
+            lm,
+            [text.job.prompt for text in slots],
+            [text.tokens for text in slots],
+            beginnings=[text.job.beginning for text in slots],
+            keep_hidden=jobs[0].manner.search.keep_hidden,
+        )
+        self.batch = Batch(self.reading.rows, slots)
+
+    def drop(self, job: Job) -> None:
+        """Leave out a request that was given up."""
+        self.jobs.remove(job)
+        self.lane.reading.remove(job)
+        self.batch.drop(job)
+
+
+class Engine:
+    """Decodes requests of one model together, each as its own specification says.
+
+    `submit` returns at once, `step` gives every text its next token. Memory and batch size are those of
+    `spec`: `batch_tokens` and `deterministic`. An `interactive` engine reads long prompts in pieces, so
+    that no text waits long for its next token; one that is not does all as fast as it can.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        spec: GenerateSpec | None = None,
+        *,
+        encode: Encode | None = None,
+        decode: Decode | None = None,
+        interactive: bool = True,
+        most_waiting: int | None = None,
+    ) -> None:
+        self.lm = LanguageModel(model, tokenizer)
+        self.budget = Budget(spec or GenerateSpec(), self.lm.device)
+        self.beginnings = Beginnings(int(free_bytes(self.lm.device) * BEGINNINGS_SHARE))
+        self.queue = Queue(self.lm, self.budget, self.beginnings, most=most_waiting, interactive=interactive)
+        self.interactive = interactive
+        self._tokenizer, self._encode = tokenizer, encode
+        self._decode = decode or default_decode(tokenizer)
+        self._manners = Manners(self.lm, tokenizer, self._decode)
+        self._streams: dict[Job, Stream] = {}
+        self._lanes: list[Lane] = []
+        self._intakes: list[Intake] = []
+        self._ended: list[Job] = []
+        self._failed: dict[Job, StageError] = {}
+        self.seconds = 0.0  # of the engine's own, without what the caller does between steps
+        self.steps = 0
+        self.new_tokens = 0
+        self.peak_rows = 0
+        self.shared_tokens = 0  # of prompts, that were read before
+        self.lengths: Counter[int] = Counter()
+
+    def manner(self, spec: GenerateSpec) -> Manner:
+        """Check a specification and return how requests are decoded by it."""
+        return self._manners.of(spec)
+
+    def submit(self, request: Request, spec: GenerateSpec) -> Stream:
+        """Put a request at the end of the queue, and return what it will say."""
+        [given] = encoded(self.lm, self._tokenizer, [request], self._encode)
+        return self._enqueued(prepare(self.lm, request, given, self.manner(spec)))
+
+    def submit_all(self, requests: Sequence[Request], manner: Manner) -> None:
+        """Put requests into the queue, in the order in which they are done fastest."""
+        prompts = encoded(self.lm, self._tokenizer, requests, self._encode)
+        jobs = [prepare(self.lm, *pair, manner) for pair in zip(requests, prompts, strict=True)]
+        jobs.sort(key=lambda job: -job.length)  # stable: those of one length stay in the order of the file
+        if self.queue.shares:
+            jobs = [jobs[place] for place in in_turn([job.prompt for job in jobs])]
+        for job in jobs:
+            self._enqueued(job)
+
+    def cancel(self, stream: Stream) -> None:
+        """Give a request up: its rows are no longer read on, and make room for others."""
+        job = stream.job
+        if self._streams.pop(job, None) is None or self.queue.remove(job):
+            return
+        for intake in self._intakes:
+            if job in intake.jobs:
+                intake.drop(job)
+        for lane in self._lanes:
+            if lane.batch is not None:
+                lane.batch.drop(job)
+        self._clear_up()
+
+    def holds(self, stream: Stream) -> bool:
+        """Whether a request is still to be answered: it has neither ended nor been given up."""
+        return stream.job in self._streams
+
+    @property
+    def busy(self) -> bool:
+        """Whether any request has no answer yet."""
+        return bool(self._streams)
+
+    @property
+    def running(self) -> int:
+        """How many requests are being read or decoded."""
+        return len(self._streams) - len(self.queue)
+
+    @property
+    def rate(self) -> float:
+        """New tokens a second so far."""
+        return round(self.new_tokens / self.seconds, 1) if self.seconds else 0.0
+
+    def step(self) -> list[Stream]:
+        """Read some of what waits, give every text its next token, and return the answers that ended."""
+        started = time.perf_counter()
+        if self._streams and not self._turn():
+            self._shrink()
+        self.seconds += time.perf_counter() - started
+        ended, self._ended = self._ended, []
+        failed, self._failed = self._failed, {}
+        return [self._answered(job, failed.get(job)) for job in [*ended, *failed]]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what goes into the record."""
+        return {
+            **self.budget.facts(),
+            "seconds": round(self.seconds, 3),
+            "new_tokens": self.new_tokens,
+            "tokens_per_second": self.rate,
+            "steps": self.steps,
+            "peak_rows": self.peak_rows,
+            "prompts_by_length": {f"<={length}": n for length, n in sorted(self.lengths.items())},
+            "prompt_tokens_shared": self.shared_tokens,
+        }
+
+    def _enqueued(self, job: Job) -> Stream:
+        self.queue.put(job)
+        self.lengths[1 << (job.length - 1).bit_length()] += 1
+        stream = self._streams[job] = Stream(self, job, self._decode)
+        return stream
+
+    def _answered(self, job: Job, error: StageError | None) -> Stream:
+        stream = self._streams.pop(job)
+        if error is None:
+            stream.completion = job.manner.ending.completion(job)
+        else:
+            stream.error = error
+        return stream
+
+    def _turn(self) -> bool:
+        """Take one step; False when memory ran out."""
+        if self.lm.model.training:
+            self.lm.model.eval()
+        try:
+            with torch.inference_mode():
+                read = self._read_pieces() if self.interactive else self._read_all()
+                self.peak_rows = max(
+                    self.peak_rows, sum(lane.batch.live for lane in self._lanes if lane.batch)
+                )
+                for lane in list(self._lanes):
+                    if lane.batch is not None:
+                        self._advance(lane.batch, timed=not read)
+                        self._clear_up()
+        except (RuntimeError, MemoryError) as error:
+            if not ran_out_of_memory(error):
+                raise
+            return False
+        return True
+
+    def _advance(self, batch: Batch, *, timed: bool) -> None:
+        started, rows = time.perf_counter(), batch.live
+        stood = batch.slots
+        ended, grown = batch.choose()
+        self.steps += 1
+        self.new_tokens += grown
+        self._ended += ended
+        if self.interactive and self.queue.shares:
+            for job in ended:
+                if job.ended[0] in stood:  # beams make new texts at every step
+                    self._keep(batch, job, stood.index(job.ended[0]))
+        if batch.live:
+            batch.advance()
+        if timed and len(self._lanes) == 1:
+            self.budget.stepped(time.perf_counter() - started, rows)
+
+    def _read_all(self) -> bool:
+        """Read in all that fit."""
+        read = False
+        while loads := self.queue.take(self._lanes):
+            self._intakes = [intake for load in loads for intake in self._intakes_of(load)]
+            for intake in self._intakes:
+                while intake.reading.left:
+                    intake.reading.advance()
+            self._settle(self._intakes)
+            read = True
+        return read
+
+    def _read_pieces(self) -> bool:
+        """Read a piece of the oldest prompts and one of those that are soonest read."""
+        piece = PIECES.get(self.lm.device.type, PIECE)
+        for load in self.queue.take(self._lanes):
+            self._intakes += self._intakes_of(load)
+        if not self._intakes:
+            return False
+        for intake in {self._intakes[0], min(self._intakes, key=lambda intake: intake.reading.left)}:
+            intake.reading.advance(piece)
+        self._settle([intake for intake in self._intakes if not intake.reading.left])
+        return True
+
+    def _intakes_of(self, load: Load) -> list[Intake]:
+        """Begin to read what was taken for one lane, in passes that are not too large."""
+        lane, jobs = load.lane, load.taken
+        if lane is None:
+            lane = Lane()
+            self._lanes.append(lane)
+        lane.reading += jobs
+        intakes = []
+        for some in ([job for job in jobs if job.beginning], [job for job in jobs if not job.beginning]):
+            share = max(1, READ_TOKENS // max((job.length + job.step for job in some), default=1))
+            intakes += [Intake(self.lm, lane, some[i : i + share]) for i in range(0, len(some), share)]
+        self.shared_tokens += sum(job.beginning.length for job in jobs if job.beginning)
+        return intakes
+
+    def _settle(self, intakes: Sequence[Intake]) -> None:
+        """Let what was read join the rows of its lane."""
+        for lane in dict.fromkeys(intake.lane for intake in intakes):
+            own = [intake for intake in intakes if intake.lane is lane]
+            for intake in own:
+                self._remember(intake)
+            batches = [*([lane.batch] if lane.batch else ()), *(intake.batch for intake in own)]
+            if len(batches) > 1:
+                batches[0].join(batches[1:])
+            jobs = [job for intake in own for job in intake.jobs]
+            lane.batch, lane.reading = batches[0], [job for job in lane.reading if job not in jobs]
+            self.budget.weigh(batches[0].rows.bytes_per_column, max(job.planned for job in lane.jobs))
+        self._intakes = [intake for intake in self._intakes if intake not in intakes]
+
+    def _remember(self, intake: Intake) -> None:
+        """Keep prompts that begin like those of others who wait for it."""
+        for place, text in enumerate(intake.batch.slots):
+            if text is not None:
+                if text.job.awaited and text is text.job.live[0]:
+                    self.beginnings.keep(intake.batch.rows.beginning(place, text.job.prompt))
+                text.job.awaited, text.job.beginning = False, None
+
+    def _keep(self, batch: Batch, job: Job, place: int) -> None:
+        """Keep what a request has read and said, with which the next turn of its conversation begins."""
+        said = job.ended[0].tokens[:-1] if len(job.prompt) == 1 else []  # the last token is not yet read
+        tokens = {**job.prompt, "input_ids": [*job.prompt["input_ids"], *said]}
+        self.beginnings.keep(batch.rows.beginning(place, tokens))
+
+    def _clear_up(self) -> None:
+        """Let go of rows of which none lives, and of lanes without requests."""
+        self._intakes = [intake for intake in self._intakes if intake.jobs]
+        for lane in self._lanes:
+            if lane.batch is not None and not lane.batch.live:
+                lane.batch = None
+        self._lanes = [lane for lane in self._lanes if lane.batch or lane.reading]
+
+    def _shrink(self) -> None:
+        """Give up what is in memory, and begin again with less."""
+        loads = [Load.of(lane) for lane in self._lanes]
+        jobs = [job for lane in self._lanes for job in lane.jobs]
+        self._lanes, self._intakes = [], []
+        self.beginnings.clear()
+        for job in jobs:
+            job.beginning = None
+        if self.lm.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(jobs) > 1:
+            self.budget.ran_out(sum(load.rows * load.longest for load in loads))
+            self.queue.put_back(jobs)
+            return
+        for job in jobs:
+            self._failed[job] = StageError(
+                f"memory ran out with request '{job.request.id}' ({job.length} prompt tokens) decoded alone",
+                hint="use a smaller precision, fewer beams, fewer new tokens, or shorter prompts",
+            )

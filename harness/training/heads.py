@@ -1,0 +1,92 @@
+"""A number beside the words: a linear head on a language model's last hidden states."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from harness.api import DataError
+
+from .replicated import whole_weights
+
+HEAD = "head.safetensors"
+
+
+class Scored(NamedTuple):
+    """What a model with a head says: logits and, for each position, a number."""
+
+    logits: Tensor
+    values: Tensor
+
+
+class WithHead(nn.Module):
+    """A language model, whole or with an adapter, that also says a number at each position.
+
+    Whatever else is asked of it, it is the language model. Without `words`, the number is all that it is
+    asked for, and what turns states into words stays as it is.
+    """
+
+    def __init__(self, body: nn.Module, *, words: bool = True) -> None:
+        super().__init__()
+        self.body = body
+        self._more = {} if words else _no_words(body)
+        config = body.config.get_text_config(decoder=True)  # type: ignore[union-attr, operator]
+        weight = body.get_input_embeddings().weight  # type: ignore[operator]
+        kind = weight.dtype if weight.dtype.is_floating_point else torch.float32
+        self.head = nn.Linear(config.hidden_size, 1, device=weight.device, dtype=kind)
+        nn.init.zeros_(self.head.weight)  # all texts are worth the same until something is learned
+        nn.init.zeros_(self.head.bias)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.body, name)
+
+    def forward(self, **inputs: Any) -> Scored:
+        """Return logits and values."""
+        said = self.body(**inputs, **self._more, output_hidden_states=True)
+        states = said.decoder_hidden_states if "decoder_hidden_states" in said else said.hidden_states
+        return Scored(said.logits, self.head(states[-1].to(self.head.weight.dtype)).squeeze(-1).float())
+
+    def save(self, save: Callable[[nn.Module, Path], object], folder: Path) -> None:
+        """Write the language model as it is written without a head, and the head beside it."""
+        weights = self.state_dict()
+        with whole_weights(self.body, _under("body.", weights)):
+            save(self.body, folder)
+        head = {name: value.detach().cpu() for name, value in _under("head.", weights).items()}
+        save_file(head, folder / HEAD)
+
+    def load(self, folder: Path) -> None:
+        """Take over the head of a reward model."""
+        if not (folder / HEAD).exists():
+            raise DataError(
+                f"{folder} holds no reward model: it has no {HEAD}",
+                hint="train one with the stage 'reward', and name its training or its checkpoint",
+            )
+        self.head.load_state_dict(load_file(folder / HEAD))
+
+
+def body_of(model: nn.Module) -> nn.Module:
+    """Return the language model, without the head where it has one."""
+    return model.body if isinstance(model, WithHead) else model
+
+
+def _no_words(body: Any) -> dict[str, int]:
+    """Stop teaching the layer that makes words, and return what keeps a model from computing them all."""
+    out, table = body.get_output_embeddings(), body.get_input_embeddings()
+    if out is not None and out.weight is not table.weight:
+        out.requires_grad_(False)  # without a gradient, processes would wait for it
+    whole = body.get_base_model() if hasattr(body, "get_base_model") else body
+    takes = "logits_to_keep" in inspect.signature(type(whole).forward).parameters
+    return {"logits_to_keep": 1} if takes else {}
+
+
+def _under(prefix: str, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}

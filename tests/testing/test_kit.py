@@ -1,0 +1,153 @@
+"""The conformance kit: a bad plugin fails each check by name, and a good one none."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import UsageError
+from harness.testing import Result, checks_of, run_check, subject_of
+from harness.testing.report import badge_of, lines_of
+
+ROOT = Path(__file__).resolve().parents[2]
+BAD = Path(__file__).with_name("bad_plugin.py")
+FAILS = {
+    "metric m-upside-down": {"identity-is-best"},
+    "metric m-first-row": {"order"},
+    "metric m-drifting": {"deterministic"},
+    "metric m-too-large": {"range"},
+    "metric m-generous": {"silence"},
+    "metric m-raw-reader": {"reads-the-answer"},
+    "metric m-typeless": {"types"},
+    "metric m-fragile": {"odd-texts"},
+    "metric m-mute": {"card"},
+    "task t-shuffled": {"fixed-rows", "limit"},
+    "task t-miscounted": {"counts"},
+    "task t-overlapping": {"splits-apart"},
+    "task t-leaking": {"references-stay-home"},
+    "task t-moody": {"prompt"},
+    "task t-unlimited": {"fixed-rows", "limit"},
+    "task t-twins": {"shots"},
+    "task t-deaf": {"reads-anything"},
+    "task t-empty": {"targets"},
+    "task t-bare": {"card"},
+    "model x-dull": {"learns"},
+    "model x-homesick": {"saves"},
+    "model x-forgetful": {"resumes"},
+    "model x-sociable": {"company"},
+    "model x-endless": {"stop-strings"},
+    "model x-picky": {"any-prompt"},
+    "model x-certain": {"choices"},
+    "model x-hoarder": {"frees-memory"},
+    "retriever r-twice": {"each-once"},
+    "retriever r-upward": {"nearest-first"},
+    "retriever r-dice": {"deterministic"},
+    "retriever r-brittle": {"odd-texts"},
+}
+GOOD = {"metric m-good", "task t-good", "model x-good", "retriever r-good"}
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, dict[str, Result]]:
+    found: dict[str, dict[str, Result]] = {}
+    for item, check in checks_of(subject_of(str(BAD))):
+        found.setdefault(item.name, {})[check.name] = run_check(item, check)
+    return found
+
+
+@pytest.mark.parametrize(("item", "checks"), FAILS.items())
+def test_what_is_bad_fails_the_check_that_is_for_it(results, item, checks):
+    failed = {name for name, result in results[item].items() if result.status == "failed"}
+    assert checks <= failed, {name: str(results[item][name]) for name in checks}
+    for name in checks:
+        result = results[item][name]
+        assert result.wanted and result.saw and result.to_do
+        assert all(word in str(result) for word in ("wanted:", "saw:", "to do:"))
+
+
+@pytest.mark.parametrize("item", sorted(GOOD))
+def test_what_is_good_fails_nothing(results, item):
+    assert [str(r) for r in results[item].values() if r.status == "failed"] == []
+
+
+def test_every_check_of_these_kinds_can_fail(results):
+    covered = {(item.split()[0], name) for item, names in FAILS.items() for name in names}
+    checks = {(item.split()[0], name) for item, found in results.items() for name in found}
+    assert {pair for pair in checks if pair[0] in ("metric", "task", "model", "retriever")} <= covered
+
+
+@pytest.mark.parametrize(
+    ("text", "check", "saw"),
+    [
+        ("import numpy\n{hook}", "loads-lightly", "numpy"),
+        (
+            "import time\ntime.process_time() and [i * i for i in range(30_000_000)]\n{hook}",
+            "loads-lightly",
+            "CPU",
+        ),
+        ("{hook}\n    return [ModelEntry('m', '', 'a:B')]", "plain-names", "no summary"),
+        ("{hook}\n    return [ModelEntry('toy', 's', 'a:B')]", "free-names", "a name of plugin 'toy' too"),
+        ("{hook}\n    return [ModelEntry('m', 's', 'no_such_module:B')]", "targets", "does not exist"),
+    ],
+)
+def test_a_plugin_as_a_whole_is_held_to_its_promises(write_plugin, text, check, saw):
+    hook = "from harness import ModelEntry, hookimpl\n@hookimpl\ndef harness_models():"
+    body = text.format(hook=hook)
+    name = f"odd_{abs(hash(text))}"
+    path = write_plugin(body if "return" in body else body + "\n    return []", name)
+    subject = subject_of(str(path))
+    (found,) = [run_check(i, c) for i, c in checks_of(subject) if c.name == check and i.kind == "plugin"]
+    assert (found.status, saw in found.saw) == ("failed", True), found
+
+
+def test_a_plugin_that_is_not_there_gets_the_nearest():
+    with pytest.raises(UsageError, match="there is no plugin 'tooy'") as refused:
+        subject_of("tooy")
+    assert "toy" in refused.value.hint
+
+
+def test_the_program_says_what_failed_and_ends_with_one(main, tmp_path):
+    good = main("plugins", "check", "harness.tasks.moa", "--badge", "badge.svg")
+    assert good.code == 0, good.out
+    assert good.out.splitlines()[-1].endswith("passed")
+    assert "checks</text>" in (tmp_path / "badge.svg").read_text()
+    bad = main("plugins", "check", BAD, "--json")
+    assert bad.code == 1
+    assert {row["status"] for row in json.loads(bad.out)} == {"passed", "failed", "skipped"}
+    nothing = main("plugins", "check")
+    assert (nothing.code, "no plugin is named" in nothing.err) == (2, True)
+
+
+def test_pytest_runs_it_by_an_option_and_by_one_line(tmp_path):
+    (tmp_path / "test_mine.py").write_text(
+        f"from harness.testing import conforms\ntest_it = conforms({str(ROOT / 'examples' / 'iupac.py')!r})\n"
+    )
+    options = ["-p", "harness.testing.pytest_plugin", "-q", "-p", "no:cacheprovider", "-p", "no:assay"]
+    by_line = [sys.executable, "-m", "pytest", *options[:-2], str(tmp_path)]
+    by_option = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        "--pyargs",
+        "harness.testing",
+        "--plugin",
+        str(BAD),
+    ]
+    done = subprocess.run(by_line, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    done = subprocess.run(
+        [*by_option, "-k", "m-good or m-mute"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1, done.stdout
+    assert "wanted: a definition of the number" in done.stdout
+
+
+def test_a_badge_says_how_many_checks_hold():
+    results = [Result("a", "b", status, "") for status in ("passed", "passed", "failed", "skipped")]
+    assert lines_of(results)[-1] == "2 passed, 1 failed, 1 skipped"
+    assert "2 of 3 checks" in badge_of(results)
