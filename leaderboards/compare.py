@@ -18,7 +18,7 @@ from .board.ranking import ALPHA
 from .board.scored import read_answers
 from .intake.from_run import from_run
 from .intake.submission import Submission, read_submission
-from .intake.tasks import OpenTask
+from .intake.tasks import OpenTask, reading_of
 from .plain import mapping
 
 SHOWN = 5
@@ -84,14 +84,16 @@ def compare(a: Path, b: Path, open_task: OpenTask, metric: str = "") -> Compared
     one, other = read_any(a), read_any(b)
     notes = _check(one, other)
     data = str(mapping(one.about["data"]).get("digest", ""))
-    view = open_task(one.task, str(one.about["split"]), data)
+    view = open_task(one.task, str(one.about["split"]), data, reading=reading_of(one.about))
+    others = open_task(one.task, str(one.about["split"]), data, reading=reading_of(other.about))
     if metric and metric not in view.metrics:
         raise UsageError(f"{view.name} is not scored with '{metric}'", hint=nearest(metric, view.metrics))
     view, left_out = _common(view, one, other)
     notes += left_out
     if metric:
         view = replace(view, metrics={metric: view.metrics[metric]})
-    pairs = [read_answers(_cut(submission, view), view) for submission in (one, other)]
+    others = replace(view, read=others.read)
+    pairs = [read_answers(_cut(made, seen), seen) for made, seen in ((one, view), (other, others))]
     scores = [measure(found, view.metrics) for found in pairs]
     differences = _adjusted(
         [_difference(name, scores[0][name], scores[1][name], view) for name in view.metrics]

@@ -17,7 +17,7 @@ from .board.scored import picture, read_answers
 from .compare import read_any
 from .intake.from_run import trained_folders
 from .intake.submission import Submission
-from .intake.tasks import OpenTask
+from .intake.tasks import OpenTask, reading_of
 from .pages.card import PICTURED
 from .pages.html import Child, Html, h, page
 from .pages.notes import SAMPLE
@@ -55,8 +55,7 @@ def explain(path: Path, row: str, open_task: OpenTask, bench: Workbench | None =
     submission = read_any(path)
     about = submission.about
     digest = str(mapping(about["data"]).get("digest", ""))
-    asked = str(mapping(about.get("model")).get("plugin", ""))
-    view = open_task(submission.task, str(about["split"]), digest, model=asked)
+    view = open_task(submission.task, str(about["split"]), digest, reading=reading_of(about, asked=True))
     rows = {example.id: example for example in view.examples}
     if row not in rows or row not in submission.outputs:
         raise UsageError(

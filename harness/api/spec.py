@@ -48,6 +48,11 @@ class DataSpec:
     columns: Annotated[tuple[str, ...], WHERE] = ()
     reference_tokenizer: Annotated[str, ASKED] = ""  # score against references as this tokenizer gives them
 
+    @property
+    def named(self) -> dict[str, str]:
+        """What the file calls each column that a task looks for."""
+        return dict(entry.partition("=")[::2] for entry in self.columns)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainSpec:

@@ -83,10 +83,18 @@ class Workbench(Protocol):
         ...
 
     def open_task(
-        self, name: str, data: DataSpec, *, metrics: Sequence[str] = (), model: str = ""
+        self,
+        name: str,
+        data: DataSpec,
+        *,
+        metrics: Sequence[str] = (),
+        model: str = "",
+        options: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
     ) -> TaskView:
         """Open a task on a source, with its own metrics or those named, asked as `model` wants it.
 
+        `options` are the task's, `tags` those between which the model thinks aloud.
         Without a split in `data` no row is read: `view.task` tells its splits and yields their rows.
         """
         ...

@@ -64,7 +64,8 @@ class CaptionTask(Task):
 
         skip = self.data.skip_bad_rows
         if source != "hub":
-            return read(Path(source), split, skip_bad_rows=skip, notes=self.notes)
+            named = self.data.named
+            return read(Path(source), split, skip_bad_rows=skip, notes=self.notes, named=named)
         fetched = self._fetched(split)
         self.notes.append(f"{self.hub[split].repository} at commit {fetched.commit}")
         return read(fetched.files, split, skip_bad_rows=skip, notes=self.notes)
@@ -81,7 +82,8 @@ class CaptionTask(Task):
         if split not in self._fingerprints:
             hub = self.data.source == "hub"
             files = self._fetched(split).files if hub else files_of(Path(self.data.source), split)
-            total = hashlib.sha256(f"skip bad rows {self.data.skip_bad_rows}".encode())
+            columns = "".join(f" {column}" for column in self.data.columns)
+            total = hashlib.sha256(f"skip bad rows {self.data.skip_bad_rows}{columns}".encode())
             for file in files:
                 with file.open("rb") as stream:
                     total.update(hashlib.file_digest(stream, "sha256").digest())
@@ -101,7 +103,7 @@ class CaptionTask(Task):
         if not self._splits:
             from .published import splits
 
-            self._splits = splits(Path(self.data.source))
+            self._splits = splits(Path(self.data.source), self.data.named)
         return self._splits
 
     def check(self) -> DataReport:
@@ -110,7 +112,7 @@ class CaptionTask(Task):
             return super().check()
         from .published import check
 
-        return check(Path(self.data.source), self.published_files)
+        return check(Path(self.data.source), self.published_files, self.data.named)
 
     def seen_in_training(
         self, train: Iterable[Example], rows: Sequence[Example]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -21,13 +21,13 @@ _SELFIES = re.compile(r"(\[[^\[\]\s]+\]|\.)+")
 _PEEKED = 64  # questions that are compared to tell their shared prompt from what they ask about
 
 
-def open_json(path: Path) -> PairFile:
+def open_json(path: Path, named: Mapping[str, str] | None = None) -> PairFile:
     """Recognise what the objects of a JSON file are by the keys of the first good one."""
     first = next((item for item in read_items(path) if item.fault is None), None)
     if first is None:
         raise DataError(f"{path}: expected objects with a SMILES and a caption, found none")
     keys = list(first.value)
-    if found := columns(keys):
+    if found := columns(keys, named):
         form = f"JSON pairs ({', '.join(keys)})"
         return _file(path, form, lambda item: _pair(item, dict(found)))
     if {"input", "output"} <= set(keys):
@@ -169,7 +169,7 @@ def _shared_start(texts: list[str]) -> str:
     return low[: next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))]
 
 
-def open_parquet(path: Path) -> PairFile:
+def open_parquet(path: Path, named: Mapping[str, str] | None = None) -> PairFile:
     """Read a Parquet table as the hub serves it."""
     try:
         # optional: only files of the hub need it
@@ -180,7 +180,7 @@ def open_parquet(path: Path) -> PairFile:
         names = list(parquet.ParquetFile(path).schema_arrow.names)
     except (OSError, ArrowException) as error:
         raise DataError(f"{path} is no readable Parquet file: {error}") from error
-    found = columns(names)
+    found = columns(names, named)
     if found is None:
         raise DataError(f"{path}: expected a SMILES and a caption column, found {', '.join(names)}")
 

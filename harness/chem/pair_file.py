@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness import DataError
@@ -17,18 +18,23 @@ from .tables import open_csv, open_lines, open_table
 _JSON_START = re.compile(rb"\s*(\{|\[\s*(\{|\]))")
 
 
-def open_pairs(path: Path) -> PairFile:
-    """Recognise the form of a file; a file in none of the known forms is a `DataError` that lists them."""
+def open_pairs(path: Path, named: Mapping[str, str] | None = None) -> PairFile:
+    """Recognise the form of a file; a file in none of the known forms is a `DataError` that lists them.
+
+    `named` gives the columns of roles that a file calls otherwise.
+    """
     suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
     if suffix == ".parquet":
-        return open_parquet(path)
+        return open_parquet(path, named)
     start = first_bytes(path)
     if not start.strip():
         raise DataError(f"{path} is empty, expected molecule-caption pairs")
     if suffix in (".json", ".jsonl") or _JSON_START.match(start):
-        return open_json(path)
+        return open_json(path, named)
     if suffix == ".csv":
-        return open_csv(path)
+        return open_csv(path, named)
+    if (table := open_table(path, named)) is not None and named:
+        return table
     for recognise in (open_property_sets, open_combinations, open_table, open_pcdes, open_lines):
         if (found := recognise(path)) is not None:
             return found

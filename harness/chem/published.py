@@ -66,13 +66,17 @@ def read(
     *,
     skip_bad_rows: bool = False,
     notes: list[str] | None = None,
+    named: Mapping[str, str] | None = None,
 ) -> Iterator[CaptionedMolecule]:
     """Yield the pairs of a split of a file, a folder, or files that are known to hold it.
 
     A bad row is a `DataError` that names it, or is left out. What a reader of the numbers must know
-    (rows left out, repairs) is appended to `notes`.
+    (rows left out, repairs) is appended to `notes`. `named` gives columns that a file calls otherwise.
     """
-    opened = _open(source, split) if isinstance(source, Path) else _opened(source, split, str(source[0]))
+    if isinstance(source, Path):
+        opened = _open(source, split, named)
+    else:
+        opened = _opened(source, split, str(source[0]), named)
     if opened.gives != {"smiles", "caption"}:
         raise DataError(
             f"{opened.files[0].path} holds {opened.files[0].form}, expected a SMILES and a caption a row",
@@ -98,11 +102,11 @@ def read(
         notes += _summary(opened.files[0].path.name, repairs, skipped)
 
 
-def splits(source: Path) -> tuple[str, ...]:
+def splits(source: Path, named: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """Return the splits that a file or folder holds."""
     found = []
     for split in WORDS:
-        if (files := files_of(source, split)) and (len(files) > 1 or _may_hold(files[0], split)):
+        if (files := files_of(source, split)) and (len(files) > 1 or _may_hold(files[0], split, named)):
             found.append(split)
     if not found:
         expected = ", ".join(f"{words[0]}.tsv" for words in WORDS.values())
@@ -113,27 +117,27 @@ def splits(source: Path) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _may_hold(path: Path, split: str) -> bool:
+def _may_hold(path: Path, split: str, named: Mapping[str, str] | None) -> bool:
     if split_of(path.name) is not None:
         return True
-    file = open_pairs(path)
+    file = open_pairs(path, named)
     if not file.names_splits:
         return split == "test"
     return any((row.split or "test") == split for row in file.rows())
 
 
-def _open(source: Path, split: str) -> _Opened:
+def _open(source: Path, split: str, named: Mapping[str, str] | None) -> _Opened:
     paths = files_of(source, split)
     if not paths:
         raise DataError(
             f"{source} has no file for split '{split}'",
             hint=f"expected a name with one of: {', '.join(WORDS.get(split, (split,)))}",
         )
-    return _opened(paths, split, str(source))
+    return _opened(paths, split, str(source), named)
 
 
-def _opened(paths: Sequence[Path], split: str, source: str) -> _Opened:
-    files = [open_pairs(path) for path in paths]
+def _opened(paths: Sequence[Path], split: str, source: str, named: Mapping[str, str] | None) -> _Opened:
+    files = [open_pairs(path, named) for path in paths]
     if len(files) == 1 or are_shards(paths):
         return _Opened(files)
     halves = {frozenset({"smiles"}), frozenset({"caption"})}
@@ -174,14 +178,18 @@ class _Tally:
             self.findings.append(finding)
 
 
-def check(source: Path, published: Mapping[str, tuple[int, str]] | None = None) -> DataReport:
+def check(
+    source: Path,
+    published: Mapping[str, tuple[int, str]] | None = None,
+    named: Mapping[str, str] | None = None,
+) -> DataReport:
     """Validate every row of a file or of a folder's files: form, text, SMILES, chemistry, repetitions.
 
     `published` gives rows and SHA-256 of files by name; one that differs is reported, not refused.
     """
     tally, forms = _Tally(), dict[str, str]()
     rows = dict[str, int]()
-    for name, opened in _to_check(source, tally):
+    for name, opened in _to_check(source, tally, named):
         forms.update({str(file.path): file.form for file in opened.files})
         counted: Counter[str] = Counter()
         seen = _Seen()
@@ -220,7 +228,7 @@ def _compare(path: Path, rows: int, published: Mapping[str, tuple[int, str]], ta
         )
 
 
-def _to_check(source: Path, tally: _Tally) -> Iterator[tuple[str, _Opened]]:
+def _to_check(source: Path, tally: _Tally, named: Mapping[str, str] | None) -> Iterator[tuple[str, _Opened]]:
     if source.is_dir():
         names = [split for split in WORDS if files_of(source, split)]
         sources = [(name, source) for name in names]
@@ -229,15 +237,16 @@ def _to_check(source: Path, tally: _Tally) -> Iterator[tuple[str, _Opened]]:
                 (path.name, path) for path in sorted(source.iterdir()) if path.is_file() and is_data(path)
             ]
         if not sources:
-            splits(source)
+            splits(source, named)
     else:
-        named = split_of(source.name)
-        sources = [(named[0] if named else "test", source)]
+        word = split_of(source.name)
+        sources = [(word[0] if word else "test", source)]
     for name, path in sources:
         try:
-            yield name, _Opened([open_pairs(path)]) if path.is_file() else _open(path, name)
+            yield name, _Opened([open_pairs(path, named)]) if path.is_file() else _open(path, name, named)
         except DataError as error:
-            tally.add(Finding("unreadable", str(path), 0, "molecule-caption pairs", error.message))
+            said = f"{error.message} ({error.hint})" if error.hint else error.message
+            tally.add(Finding("unreadable", str(path), 0, "molecule-caption pairs", said))
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from harness import UsageError
 from harness.data.text_lines import Fault, shown
 
 from .smiles import MAX_SMILES, has_smiles_syntax
@@ -50,13 +51,22 @@ CID_NAMES = ("cid", "pubchem_cid", "pubchem id")
 TRUTH_NAMES = ("ground truth", "ground_truth")
 
 
-def columns(names: list[str]) -> Mapping[str, str] | None:
+def columns(names: list[str], named: Mapping[str, str] | None = None) -> Mapping[str, str] | None:
     """Map `smiles`, `caption` and `cid` to the names that hold them; None where they are not all there.
 
-    A file of predictions names one side and calls the other `ground truth`.
+    A file of predictions names one side and calls the other `ground truth`. `named` are roles whose names
+    are given; one that is not there is refused.
     """
-    found: dict[str, str] = {}
+    found = dict(named or {})
+    if unknown := sorted(set(found) - {"smiles", "caption", "cid"}):
+        raise UsageError(
+            f"data.columns.{unknown[0]} names nothing", hint="smiles, caption and cid are looked for"
+        )
+    if absent := [name for name in found.values() if name not in names]:
+        raise UsageError(f"there is no column '{absent[0]}'", hint=f"columns: {', '.join(names)}")
     for role, known in (("smiles", SMILES_NAMES), ("caption", CAPTION_NAMES), ("cid", CID_NAMES)):
+        if role in found:
+            continue
         if name := next((n for k in known for n in names if n.strip().lower() == k), None):
             found[role] = name
     missing = {"smiles", "caption"} - set(found)

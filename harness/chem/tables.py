@@ -17,13 +17,13 @@ from .smiles import has_smiles_syntax
 Roles = dict[str, int]  # role -> column
 
 
-def open_table(path: Path) -> PairFile | None:
+def open_table(path: Path, named: Mapping[str, str] | None = None) -> PairFile | None:
     """Recognise a tab-separated table by its header or, without one, by where its molecules are."""
     first = next((line for line in read_lines(path) if line.text.strip() and line.fault is None), None)
     if first is None or "\t" not in first.text:
         return None
     names = first.text.split("\t")
-    if found := columns(names):
+    if found := columns(names, named):
         roles = _places(path, names, found)
         return PairFile(
             path, f"TSV with header ({', '.join(names)})", lambda: _rows(path, roles, names, True)
@@ -86,14 +86,15 @@ def _is_finished(caption: str) -> bool:
     return caption.rstrip().endswith((".", "!", "?", ")", '"', "'"))
 
 
-def open_csv(path: Path) -> PairFile:
+def open_csv(path: Path, named: Mapping[str, str] | None = None) -> PairFile:
     """Read a comma-separated table, quoted as spreadsheets do; it must have a header."""
     names = next((record.fields for record in read_records(path)), [])
-    found = columns(names)
+    found = columns(names, named)
     if found is None:
         raise DataError(
             f"{path}:1: expected a header with a SMILES and a caption column, found {shown(','.join(names))}",
-            hint="columns may be called smiles or molecule, and description or caption",
+            hint="columns may be called smiles or molecule, and description or caption; others are named by "
+            f"--set data.columns.smiles=NAME; columns: {', '.join(names)}",
         )
     roles = _places(path, names, found)
 

@@ -56,12 +56,26 @@ class Desk:
         return self._registry.tasks.get(task).plugin if task else None
 
     def open_task(
-        self, name: str, data: DataSpec, *, metrics: Sequence[str] = (), model: str = ""
+        self,
+        name: str,
+        data: DataSpec,
+        *,
+        metrics: Sequence[str] = (),
+        model: str = "",
+        options: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
     ) -> TaskView:
         """Open a task on a source, with its own metrics or those named, asked as `model` wants it."""
-        opened = open_task(self._registry, self._registry.tasks.get(name), data, model)
+        models = self._registry.models
+        known = model in {
+            *models.names(),
+            *(item.full_name for item in models),
+        }  # a stranger's may not be here
+        opened = open_task(
+            self._registry, self._registry.tasks.get(name), data, model if known else "", options
+        )
         found = self.load_metrics(metrics or opened.task.metrics, name)
-        return opened.view(opened.examples(data.split) if data.split else (), found)
+        return opened.view(opened.examples(data.split) if data.split else (), found, tags)
 
     def open_model(
         self,

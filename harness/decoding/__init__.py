@@ -5,11 +5,12 @@ those of its own text; `perplexity` says how well a model predicts long texts. A
 while it answers others. Importing this package imports torch, so only a model's own module does.
 """
 
+from harness.training.precision import load_dtype
+
 from .admission import QueueFull
 from .choices import choose
 from .engine import Engine
 from .generation import generate
-from .language_model import load_dtype
 from .perplexity import Perplexity, log_likelihoods, perplexity
 from .stream import Stream
 

@@ -13,15 +13,6 @@ from harness.api.errors import UsageError
 
 from .cache import can_join, new_cache
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def load_dtype(precision: str, device: torch.device | str) -> torch.dtype:
-    """Return the type to load weights in: what is asked, else bf16 on CUDA and fp32 elsewhere."""
-    if precision == "auto":
-        return torch.bfloat16 if torch.device(device).type == "cuda" else torch.float32
-    return PRECISIONS[precision]
-
 
 class LanguageModel:
     """A decoder-only or encoder-decoder transformers model, with or without adapters, ready to be asked."""

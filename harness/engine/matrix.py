@@ -87,7 +87,7 @@ def _cells(
         resolved = resolve(
             asked, found.entry, registry.models.name_of(found), name, tables, train_tasks, seed
         )
-        _check_names(registry, found, resolved.spec)
+        _check_names(registry, found, member, resolved.spec)
         yield Cell(found, member, resolved, shown_beside)
 
 
@@ -117,9 +117,11 @@ def _context_cell(registry: Registry, asked: Asked, model: str, cell: Cell) -> C
     return replace(made, resolved=replace(made.resolved, spec=replace(made.spec, data=cell.spec.data)))
 
 
-def _check_names(registry: Registry, model: Registered[ModelEntry], spec: RunSpec) -> None:
+def _check_names(
+    registry: Registry, model: Registered[ModelEntry], task: Registered[TaskEntry], spec: RunSpec
+) -> None:
     for name in spec.metrics:
-        registry.metrics.get(name)
+        registry.metrics.get(name, near=task.plugin)
     inputs_of(spec.train, [registry.stage(stage.stage, model).entry for stage in spec.train])
     if spec.checkpoint and not Path(spec.checkpoint).exists():
         raise DataError(f"there is no checkpoint at {spec.checkpoint}")

@@ -109,7 +109,8 @@ class LanguageModelPlugin(ModelPlugin):
         coder = self.coder(model, tokenizer, spec)
 
         def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
-            return self.answers(Loaded(model, tokenizer), requests, run.spec.generate, run)
+            asked = training.asked_together(run.spec.generate, spec.launch)
+            return self.answers(Loaded(model, tokenizer), requests, asked, run)
 
         def reopen(checkpoint: Checkpoint) -> training.Learner:
             return self.learner(self.ready(str(checkpoint.path), spec.precision, run), spec, run)
@@ -153,7 +154,7 @@ class LanguageModelPlugin(ModelPlugin):
             raise UsageError("an adapter needs weights under it", hint="--set model.weights=DIR")
         # AdamW in the weights' own fp16 would lose its updates.
         halves = spec.method != "full" and torch.cuda.is_available()
-        dtype = torch.bfloat16 if halves else torch.float32
+        dtype = training.load_dtype("auto" if halves else "fp32", "cuda" if halves else "cpu")
         rows = data.train if spec.method == "full" else ()  # what is fitted to rows, no adapter carries
         model, tokenizer = self.load(self.whole(spec.base), dtype, training.quantization(spec), rows)
         new = self.new_tokens(tokenizer)
@@ -162,7 +163,7 @@ class LanguageModelPlugin(ModelPlugin):
     def ready(self, path: str, precision: str, run: RunContext) -> Loaded:
         """Load what is asked, with its adapter where it has one, on the run's device."""
         device = training.device_of(run)
-        dtype, bits = decoding.load_dtype(precision, device), self.bits()
+        dtype, bits = training.load_dtype(precision, device), self.bits()
         model, tokenizer = self.load(self.whole(path), dtype, bits)
         if training.is_adapter(path):
             model = training.load_adapter(model, Path(path))

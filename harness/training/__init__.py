@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from .loop import fit, learn
     from .muon import Muon
     from .objectives import Loss, Objective, model_loss
-    from .precision import cpu_multiplies_bf16
+    from .precision import cpu_multiplies_bf16, load_dtype
     from .rows import BothDirections, Corpus, check_rows
+    from .settings import asked_together
     from .stage import Learner, Stage
     from .threads import use_cores
 
@@ -62,8 +63,10 @@ _HOMES = {
     "Objective": "objectives",
     "model_loss": "objectives",
     "cpu_multiplies_bf16": "precision",
+    "load_dtype": "precision",
     "Learner": "stage",
     "Stage": "stage",
+    "asked_together": "settings",
     "use_cores": "threads",
 }
 
@@ -78,6 +81,7 @@ __all__ = [
     "Objective",
     "Shape",
     "Stage",
+    "asked_together",
     "base_of",
     "check",
     "check_rows",
@@ -90,6 +94,7 @@ __all__ = [
     "is_adapter",
     "learn",
     "load_adapter",
+    "load_dtype",
     "merge",
     "model_loss",
     "plan",

@@ -136,6 +136,39 @@ class EncodedRows:
         self._weights.append(self.shape.weight(row))
         self.sources.append(source)
 
+    @classmethod
+    def joined(cls, parts: Sequence[EncodedRows]) -> EncodedRows:
+        """Return the rows of several processes in the order of the data."""
+        held = [part for part in parts if len(part)]
+        if len(held) < 2:
+            return (held or parts)[0]
+        if len({part.keys for part in held}) > 1:
+            raise DataError("rows encode to " + " and to ".join(", ".join(part.keys) for part in held))
+        whole = cls(held[0].shape)
+        whole.keys = held[0].keys
+        sources = np.concatenate([part.sources for part in held])
+        order = np.argsort(sources, kind="stable")
+        whole.sources = sources[order].tolist()
+        for key in whole.keys:
+            flat = np.concatenate([np.frombuffer(p._flat[key], whole._kind(key)) for p in held])
+            sizes = np.concatenate([np.diff(np.asarray(p._ends[key])) for p in held])
+            starts = (np.cumsum(sizes) - sizes)[order]
+            sizes = sizes[order]
+            ends = np.cumsum(sizes)
+            places = np.repeat(starts - ends + sizes, sizes) + np.arange(len(flat))
+            whole._flat[key] = array(flat.dtype.char, flat[places].tobytes())
+            whole._ends[key] = array("q", [0, *ends.tolist()])
+        for name in ("_lengths", "_weights"):
+            values = np.concatenate([np.asarray(getattr(part, name)) for part in held])
+            setattr(whole, name, array("q", values[order].tolist()))
+        for name in whole.numbers:
+            numbers = [row for part in held for row in part.numbers[name]]
+            whole.numbers[name] = [numbers[place] for place in order]
+        return whole
+
+    def _kind(self, key: str) -> type[np.generic]:
+        return np.float32 if key in self.shape.floats else np.int32
+
     @property
     def digest(self) -> str:
         """A hash of all tokens: it changes with the tokenizer, the prompt and the rows."""
@@ -149,8 +182,7 @@ class EncodedRows:
         """Return the values of one key over a segment."""
         first, last = self._ends[key][segment.row], self._ends[key][segment.row + 1]
         stop = last if segment.stop is None else first + segment.stop
-        kind = np.float32 if key in self.shape.floats else np.int32
-        return np.frombuffer(self._flat[key], dtype=kind)[first + segment.start : stop]
+        return np.frombuffer(self._flat[key], dtype=self._kind(key))[first + segment.start : stop]
 
     def tokens(self, segment: Segment) -> int:
         """Count the tokens that the model reads of a segment."""
@@ -195,12 +227,12 @@ class Left:
 
 
 def encode_rows(
-    rows: Iterable[TrainRow], encode: Encode, spec: TrainSpec, shape: Shape, *, first: int = 0
+    rows: Iterable[tuple[int, TrainRow]], encode: Encode, spec: TrainSpec, shape: Shape
 ) -> tuple[EncodedRows, Left]:
-    """Encode rows; leave out those that are too long or have no label, and count them."""
+    """Encode rows, each with its place; leave out those too long or without a label, and count them."""
     encoded = EncodedRows(shape)
     too_long = nothing = 0
-    for source, row in enumerate(rows, start=first):
+    for source, row in rows:
         values = encode(row)
         _check_row(values, source, shape)
         if not shape.cut and shape.longest(values) > spec.max_length:

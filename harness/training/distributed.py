@@ -36,6 +36,14 @@ class Group:
         dist.all_reduce(tensor)
         return [float(value) for value in tensor.tolist()]
 
+    def gather(self, value: Any) -> list[Any]:
+        """Return the values of all processes, in their order, on every process."""
+        if self.world_size == 1:
+            return [value]
+        found: list[Any] = [None] * self.world_size
+        dist.all_gather_object(found, value)
+        return found
+
     def agree(self, value: Any) -> Any:
         """Return the main process's value on every process."""
         if self.world_size == 1:

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from harness.api import DataError, TrainData, UsageError, nearest
 
-from .batching import Collator, EncodedRows, Unit, encode_rows, share, units_of
+from .batching import Collator, EncodedRows, Unit, share, units_of
+from .distributed import Group
 from .modes import caching
 from .objectives import Objective
 from .replicated import Replicated
 from .stage import Stage
 from .state import random_state, restore_random_state
 from .step import Sums
+from .stream import encoded_together
 
 LOSS = "loss"
 
@@ -29,12 +30,12 @@ class Validation:
     the validation rows.
     """
 
-    def __init__(self, stage: Stage, data: TrainData) -> None:
+    def __init__(self, stage: Stage, data: TrainData, group: Group) -> None:
         self.stage = stage
         self.spec = stage.spec
         self.generate = stage.learner.generate
         self.evaluator = data.evaluator if self.generate is not None else None
-        self.rows, _ = encode_rows(data.validation, stage.encode, self.spec, stage.shape)
+        self.rows, _ = encoded_together(data.validation, stage, group)
         if self.evaluator is None and not len(self.rows):
             raise DataError(
                 "there is nothing to evaluate on: no validation row is left",
@@ -75,7 +76,7 @@ class Validation:
         try:
             values = self._loss(strategy, objective, collate(self.rows)) if len(self.rows) else {}
             with caching(module, True):
-                values |= self._metrics(module)
+                values |= self._metrics(strategy)
         finally:
             module.train()
             restore_random_state(before)
@@ -107,9 +108,15 @@ class Validation:
         return [units[i] for i in np.argsort(lengths, kind="stable") if self.rows.weight(units[i])]
 
     @torch.no_grad()
-    def _metrics(self, module: nn.Module) -> dict[str, float]:
+    def _metrics(self, strategy: Replicated) -> dict[str, float]:
+        """Answer the validation requests, each process its share where it has the whole model, and score."""
         if self.evaluator is None or self.generate is None:
             return {}
-        requests = self.evaluator.requests[: self.spec.eval_limit]
-        scores: Mapping[str, Any] = self.evaluator(self.generate(module, requests))
+        group, requests = strategy.group, self.evaluator.requests[: self.spec.eval_limit]
+        mine = requests[group.rank :: group.world_size] if strategy.whole else requests
+        answers = list(self.generate(strategy.module, mine))
+        found = group.gather(answers) if strategy.whole else [answers]
+        if group.rank:
+            return {}
+        scores: Mapping[str, Any] = self.evaluator(answer for share in found for answer in share)
         return {name: float(value) for name, value in scores.items() if value is not None}

@@ -31,6 +31,7 @@ class FullySharded(Replicated):
     """FSDP2. States are sharded too, and can be loaded by another number of processes."""
 
     name = "fsdp"
+    whole = False
 
     def _place(self) -> nn.Module:
         if self.precision == "fp16":

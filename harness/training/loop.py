@@ -73,18 +73,18 @@ def learn(
     stage.check(data)
     _require_adapter(learner.model, spec)
     _require_padding(learner.pad)
-    threads.use_cores(max(1, run.world_size // spec.launch.nodes))
+    threads.use_cores()
     with session(run, group_of_one=settings.asked_strategy(spec.launch) != "ddp") as group:
         stage.begin(learner)
         _require_packable(stage)
-        rows = RowStream(data, stage, run)
+        rows = RowStream(data, stage, run, group)
         identity = identity_of(stage.model, data, rows.first.digest, spec, run)
         states = StateFolder(run.directory / "state", identity, spec.keep)
         if (finished := _finished(states, run, spec)) is not None:
             return finished
         states.directory.mkdir(parents=True, exist_ok=True)
         memory.require_disk(run.directory, stage.model, spec.keep + 2, averaged=bool(spec.ema_decay))
-        validation = Validation(stage, data) if spec.eval_every is not None else None
+        validation = Validation(stage, data, group) if spec.eval_every is not None else None
         training = Training(stage, rows, states, group, run, loss, validation)
         return training.run_to_end()
 
@@ -202,6 +202,7 @@ class Training:
             with noted() as stop, learning(self.strategy.module, self.spec):
                 self._train(stop)
         finally:
+            self.rows.close()
             self.run.progress.finish()
             self.log.close()
         return self._publish()
@@ -233,6 +234,8 @@ class Training:
                 self._save()
             if facts.stop and self.position.step < self.total:
                 self._stop(stop)
+        if self.group.total([float(bool(stop.received))])[0]:  # since the last step, such as while evaluating
+            self._save()
 
     def _advance(self, facts: StepFacts, factor: float) -> None:
         self.position.step += 1
@@ -274,6 +277,7 @@ class Training:
             return False
         if self.position.step % self.spec.eval_every and self.position.step != self.total:
             return False
+        self.rows.wait()
         with self.average.in_place() if self.average is not None else nullcontext():
             values = self.validation(self.strategy, self.objective, self.collator)
         self.log.write(step=self.position.step, validation=values)

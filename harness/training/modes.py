@@ -26,7 +26,7 @@ def learning(model: nn.Module, spec: TrainSpec) -> Iterator[None]:
     finally:
         model.eval()
         if spec.gradient_checkpointing:
-            model.activation_checkpointing_disable()  # type: ignore[operator]
+            _named(model, "activation_checkpointing_disable", "gradient_checkpointing_disable")()
         if noise is not None:
             noise.remove()
 
@@ -67,7 +67,13 @@ def _checkpoint_gradients(model: nn.Module) -> None:
             f"{type(model).__name__} cannot recompute its activations",
             hint="leave train.gradient_checkpointing out",
         )
-    model.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+    enable = _named(model, "activation_checkpointing_enable", "gradient_checkpointing_enable")
+    enable({"use_reentrant": False})
+
+
+def _named(model: nn.Module, name: str, before: str) -> Any:
+    """Return a method by its name, or by the one that it has in older versions of transformers."""
+    return getattr(model, name) if hasattr(model, name) else getattr(model, before)
 
 
 def _add_noise(model: nn.Module, alpha: float) -> Any:

@@ -7,12 +7,21 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import nn
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
 
 def settle(precision: str, device: torch.device) -> str:
-    """Return fp32, bf16 or fp16; `auto` is bf16 on a GPU that has it and fp32 on a CPU."""
+    """Return fp32, bf16 or fp16; `auto` is bf16 on a GPU that has it, and fp32 elsewhere."""
     if precision != "auto":
         return precision
-    return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    # torch says yes of every GPU unless it is told that emulation, which is slow, does not count.
+    has = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if has else "fp32"
+
+
+def load_dtype(precision: str, device: torch.device | str) -> torch.dtype:
+    """Return the type to load weights in."""
+    return DTYPES[settle(precision, torch.device(device))]
 
 
 def cpu_multiplies_bf16() -> bool:

@@ -23,6 +23,7 @@ class Replicated:
     """The whole model in every process; gradients are averaged where there are several."""
 
     name = "ddp"
+    whole = True  # whether each process can ask the model by itself
 
     def __init__(self, model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group) -> None:
         self.group = group

@@ -10,9 +10,10 @@ from harness.api import TrainSpec, UsageError
 class Schedule:
     """The factor on the learning rate; `factor(0)` belongs to the first step.
 
-    `linear` and `cosine` warm up linearly and reach `final_lr` at the last step; `constant` only warms
-    up; `warmup-decay` warms up with the logarithm of the step, as DeepSpeed's WarmupDecayLR does, and
-    then decays linearly.
+    `linear` and `cosine` warm up linearly from 0 and decay towards `final_lr`, which a step after the
+    last one would have, as in transformers: no step of a training has a rate of 0 but the first of a
+    warm-up. `constant` only warms up; `warmup-decay` warms up with the logarithm of the step, as
+    DeepSpeed's WarmupDecayLR does, and then decays linearly.
     """
 
     def __init__(self, spec: TrainSpec, total_steps: int) -> None:

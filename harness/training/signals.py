@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 class StopRequest:
@@ -17,7 +18,7 @@ class StopRequest:
 
 @contextmanager
 def noted() -> Iterator[StopRequest]:
-    """Note the first SIGTERM or Ctrl-C; a second Ctrl-C interrupts at once."""
+    """Note the first SIGTERM or Ctrl-C, and pass it on at the end; a second Ctrl-C interrupts at once."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request  # only the main thread may set handlers
@@ -28,11 +29,13 @@ def noted() -> Iterator[StopRequest]:
             raise KeyboardInterrupt
         request.received = number
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    before: dict[int, Any] = {
+        number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)
+    }
     try:
         yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if request.received == signal.SIGTERM and callable(before[signal.SIGTERM]):
-            signal.raise_signal(signal.SIGTERM)  # the program around us stops too, not this training alone
+        if request.received and callable(before[request.received]):
+            signal.raise_signal(request.received)  # the program around us stops too, not this training alone

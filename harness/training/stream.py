@@ -2,34 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import NamedTuple
 
 from harness.api import DataError, RunContext, TrainData, TrainRow, UsageError
 
 from .batching import EncodedRows, Left, Step, encode_rows, plan
+from .distributed import Group
 from .stage import Stage
 from .state import Position
+
+
+class Share(NamedTuple):
+    """What one process has encoded of a window, and how many rows the window has."""
+
+    rows: EncodedRows
+    left: Left
+    window: int
+
+
+def encoded_together(rows: Sequence[TrainRow], stage: Stage, group: Group) -> tuple[EncodedRows, Left]:
+    """Encode rows, each process its share, and return all of them to every process."""
+    return _joined(group.gather(_share(enumerate(rows), len(rows), stage, group)))
+
+
+def _share(placed: Iterable[tuple[int, TrainRow]], window: int, stage: Stage, group: Group) -> Share:
+    """Encode what this process has of some rows, each of which comes with its place."""
+    mine = islice(placed, group.rank, None, group.world_size)
+    return Share(*encode_rows(mine, stage.encode, stage.spec, stage.shape), window)
+
+
+def _joined(shares: Sequence[Share]) -> tuple[EncodedRows, Left]:
+    left = [share.left for share in shares]
+    counts = Left(sum(one.too_long for one in left), sum(one.nothing_to_learn for one in left))
+    return EncodedRows.joined([share.rows for share in shares]), counts
 
 
 class RowStream:
     """Encodes rows and yields steps, epoch after epoch.
 
-    Data with a length is encoded once and shuffled whole; a streamed corpus is read in windows of
-    `options.window` rows, each shuffled by itself, and never held whole.
+    Each process encodes its own share of the rows, and all know all tokens, so that which rows meet in a
+    step does not depend on how many processes there are. Data with a length is encoded once and shuffled
+    whole; a streamed corpus is read in windows of `options.window` rows, each shuffled by itself and
+    encoded while the one before is learned.
     """
 
-    def __init__(self, data: TrainData, stage: Stage, run: RunContext) -> None:
+    def __init__(self, data: TrainData, stage: Stage, run: RunContext, group: Group) -> None:
         self.data = data
         self.stage = stage
         self.spec = stage.spec
         self.window = stage.options.window
         self.run = run
+        self.group = group
         self.sized = isinstance(data.train, Sized)
         self.left = Left()
         self._reader: Iterator[TrainRow] = iter(())
         self._read = -1  # rows that the reader has given
+        self._worker = ThreadPoolExecutor(1, "encoding")
+        self._ahead: tuple[int, Future[Share]] | None = None
         self.first = self._first_window()
+
+    def close(self) -> None:
+        """Encode no further."""
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def wait(self) -> None:
+        """Wait until nothing is being encoded: a tokenizer is not to be asked from two sides."""
+        if self._ahead is not None:
+            self._ahead[1].exception()
 
     def _first_window(self) -> EncodedRows:
         rows = self._encoded(0)
@@ -61,25 +103,36 @@ class RowStream:
         )
 
     def _encoded(self, start: int) -> EncodedRows | None:
-        """Encode the window that begins at row `start`; None at the end of the data."""
-        rows = self._window(start)
-        if not rows:
+        """Return the window that begins at row `start`; None at the end of the data."""
+        if self._ahead is not None and self._ahead[0] == start:
+            share = self._ahead[1].result()
+        else:
+            share = self._encode(start)
+        if not share.window:
             return None
-        if start:  # in the middle of training, whose bar stands
-            encoded, left = encode_rows(rows, self.stage.encode, self.spec, self.stage.shape, first=start)
-            self._count(left)
-            return encoded
-        self.run.progress.start("encoding", len(rows), "rows")
-        encoded, left = encode_rows(
-            self._counted(rows), self.stage.encode, self.spec, self.stage.shape, first=start
-        )
-        self.run.progress.finish()
-        self._count(left)
-        return encoded
-
-    def _count(self, left: Left) -> None:
+        rows, left = _joined(self.group.gather(share))
         known = self.left
         self.left = Left(known.too_long + left.too_long, known.nothing_to_learn + left.nothing_to_learn)
+        return rows
+
+    def _encode(self, start: int) -> Share:
+        rows = self._window(start)
+        if start or not rows:  # in the middle of training, whose bar stands
+            return _share(enumerate(rows, start), len(rows), self.stage, self.group)
+        self.run.progress.start("encoding", len(rows), "rows")
+        share = _share(self._counted(rows), len(rows), self.stage, self.group)
+        self.run.progress.finish()
+        return share
+
+    def _counted(self, rows: Sequence[TrainRow]) -> Iterator[tuple[int, TrainRow]]:
+        for place, row in enumerate(rows):
+            yield place, row
+            if (done := place + 1) % 100 == 0 or done == len(rows):
+                self.run.progress.advance(100 if done % 100 == 0 else done % 100)
+
+    def _encode_ahead(self, start: int) -> None:
+        if not self.sized:
+            self._ahead = (start, self._worker.submit(self._encode, start))
 
     def _window(self, start: int) -> list[TrainRow]:
         if start != self._read:
@@ -87,12 +140,6 @@ class RowStream:
         rows = list(self._reader if self.sized else islice(self._reader, self.window))
         self._read = start + len(rows)
         return rows
-
-    def _counted(self, rows: list[TrainRow]) -> Iterator[TrainRow]:
-        for done, row in enumerate(rows, start=1):
-            yield row
-            if done % 100 == 0 or done == len(rows):
-                self.run.progress.advance(100 if done % 100 == 0 else done % 100)
 
     def total_steps(self) -> int:
         """Count the steps of the whole training."""
@@ -121,6 +168,7 @@ class RowStream:
             if rows is None:
                 position.epoch, position.window, position.rows_before = position.epoch + 1, 0, 0
                 continue
+            self._encode_ahead(position.rows_before + self.window)
             planned = plan(rows, self.spec, self._seed(position.epoch, position.window))
             for batches in planned[position.updates :]:
                 position.updates += 1

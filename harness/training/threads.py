@@ -12,10 +12,15 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def use_cores(processes_here: int = 1) -> int:
+def processes_here() -> int:
+    """Count the processes that a launcher has started on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def use_cores() -> int:
     """Share the cores among the processes of this machine, unless OMP_NUM_THREADS says how many."""
     import torch
 
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, available_cores() // processes_here))
+        torch.set_num_threads(max(1, available_cores() // processes_here()))
     return torch.get_num_threads()

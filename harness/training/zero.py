@@ -34,6 +34,7 @@ class Zero(Replicated):
     def __init__(self, model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group) -> None:
         deepspeed = _deepspeed(group.device)
         self.name = asked_strategy(spec.launch)
+        self.whole = self.name != "zero3"
         self.group = group
         self.spec = spec
         self.precision = precision.settle(spec.precision, group.device)

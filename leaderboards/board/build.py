@@ -16,7 +16,7 @@ from ..intake import submission as carded
 from ..intake.foreign import import_foreign
 from ..intake.from_run import find_runs, from_run
 from ..intake.submission import ABOUT, Submission
-from ..intake.tasks import OpenTask
+from ..intake.tasks import OpenTask, Reading, reading_of
 from ..plain import mapping
 from .scored import Scored, key_of, score
 from .store import SCORED, Store
@@ -24,6 +24,7 @@ from .tables import StoredRow, build_board
 from .task_card import task_card
 
 Say = Callable[[str], None]
+Place = tuple[str, str, str, str, Reading]  # what a task is opened by
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def withdraw(store: Store, row: str, reason: str) -> Path:
 def _put(store: Store, source: str, submission: Submission, open_task: OpenTask, data: str) -> Added:
     about = submission.about
     digest = str(mapping(about["data"]).get("digest", ""))
-    view = open_task(submission.task, str(about["split"]), digest, data)
+    view = open_task(submission.task, str(about["split"]), digest, data, reading_of(about))
     if reason := rules.refusal(submission, view):
         raise DataError(f"'{submission.name}' is refused: {reason}")
     _check_place(store, submission)
@@ -215,7 +216,7 @@ def build(store: Store, open_task: OpenTask | None = None, tasks: Sequence[str] 
     """
     store.check()
     refused: list[dict[str, Any]] = []
-    views: dict[tuple[str, str, str], TaskView | None] = {}
+    views: dict[Place, TaskView | None] = {}
     for folder in store.row_folders():
         if open_task is not None and (not tasks or store.about(folder)["task"] in tasks):
             _refresh(store, folder, open_task, views, refused)
@@ -238,11 +239,12 @@ def _refresh(
     store: Store,
     folder: Path,
     open_task: OpenTask,
-    views: dict[tuple[str, str, str], TaskView | None],
+    views: dict[Place, TaskView | None],
     refused: list[dict[str, Any]],
 ) -> None:
     about = store.about(folder)
-    place = (about["task"], about["split"], str(mapping(about["data"]).get("digest", "")))
+    digest = str(mapping(about["data"]).get("digest", ""))
+    place = (about["task"], about["split"], digest, "", reading_of(about))
     if place not in views:
         try:
             views[place] = open_task(*place)

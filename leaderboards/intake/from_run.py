@@ -41,9 +41,19 @@ def from_run(directory: Path, name: str = "") -> Submission:
 
 
 def _outputs(directory: Path) -> dict[str, Completion]:
+    # Scores of choices as the model gave them: predictions hold them in the order of the data.
+    said = {
+        row.get("request_id"): row
+        for path in sorted(directory.glob("completions*.jsonl"))
+        for row in read_rows(path)
+    }
     return {
         row["id"]: Completion(
-            row["id"], row["raw"], row.get("finish", ""), choice_scores=tuple(row.get("choice_scores", ()))
+            row["id"],
+            row["raw"],
+            row.get("finish", ""),
+            choice_scores=tuple(said.get(row["id"], row).get("choice_scores", ())),
+            evidence=tuple(row.get("evidence", ())),
         )
         for row in read_rows(directory / "predictions.jsonl")
     }
@@ -61,6 +71,7 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "split": spec["data"]["split"],
         "limit": spec["data"].get("limit"),
         "data": {"source": _place(record["data_source"]), "digest": record["data_digest"]},
+        "reading": _reading(spec, directory),
         "model": _model(spec, record, directory),
         "training": [_stage(stage) for stage in record["training"]],
         "series": record["series"],
@@ -80,6 +91,14 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "curve": _curve(record["training"], directory),
     }
     return {key: value for key, value in about.items() if value not in ("", None, [], {})}
+
+
+def _reading(spec: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """Return what an answer cannot be read without: options of the task, and tags of thinking aloud."""
+    events = [row for row in read_rows(directory / "events.jsonl") if row.get("event") == "reasoning"]
+    tags = spec["generate"].get("reasoning") or (events[-1]["tags"] if events else [])
+    found = {"options": dict(spec.get("task_options") or {}), "tags": list(tags)}
+    return {key: value for key, value in found.items() if value}
 
 
 def _overlap(record: Mapping[str, Any]) -> Mapping[str, Any]:

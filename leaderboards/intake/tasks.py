@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness import (
     Completion,
@@ -21,18 +22,42 @@ from harness import (
     Workbench,
 )
 
+from ..plain import mapping
+
 BLIND = "blind"  # the split of rows whose references are not public
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How answers are read: who was asked, with which options of the task, thinking between which tags."""
+
+    model: str = ""
+    options: str = ""  # as JSON
+    tags: tuple[str, ...] = ()
+
+
+PLAIN = Reading()
+
+
+def reading_of(about: Mapping[str, Any], *, asked: bool = False) -> Reading:
+    """Return how a submission's answers are read; `asked`: and its model's prompt shown."""
+    said = mapping(about.get("reading"))
+    model = str(mapping(about.get("model")).get("plugin", "")) if said or asked else ""
+    options = mapping(said.get("options"))
+    return Reading(
+        model, json.dumps(dict(options), sort_keys=True) if options else "", tuple(said.get("tags", ()))
+    )
 
 
 class OpenTask(Protocol):
     """Opens tasks for tables.
 
     `wanted` is the data digest that a submission names: where several sources of a task are known, the
-    one with this digest is opened. `model` is who was asked, as its prompts may differ.
+    one with this digest is opened. `reading` is how the answers are to be read.
     """
 
     def __call__(
-        self, task: str, split: str, wanted: str = "", source: str = "", model: str = ""
+        self, task: str, split: str, wanted: str = "", source: str = "", reading: Reading = PLAIN
     ) -> TaskView:
         """Return the task on the data of that digest, or on `source`."""
         ...
@@ -53,17 +78,18 @@ class Tasks:
         self._metrics = tuple(metrics)
         self._vocab = vocab
         self._views: dict[tuple[str, ...], TaskView] = {}
+        self._caches: dict[tuple[str, ...], dict[Any, Any]] = {}
 
     def __call__(
-        self, task: str, split: str, wanted: str = "", source: str = "", model: str = ""
+        self, task: str, split: str, wanted: str = "", source: str = "", reading: Reading = PLAIN
     ) -> TaskView:
         """Return the task on the data of a digest, or on a source."""
         if wanted.startswith(f"{BLIND}-"):
             return self._blind(task, int(wanted.removeprefix(f"{BLIND}-")))
         tried: list[tuple[str, HarnessError | None]] = []
-        for place in [source] if source else self._sources:
+        for place in [source] if source else self._sources if wanted else self._sources[:1]:
             try:
-                view = self._open(task, split, place, model)
+                view = self._open(task, split, place, reading)
             except HarnessError as error:
                 tried.append((f"{place}: {error.message}", error))
                 continue
@@ -78,12 +104,20 @@ class Tasks:
             hint="--data FOLDER names its folder",
         )
 
-    def _open(self, task: str, split: str, source: str, model: str) -> TaskView:
-        key = (task, split, source, model)
+    def _open(self, task: str, split: str, source: str, reading: Reading) -> TaskView:
+        key = (task, split, source, reading.options, *reading.tags, reading.model)
         if key not in self._views:
-            data = DataSpec(source=source, split=split)
-            view = self._bench.open_task(task, data, metrics=self._known(task), model=model)
-            self._views[key] = replace(view, vocab=self._vocab)
+            view = self._bench.open_task(
+                task,
+                DataSpec(source=source, split=split),
+                metrics=self._known(task),
+                model=reading.model,
+                options=json.loads(reading.options) if reading.options else None,
+                tags=reading.tags,
+            )
+            # What is worked out of texts is the same however they were read.
+            cache = self._caches.setdefault((task, split, source), view.cache)
+            self._views[key] = replace(view, vocab=self._vocab, cache=cache)
         return self._views[key]
 
     def _known(self, task: str) -> list[str]:

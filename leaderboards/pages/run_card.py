@@ -13,7 +13,7 @@ from ..board.scored import score
 from ..board.tables import StoredRow, build_board
 from ..board.task_card import task_card
 from ..compare import read_any
-from ..intake.tasks import OpenTask
+from ..intake.tasks import OpenTask, reading_of
 from ..plain import mapping
 from .card import card_page
 from .site import keep_picture, write_assets
@@ -25,7 +25,8 @@ def run_card(path: Path, open_task: OpenTask) -> tuple[dict[str, Any], Samples]:
     """Score a run or submission; one that answers only some rows is shown on those."""
     submission = read_any(path)
     about = submission.about
-    view = open_task(submission.task, str(about["split"]), str(mapping(about["data"]).get("digest", "")))
+    digest = str(mapping(about["data"]).get("digest", ""))
+    view = open_task(submission.task, str(about["split"]), digest, reading=reading_of(about))
     view = replace(view, examples=[e for e in view.examples if e.id in submission.outputs])
     scored = score(submission, view)
     row = StoredRow(submission.id, about, scored.facts, scored.draws, submission.evidence)

@@ -19,7 +19,7 @@ from ..board.store import SCORED, Store
 from ..board.tables import StoredRow
 from ..intake.foreign import import_foreign
 from ..intake.submission import Submission
-from ..intake.tasks import OpenTask
+from ..intake.tasks import OpenTask, reading_of
 from ..plain import digest, mapping
 
 TOLERANCE = 1e-9
@@ -54,7 +54,8 @@ def _row(store: Store, folder: Path, open_task: OpenTask, originals: Path | None
     about = stored.about
     try:
         digest = str(mapping(about["data"]).get("digest", ""))
-        view = open_task(about["task"], about["split"], digest, _source(store, about, originals))
+        source = _source(store, about, originals)
+        view = open_task(about["task"], about["split"], digest, source, reading_of(about))
     except HarnessError as error:
         yield Finding(name, "unchecked", error.message)
         return

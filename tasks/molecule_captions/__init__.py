@@ -6,6 +6,7 @@ SETS = {
     "pcdes": ("PCdes: PubChem molecules and their descriptions", "Pcdes"),
     "drugbank-23": ("DrugBank-23: drugs and their descriptions", "DrugBank23"),
     "pseudomd-1m": ("PseudoMD-1M: a million molecules described by a language model", "PseudoMd1M"),
+    "captions": ("molecules and captions of your own, whatever their columns are called", "Captions"),
     "mol-instructions": ("Mol-Instructions: molecules as SELFIES and their descriptions", "MolInstructions"),
 }
 

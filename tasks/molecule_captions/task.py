@@ -71,6 +71,25 @@ class MolInstructions(CaptionTask):
     citation = "Fang et al., Mol-Instructions, ICLR 2024, arXiv:2306.08018"
 
 
+class Captions(CaptionTask):
+    """Pairs of one's own, which are no published set's."""
+
+    synthetic = ()
+    sources: Mapping[str, str] = {"dir": "a file, or a folder with a file a split, in any form"}
+    files: Mapping[str, str] = {
+        "train.csv, validation.csv, test.csv": "columns smiles and description, or as data.columns names them"
+    }
+    licence = "yours"
+
+
+class CaptionsTextToSmiles(Captions, caption_task.TextToSmiles):
+    """Caption to SMILES."""
+
+
+class CaptionsSmilesToText(Captions, caption_task.SmilesToText):
+    """SMILES to caption."""
+
+
 class PcdesTextToSmiles(Pcdes, caption_task.TextToSmiles):
     """Caption to SMILES."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness import UsageError, decoding
+from harness import UsageError, decoding, training
 
 from .conftest import Answer, requests_of
 
@@ -20,8 +20,15 @@ def coarse(model: Any) -> Any:
     return copy.deepcopy(model).to(torch.bfloat16)
 
 
-def test_bf16_is_the_default_on_cuda_alone() -> None:
-    assert decoding.load_dtype("auto", "cuda") == torch.bfloat16
+@pytest.mark.parametrize(("has", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_bf16_is_the_default_on_a_gpu_that_has_it(
+    has: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def supported(including_emulation: bool = True) -> bool:
+        return has or including_emulation  # as torch says it of a GPU that can only imitate bf16
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert decoding.load_dtype("auto", "cuda") == dtype == training.load_dtype("auto", "cuda")
     assert decoding.load_dtype("auto", "cpu") == torch.float32
     assert decoding.load_dtype("fp32", "cuda") == torch.float32
 

@@ -130,7 +130,7 @@ def view() -> TaskView:
 def opened(view: TaskView) -> Callable[..., TaskView]:
     """Return what opens the one task there is."""
 
-    def open_task(task: str, split: str, wanted: str = "", source: str = "", model: str = "") -> TaskView:
+    def open_task(task: str, split: str, wanted: str = "", source: str = "", reading: Any = None) -> TaskView:
         from harness import DataError
 
         if wanted and wanted != view.digest:

@@ -7,7 +7,12 @@ import pytest
 from harness import DataSpec, UsageError
 from harness.chem.published import read
 from harness.tasks.molecule_captions import SETS
-from harness.tasks.molecule_captions.task import PcdesSmilesToText, PcdesTextToSmiles, PseudoMd1MSmilesToText
+from harness.tasks.molecule_captions.task import (
+    CaptionsSmilesToText,
+    PcdesSmilesToText,
+    PcdesTextToSmiles,
+    PseudoMd1MSmilesToText,
+)
 
 
 @pytest.mark.parametrize("name", SETS)
@@ -74,3 +79,22 @@ def test_a_million_rows_are_known_by_their_files_and_streamed(tmp_path):
     assert not PseudoMd1MSmilesToText(DataSpec(str(tmp_path))).fingerprint("test")
     file.write_text(json.dumps([{"smiles": "CCN", "description": "It is an amine."}]))
     assert known != PseudoMd1MSmilesToText(DataSpec(str(tmp_path))).fingerprint("train")
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv", "json"])
+def test_columns_of_other_names_are_named(form, tmp_path):
+    rows = [{"structure": "CCO", "what it is": "The molecule is an alcohol."}]
+    path = tmp_path / f"test.{form}"
+    mark = {"csv": ",", "tsv": "\t"}.get(form, "")
+    lines = [mark.join(rows[0]), mark.join(rows[0].values())]
+    path.write_text(json.dumps(rows) if form == "json" else "\n".join(lines) + "\n")
+    named = ("smiles=structure", "caption=what it is")
+    task = CaptionsSmilesToText(DataSpec(source=str(tmp_path), columns=named))
+    (found,) = task.examples("test")
+    assert (found.inputs["smiles"], found.references) == ("CCO", ("The molecule is an alcohol.",))
+    assert task.check().rows == {"test": 1}
+    with pytest.raises(UsageError, match="there is no column 'struct'") as refused:
+        list(
+            CaptionsSmilesToText(DataSpec(source=str(tmp_path), columns=("smiles=struct",))).examples("test")
+        )
+    assert "structure" in refused.value.hint

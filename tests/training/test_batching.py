@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from harness import Document, RunContext, TrainData, TrainPair, TrainSpec, Usage
 from harness.training.apartness import require_documents_apart
 from harness.training.batching import Collator, EncodedRows, Segment, Shape, encode_rows, plan, share
 from harness.training.loop import fit
-from harness.training.objectives import model_loss
+from harness.training.objectives import Loss, model_loss
 
 from .conftest import encode_causal, encode_seq2seq, llama, pairs
 
@@ -23,7 +24,7 @@ SPEC = TrainSpec(batch_size=4, max_length=40)
 
 
 def encoded(count: int, spec: TrainSpec = SPEC, *, causal: bool = True) -> EncodedRows:
-    return encode_rows(pairs(count), encode_causal, spec, Shape(causal))[0]
+    return encode_rows(enumerate(pairs(count)), encode_causal, spec, Shape(causal))[0]
 
 
 def mean_loss(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> float:
@@ -55,7 +56,7 @@ def test_a_packed_corpus_loses_no_token_and_fills_every_line(lengths: list[int])
     spec = replace(SPEC, stage="pretrain", packing="packed", max_length=16)
     texts = [Document("x" * (length - 1)) for length in lengths]
     rows, _ = encode_rows(
-        texts,
+        enumerate(texts),
         lambda d: dict.fromkeys(("input_ids", "labels"), [5] * len(getattr(d, "text")) + [2]),  # noqa: B009
         spec,
         Shape(causal=True, cut=True),
@@ -141,7 +142,7 @@ def test_half_of_a_batch_of_pretraining_reads_what_the_other_half_writes() -> No
     both = [
         pair for there_and_back in zip(there, map(_turned, there), strict=True) for pair in there_and_back
     ]
-    rows, _ = encode_rows(both, encode_seq2seq, spec, Shape(causal=False, alternate=True))
+    rows, _ = encode_rows(enumerate(both), encode_seq2seq, spec, Shape(causal=False, alternate=True))
     for [batch] in plan(rows, spec, [0]):
         places = [rows.sources[segment.row] for unit in batch for segment in unit]
         assert len(places) == 8 and sum(place % 2 for place in places) == 4
@@ -149,3 +150,50 @@ def test_half_of_a_batch_of_pretraining_reads_what_the_other_half_writes() -> No
 
 def _turned(pair: TrainPair) -> TrainPair:
     return TrainPair(pair.target, pair.prompt)
+
+
+@given(
+    lengths=st.lists(st.integers(2, 30), min_size=1, max_size=12),
+    processes=st.integers(1, 4),
+    causal=st.booleans(),
+)
+def test_rows_that_processes_have_encoded_apart_are_those_that_one_encodes(
+    lengths: list[int], processes: int, causal: bool
+) -> None:
+    rows = [TrainPair("a" * length, "x" * (length % 5)) for length in lengths]
+    encode = encode_causal if causal else encode_seq2seq
+    placed = list(enumerate(rows))
+    shape = Shape(causal)
+    shares = [encode_rows(placed[rank::processes], encode, SPEC, shape)[0] for rank in range(processes)]
+    together, alone = EncodedRows.joined(shares), encode_rows(placed, encode, SPEC, shape)[0]
+    assert together.digest == alone.digest and together.sources == alone.sources
+    assert together.lengths.tolist() == alone.lengths.tolist()
+    assert plan(together, SPEC, [0]) == plan(alone, SPEC, [0])
+    assert [together.weight((Segment(n),)) for n in range(len(alone))] == [
+        alone.weight((Segment(n),)) for n in range(len(alone))
+    ]
+
+
+def test_a_streamed_corpus_is_encoded_ahead_of_the_steps(make_run: Callable[..., RunContext]) -> None:
+    threads: list[str] = []
+    read = threading.Event()
+
+    class Corpus:
+        def __iter__(self) -> Iterator[Document]:
+            for number in range(40):
+                yield Document("x" * (number % 7 + 3))
+
+    def encode(row: Document) -> dict[str, list[int]]:
+        threads.append(threading.current_thread().name)
+        if len(threads) == 20:
+            read.set()  # by then the second window is encoded
+        return dict.fromkeys(("input_ids", "labels"), [5] * len(row.text))
+
+    def waiting(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Loss:
+        assert read.wait(60), "the step waits for its window, and nobody reads the next one"
+        return model_loss(model, batch)
+
+    spec = replace(SPEC, stage="pretrain", max_steps=12, options={"window": 10})
+    fit(llama(), TrainData(Corpus()), encode, spec, make_run(), loss=waiting)
+    assert set(threads[:10]) == {threading.current_thread().name}
+    assert all(name.startswith("encoding") for name in threads[10:])

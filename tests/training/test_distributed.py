@@ -68,6 +68,22 @@ def test_one_process_ends_what_two_began(strategy: str, alone: Path, tmp_path: P
     require_same(tmp_path, alone)
 
 
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_share_the_rows_and_where_each_has_the_model_the_questions(
+    strategy: str, alone: Path, tmp_path: Path
+) -> None:
+    done = launch(tmp_path, strategy=strategy)
+    assert done.returncode == 0, done.stderr[-2000:]
+    require_same(tmp_path, alone)
+    whole = json.loads((alone / "seen-1-0.json").read_text())
+    shares = [json.loads((tmp_path / f"seen-2-{rank}.json").read_text()) for rank in range(2)]
+    assert sorted(shares[0]["encoded"] + shares[1]["encoded"]) == sorted(whole["encoded"])
+    asked = [share["asked"] for share in shares]
+    assert asked == ([["0", "2"] * 2, ["1", "3"] * 2] if strategy == "ddp" else [whole["asked"]] * 2)
+    rows = map(json.loads, (tmp_path / "train_log.jsonl").read_text().splitlines())
+    assert [row["validation"]["answers"] for row in rows if "validation" in row] == [4.0, 4.0]
+
+
 @pytest.fixture(scope="module")
 def adapter_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("adapter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -157,3 +158,21 @@ def test_what_the_objective_reports_is_logged_and_can_select(make_run: MakeRun) 
         if "twice" in row
     ]
     assert len(logged) > 12 and all(twice == pytest.approx(2 * loss) for loss, twice in logged)
+
+
+def test_ctrl_c_during_the_last_evaluation_stops_the_program_and_loses_no_step(
+    make_run: MakeRun, events: Events
+) -> None:
+    def interrupted(model: torch.nn.Module, requests: Sequence[Request]) -> Iterator[Completion]:
+        yield from answer(model, requests)
+        if len(evaluator.asked) == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    evaluator = Scripted([0.3, 0.2, 0.1, 0.1])
+    data, run = TrainData(pairs(64), evaluator=evaluator), make_run()
+    spec = replace(SPEC, eval_every=4)
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(llama(), data, encode_causal, spec, run, generate=interrupted)
+    assert len(evaluator.asked) == 3
+    checkpoint = training.fit(llama(), data, encode_causal, spec, run, generate=answer)
+    assert events.last("training_resumed")["step"] == 12 and checkpoint.step == 4

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformers import LlamaForCausalLM
+from transformers import LlamaForCausalLM, PreTrainedModel
 
 from harness import RunContext, TrainData, TrainSpec, training
 
@@ -80,6 +80,37 @@ def test_gradient_checkpointing_changes_no_loss(make_run: Callable[..., RunConte
     spec = replace(SPEC, gradient_checkpointing=True)
     training.fit(llama(), TrainData(pairs(64)), encode_causal, spec, recomputed)
     assert losses(plain) == pytest.approx(losses(recomputed), abs=1e-6)
+
+
+def test_gradient_checkpointing_goes_by_its_older_name_where_there_is_no_other(
+    make_run: Callable[..., RunContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enable, disable = (
+        getattr(PreTrainedModel, f"activation_checkpointing_{what}") for what in ("enable", "disable")
+    )
+    monkeypatch.setattr(PreTrainedModel, "gradient_checkpointing_enable", enable)
+    monkeypatch.setattr(PreTrainedModel, "gradient_checkpointing_disable", disable)
+    monkeypatch.delattr(PreTrainedModel, "activation_checkpointing_enable")
+    monkeypatch.delattr(PreTrainedModel, "activation_checkpointing_disable")
+    model = llama()
+    spec = replace(SPEC, gradient_checkpointing=True, max_steps=1)
+    training.fit(model, TrainData(pairs(8)), encode_causal, spec, make_run())
+    assert not model.is_gradient_checkpointing
+
+
+@pytest.mark.parametrize(("here", "threads"), [("2", 4), ("8", 1), ("16", 1)])
+def test_the_processes_of_a_machine_share_its_cores_whatever_there_is_elsewhere(
+    here: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "16")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", here)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(8)))
+    before = torch.get_num_threads()
+    try:
+        assert training.use_cores() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_stack_of_matrices_takes_the_muon_step_of_its_matrices() -> None:

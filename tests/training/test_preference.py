@@ -62,7 +62,7 @@ def begun(run: RunContext, spec: TrainSpec, taught: training.Learner) -> Any:
 
 
 def batch_of(stage: Any, rows: list[Preference]) -> dict[str, Tensor]:
-    encoded, _ = encode_rows(rows, stage.encode, stage.spec, stage.shape)
+    encoded, _ = encode_rows(enumerate(rows), stage.encode, stage.spec, stage.shape)
     collate = Collator(encoded, stage.learner.pad, packed=False, mask=not stage.shape.causal)
     return collate([(Segment(row),) for row in range(len(encoded))]).inputs
 

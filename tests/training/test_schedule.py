@@ -54,3 +54,14 @@ def test_a_share_of_the_steps_warms_up_and_a_share_of_the_rate_remains() -> None
     schedule = Schedule(TrainSpec(schedule="linear", warmup_steps=0.1, final_lr=0.2), 100)
     assert schedule.warmup == 10 and schedule.factor(10) == 1.0
     assert schedule.factor(100) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cosine", "warmup-decay"])
+@pytest.mark.parametrize("warmup", [0, 3, 10])
+def test_the_last_step_still_learns_and_only_a_step_after_it_would_have_the_final_rate(
+    kind: str, warmup: int
+) -> None:
+    schedule = Schedule(TrainSpec(schedule=kind, warmup_steps=float(warmup)), 10)
+    factors = [schedule.factor(step) for step in range(10)]
+    assert factors[-1] > 0 == schedule.factor(10)
+    assert (factors[0] == 0) == (warmup > 1)

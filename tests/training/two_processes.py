@@ -6,13 +6,28 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import torch
 
 ROOT = str(Path(__file__).resolve().parents[2])
 sys.path.insert(0, ROOT)
 
-from harness import LaunchSpec, RunContext, RunSpec, SilentProgress, TrainData, TrainSpec, training  # noqa: E402
+from harness import (  # noqa: E402
+    Completion,
+    LaunchSpec,
+    Request,
+    RunContext,
+    RunSpec,
+    SilentProgress,
+    TrainData,
+    TrainPair,
+    TrainSpec,
+    training,
+)
 from harness.engine.worker import leave  # noqa: E402
 from tests.training.conftest import encode_causal, llama, pairs  # noqa: E402
 
@@ -26,6 +41,19 @@ class DieAt(SilentProgress):
             self.step -= 1
             if self.step == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Counting:
+    """Scores by how many answers there are, and selects by the loss."""
+
+    select = ""
+    higher_is_better = True
+
+    def __init__(self) -> None:
+        self.requests = [Request(str(number), "abc") for number in range(5)]
+
+    def __call__(self, completions: Iterable[Completion]) -> Mapping[str, float]:
+        return {"answers": float(len({completion.request_id for completion in completions}))}
 
 
 def main(directory: Path, request: dict[str, object]) -> None:
@@ -59,10 +87,23 @@ def main(directory: Path, request: dict[str, object]) -> None:
         local_rank=rank,
         progress=DieAt(die_at) if rank == 0 else SilentProgress(),
     )
-    data = TrainData(pairs(23), validation=pairs(5, seed=4))
-    spec = replace(spec, eval_every=3 if request.get("evaluate") else None)
+    seen: dict[str, list[str]] = {"encoded": [], "asked": []}
+
+    def encode(row: TrainPair) -> Mapping[str, list[int]]:
+        seen["encoded"].append(row.prompt)
+        return encode_causal(row)
+
+    def generate(model: Any, requests: Sequence[Request]) -> Iterator[Completion]:
+        for asked in requests:
+            seen["asked"].append(asked.id)
+            model(input_ids=torch.tensor([[1, 5, 6]]))  # with sharded weights all processes have to be here
+            yield Completion(asked.id, "")
+
+    data = TrainData(pairs(23), validation=pairs(5, seed=4), evaluator=Counting())
+    spec = replace(spec, eval_every=3, eval_limit=4)
     model = training.prepare_model(llama(tie_word_embeddings=True), spec)
-    training.fit(model, data, encode_causal, spec, run)
+    training.fit(model, data, encode, spec, run, generate=generate)
+    (directory / f"seen-{size}-{rank}.json").write_text(json.dumps(seen), encoding="utf-8")
 
 
 if __name__ == "__main__":
