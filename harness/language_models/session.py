@@ -57,6 +57,11 @@ class LanguageModelSession(ModelSession):
         pieces = self.tokenizer.convert_ids_to_tokens(ids)
         return PromptTokens(tuple(ids), tuple(pieces), None if bos is None else ids.count(bos))
 
+    @property
+    def reasoning(self) -> tuple[str, ...]:
+        """The tags that the model's template knows thoughts by."""
+        return self.plugin.template(self.tokenizer).reasoning or ()
+
     def close(self) -> None:
         """Let go of the weights."""
         self.__dict__.pop("loaded", None)
