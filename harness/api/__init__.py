@@ -42,7 +42,7 @@ from .rows import (
     TrainRow,
 )
 from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
-from .session import Answers, ModelSession, PromptTokens, until
+from .session import Answers, Engine, ModelSession, PromptTokens, Stream, TokenLog, until
 from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
 from .stage import StageEntry
 from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
@@ -61,6 +61,7 @@ __all__ = [
     "DataSpec",
     "Document",
     "DuplicateName",
+    "Engine",
     "Evaluator",
     "Example",
     "Finding",
@@ -102,10 +103,12 @@ __all__ = [
     "SilentProgress",
     "StageEntry",
     "StageError",
+    "Stream",
     "Task",
     "TaskEntry",
     "TaskOptions",
     "TaskView",
+    "TokenLog",
     "TrainData",
     "TrainPair",
     "TrainRow",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Literal, Protocol, Self
 
-from .errors import UsageError
+from .errors import StageError, UsageError
 from .example import Completion, Request
 from .run import RunContext
 from .spec import GenerateSpec
@@ -23,6 +23,75 @@ class PromptTokens:
     ids: tuple[int, ...]
     pieces: tuple[str, ...]
     bos: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLog:
+    """A token's log-probability, and the likeliest in its place; None where nothing stands before it."""
+
+    token: int
+    log: float | None
+    top: tuple[tuple[int, float], ...] = ()
+
+
+class Stream(Protocol):
+    """The answer to one request as it comes. Its pieces, put together, are the completion's text."""
+
+    completion: Completion | None  # once it has ended
+    error: StageError | None  # or why it could not
+
+    def take(self) -> str:
+        """Return what has become sure since the last time."""
+        ...
+
+    @property
+    def logs(self) -> Sequence[TokenLog]:
+        """The log-probabilities of the answer's tokens so far, where they were asked for."""
+        ...
+
+    @property
+    def prompt_logs(self) -> Sequence[TokenLog]:
+        """Those of the prompt's tokens."""
+        ...
+
+    def cancel(self) -> None:
+        """Give the request up."""
+        ...
+
+
+Fit = Literal["cut", "shorten", "refuse"]
+
+
+class Engine(Protocol):
+    """An open model that takes requests while it answers others, used from one thread at a time."""
+
+    def submit(
+        self,
+        request: Request,
+        spec: GenerateSpec,
+        *,
+        tokens: Sequence[int] | None = None,
+        fit: Fit = "cut",
+        logs: int | None = None,
+        echo: bool = False,
+    ) -> Stream:
+        """Take a request, and return what it will say.
+
+        `tokens` stand for a prompt that is encoded. `fit` says what gives way where the model cannot hold
+        prompt and answer: the prompt is cut, the answer shortened, or the request refused. `logs` asks for
+        the log-probability of each token, beside those of so many of the likeliest; with `echo` the
+        prompt's are told as well.
+        """
+        ...
+
+    def step(self) -> Sequence[Stream]:
+        """Go on with what there is to do, and return the answers that have ended."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Whether any request has no answer yet."""
+        ...
 
 
 class ModelSession:
@@ -53,6 +122,18 @@ class ModelSession:
     def prompt_tokens(self, request: Request) -> PromptTokens:
         """Return exactly what generation feeds the model for a request."""
         raise self._unsupported("showing the tokens of a prompt")
+
+    def text_tokens(self, text: str) -> tuple[int, ...]:
+        """Return a text's ids as it is continued, with nothing laid around it."""
+        raise self._unsupported("continuing a text")
+
+    def token_text(self, token: int) -> str:
+        """Return the text of one token."""
+        raise self._unsupported("showing the text of tokens")
+
+    def engine(self, spec: GenerateSpec, most_waiting: int) -> Engine | None:
+        """Return an engine on the open model with the memory of `spec`, or None where there is none."""
+        return None
 
     def close(self) -> None:
         """Free what the session holds; it is not asked again."""

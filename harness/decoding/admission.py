@@ -145,7 +145,7 @@ class Queue:
             job = self._jobs.popleft()
             scanned.append(job)
             known = self._known(job)
-            if self.shares and self._is_read_by_another(job, known, soon_known):
+            if self.shares and not job.echo and self._is_read_by_another(job, known, soon_known):
                 alike += 1
             elif (load := self._load_for(job, loads)) is not None:
                 job.beginning = known
@@ -162,7 +162,7 @@ class Queue:
         return scanned, taken, alike
 
     def _known(self, job: Job) -> Beginning | None:
-        if not self.shares:
+        if not self.shares or job.echo:  # a prompt is read whole to say how likely it is
             return None
         return self.beginnings.longest(job.prompt, hidden=job.manner.search.keep_hidden)
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from harness.api.errors import StageError, ran_out_of_memory
+from harness.api.errors import StageError, UsageError, ran_out_of_memory
 from harness.api.example import Request
+from harness.api.session import Fit
 from harness.api.spec import GenerateSpec
 
 from .admission import Lane, Load, Queue
@@ -22,6 +23,7 @@ from .beginnings import Beginnings, in_turn
 from .budget import Budget, free_bytes
 from .jobs import Decode, Encode, Job, default_decode, encoded, prepare
 from .language_model import LanguageModel
+from .logs import ELEMENTS, AnswerLogs, PromptLogs
 from .manner import Manner, Manners
 from .reading import Reading
 from .stream import Stream
@@ -30,6 +32,9 @@ READ_TOKENS = 8192  # prompt tokens read in one forward, so that activations sta
 PIECES = {"cpu": 512}  # and while others wait for their next token
 PIECE = 2048
 BEGINNINGS_SHARE = 0.1  # of the memory that is free may go to beginnings that were read
+
+
+Settings = Callable[[Request, GenerateSpec], GenerateSpec]
 
 
 class Intake:
@@ -48,6 +53,15 @@ class Intake:
             keep_hidden=jobs[0].manner.search.keep_hidden,
         )
         self.batch = Batch(self.reading.rows, slots)
+        self._logs = PromptLogs(jobs) if jobs[0].echoes else None
+
+    def advance(self, tokens: int | None = None) -> None:
+        """Read a piece of so many tokens, or a block of the prompts."""
+        if self._logs is None:
+            self.reading.advance(tokens)
+            return
+        most = max(1, ELEMENTS // self.reading.rows.lm.vocabulary)
+        self.reading.advance(min(tokens or most, most), self._logs.note)
 
     def drop(self, job: Job) -> None:
         """Leave out a request that was given up."""
@@ -60,8 +74,9 @@ class Engine:
     """Decodes requests of one model together, each as its own specification says.
 
     `submit` returns at once, `step` gives every text its next token. Memory and batch size are those of
-    `spec`: `batch_tokens` and `deterministic`. An `interactive` engine reads long prompts in pieces, so
-    that no text waits long for its next token; one that is not does all as fast as it can.
+    `spec`: `batch_tokens` and `deterministic`. `settings` adds to a request's own what the layout of its
+    prompt asks for, such as the end of a template's turn. An `interactive` engine reads long prompts in
+    pieces, so that no text waits long for its next token; one that is not does all as fast as it can.
     """
 
     def __init__(
@@ -72,6 +87,7 @@ class Engine:
         *,
         encode: Encode | None = None,
         decode: Decode | None = None,
+        settings: Settings | None = None,
         interactive: bool = True,
         most_waiting: int | None = None,
     ) -> None:
@@ -80,7 +96,7 @@ class Engine:
         self.beginnings = Beginnings(int(free_bytes(self.lm.device) * BEGINNINGS_SHARE))
         self.queue = Queue(self.lm, self.budget, self.beginnings, most=most_waiting, interactive=interactive)
         self.interactive = interactive
-        self._tokenizer, self._encode = tokenizer, encode
+        self._tokenizer, self._encode, self._settings = tokenizer, encode, settings
         self._decode = decode or default_decode(tokenizer)
         self._manners = Manners(self.lm, tokenizer, self._decode)
         self._streams: dict[Job, Stream] = {}
@@ -99,10 +115,32 @@ class Engine:
         """Check a specification and return how requests are decoded by it."""
         return self._manners.of(spec)
 
-    def submit(self, request: Request, spec: GenerateSpec) -> Stream:
-        """Put a request at the end of the queue, and return what it will say."""
-        [given] = encoded(self.lm, self._tokenizer, [request], self._encode)
-        return self._enqueued(prepare(self.lm, request, given, self.manner(spec)))
+    def submit(
+        self,
+        request: Request,
+        spec: GenerateSpec,
+        *,
+        tokens: Sequence[int] | None = None,
+        fit: Fit = "cut",
+        logs: int | None = None,
+        echo: bool = False,
+    ) -> Stream:
+        """Put a request at the end of the queue, and return what it will say.
+
+        `tokens` stand for a prompt that is encoded, with nothing laid around it. `fit` says what gives way
+        where the model cannot hold prompt and answer: the prompt is cut, the answer shortened, or the
+        request refused. `logs` asks for the log-probability of each token, beside those of so many of the
+        likeliest; with `echo` the prompt's are told as well.
+        """
+        given: Mapping[str, list[int]] = {"input_ids": list(tokens or ())}
+        if tokens is None:
+            [given] = encoded(self.lm, self._tokenizer, [request], self._encode)
+            spec = self._settings(request, spec) if self._settings else spec
+        manner = self.manner(spec)
+        self._check_logs(manner, logs, echo)
+        job = prepare(self.lm, request, given, manner, fit)
+        job.logs, job.echo = logs, echo
+        return self._enqueued(job)
 
     def submit_all(self, requests: Sequence[Request], manner: Manner) -> None:
         """Put requests into the queue, in the order in which they are done fastest."""
@@ -169,6 +207,12 @@ class Engine:
             "prompt_tokens_shared": self.shared_tokens,
         }
 
+    def _check_logs(self, manner: Manner, logs: int | None, echo: bool) -> None:
+        if logs is not None and (manner.decoder not in ("greedy", "sampling") or manner.width > 1):
+            raise UsageError("log-probabilities are told of one text, chosen greedily or by sampling")
+        if echo and (logs is None or self.lm.encoder_decoder):
+            raise UsageError("only a decoder-only model tells log-probabilities of a prompt, with logs")
+
     def _enqueued(self, job: Job) -> Stream:
         self.queue.put(job)
         self.lengths[1 << (job.length - 1).bit_length()] += 1
@@ -205,8 +249,9 @@ class Engine:
 
     def _advance(self, batch: Batch, *, timed: bool) -> None:
         started, rows = time.perf_counter(), batch.live
-        stood = batch.slots
+        stood, logs = batch.slots, AnswerLogs(batch)
         ended, grown = batch.choose()
+        logs.note()
         self.steps += 1
         self.new_tokens += grown
         self._ended += ended
@@ -226,7 +271,7 @@ class Engine:
             self._intakes = [intake for load in loads for intake in self._intakes_of(load)]
             for intake in self._intakes:
                 while intake.reading.left:
-                    intake.reading.advance()
+                    intake.advance()
             self._settle(self._intakes)
             read = True
         return read
@@ -239,7 +284,7 @@ class Engine:
         if not self._intakes:
             return False
         for intake in {self._intakes[0], min(self._intakes, key=lambda intake: intake.reading.left)}:
-            intake.reading.advance(piece)
+            intake.advance(piece)
         self._settle([intake for intake in self._intakes if not intake.reading.left])
         return True
 
@@ -251,8 +296,8 @@ class Engine:
             self._lanes.append(lane)
         lane.reading += jobs
         intakes = []
-        for some in ([job for job in jobs if job.beginning], [job for job in jobs if not job.beginning]):
-            share = max(1, READ_TOKENS // max((job.length + job.step for job in some), default=1))
+        for some in _apart(jobs):
+            share = max(1, READ_TOKENS // max(job.length + job.step for job in some))
             intakes += [Intake(self.lm, lane, some[i : i + share]) for i in range(0, len(some), share)]
         self.shared_tokens += sum(job.beginning.length for job in jobs if job.beginning)
         return intakes
@@ -312,3 +357,11 @@ class Engine:
                 f"memory ran out with request '{job.request.id}' ({job.length} prompt tokens) decoded alone",
                 hint="use a smaller precision, fewer beams, fewer new tokens, or shorter prompts",
             )
+
+
+def _apart(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Part jobs whose prompts cannot be read in one pass, or would not gain by it."""
+    parts: dict[tuple[bool, bool], list[Job]] = {}
+    for job in jobs:
+        parts.setdefault((job.beginning is not None, job.echoes), []).append(job)
+    return list(parts.values())

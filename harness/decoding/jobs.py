@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.api.errors import DataError
+from harness.api.errors import DataError, UsageError
 from harness.api.example import Request
+from harness.api.session import Fit, TokenLog
 
 from .language_model import LanguageModel
 
@@ -49,6 +50,10 @@ class Job:
     beginning: Beginning | None = None  # what was read of its prompt before
     awaited: bool = False  # whether others wait for what it reads
     overtaken: int = 0  # by how many that came later
+    logs: int | None = None  # so many of the likeliest tokens are told with each token's log-probability
+    echo: bool = False  # and those of the prompt as well
+    answer_logs: list[TokenLog] = field(default_factory=list)
+    prompt_logs: list[TokenLog] = field(default_factory=list)
 
     @property
     def length(self) -> int:
@@ -59,6 +64,11 @@ class Job:
     def planned(self) -> int:
         """How many tokens a row of it may come to hold."""
         return self.length + self.max_new
+
+    @property
+    def echoes(self) -> bool:
+        """Whether its prompt's log-probabilities are noted when it is read, as they are the first time."""
+        return self.echo and not self.step
 
     @property
     def step(self) -> int:
@@ -100,8 +110,22 @@ def default_decode(tokenizer: Any) -> Decode:
     return decode
 
 
-def prepare(lm: LanguageModel, request: Request, given: Mapping[str, list[int]], manner: Manner) -> Job:
-    """Make a job of a request and its encoded prompt, which is cut where it leaves no room for an answer."""
+class PromptTooLong(UsageError):
+    """A prompt leaves no room for its answer."""
+
+
+def prepare(
+    lm: LanguageModel,
+    request: Request,
+    given: Mapping[str, list[int]],
+    manner: Manner,
+    fit: Fit = "cut",
+) -> Job:
+    """Make a job of a request and its encoded prompt.
+
+    Where the model cannot hold prompt and answer, `fit` says what gives way: the prompt is cut, the answer
+    shortened, or the request refused.
+    """
     prompt = {name: list(values) for name, values in given.items() if name != "attention_mask"}
     max_new = manner.spec.max_new_tokens
     notes: list[str] = []
@@ -112,14 +136,25 @@ def prepare(lm: LanguageModel, request: Request, given: Mapping[str, list[int]],
         notes.append("double-bos")
     if lm.limit is not None:
         # an answer may claim up to half of what the model can hold before the prompt is cut for it
-        room = lm.limit if lm.encoder_decoder else lm.limit - min(max_new, lm.limit // 2)
+        claim = {"cut": min(max_new, lm.limit // 2), "shorten": 1, "refuse": max_new}[fit]
+        room = lm.limit if lm.encoder_decoder else lm.limit - claim
         if len(prompt["input_ids"]) > room:
+            if fit != "cut":
+                raise _too_long(lm.limit, len(prompt["input_ids"]), 0 if lm.encoder_decoder else claim)
             prompt, side = _cut(lm, prompt, room)
             notes.append(f"prompt-truncated-{side}")
         max_new = min(max_new, lm.limit - (1 if lm.encoder_decoder else len(prompt["input_ids"])))
     job = Job(request, prompt, manner, max_new, tuple(notes))
     job.live.append(Hypothesis(job))
     return job
+
+
+def _too_long(limit: int, prompt: int, answer: int) -> PromptTooLong:
+    asked = f" and asks for {answer} more" if answer else ""
+    return PromptTooLong(
+        f"the prompt has {prompt} tokens{asked}, the model holds {limit}",
+        hint="shorten the prompt, or ask for fewer tokens",
+    )
 
 
 def first_token(lm: LanguageModel, request: Request) -> int:

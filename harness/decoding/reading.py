@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -72,8 +72,10 @@ class Reading:
         """How many columns of tokens are still to be read."""
         return sum(block.ids.shape[1] for block in self._blocks)
 
-    def advance(self, tokens: int | None = None) -> Block:
-        """Read up to so many tokens of all rows together, or a whole block."""
+    def advance(
+        self, tokens: int | None = None, note: Callable[[Block, torch.Tensor], None] | None = None
+    ) -> None:
+        """Read up to so many tokens of all rows together, or a whole block; `note` gets all its logits."""
         if not self._begun:
             self._begin()
         block = self._blocks.popleft()
@@ -81,8 +83,9 @@ class Reading:
         if columns < block.ids.shape[1]:
             block, rest = block.split(columns)
             self._blocks.appendleft(rest)
-        self.rows.append(block.ids, block.mask, block.further)
-        return block
+        logits = self.rows.append(block.ids, block.mask, block.further, last_only=note is None)
+        if note is not None:
+            note(block, logits)
 
     def _begin(self) -> None:
         self._begun = True

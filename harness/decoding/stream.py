@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.errors import StageError
 from harness.api.example import Completion
+from harness.api.session import TokenLog
 
 from .jobs import Decode, Job
 
@@ -37,6 +38,16 @@ class Stream:
             piece = self._unfolding.sure(self._growing.tokens)
         self._shown += piece
         return piece
+
+    @property
+    def logs(self) -> list[TokenLog]:
+        """The log-probabilities of the answer's tokens so far, the one that ends it among them."""
+        return self.job.answer_logs
+
+    @property
+    def prompt_logs(self) -> list[TokenLog]:
+        """Those of the prompt's tokens."""
+        return self.job.prompt_logs
 
     def result(self) -> Completion:
         """Return the completion, stepping the engine until there is one, or raise why there is none."""

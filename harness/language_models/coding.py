@@ -86,6 +86,11 @@ class CausalCoder(_TokenizerCoder):
         ids, _ = self._encoded([*parts, Part(answer)] if answer else parts)
         return {"input_ids": ids}
 
+    def plain(self, text: str) -> list[int]:
+        """Encode a text that is to be continued, with nothing laid around it."""
+        ids = self._ids(text)
+        return ids if ids[: len(self.begin)] == self.begin else [*self.begin, *ids]
+
     def choices(self, requests: Sequence[Request]) -> Callable[[Request], Mapping[str, list[int]]]:
         """Return how a prompt with a choice after it is read."""
         asked = {request.id: request for request in requests}

@@ -138,6 +138,10 @@ class LanguageModelPlugin(ModelPlugin):
             spec = coder.ending(spec)
         return decoding.generate(*loaded, requests, spec, run, encode=coder.request, decode=coder.text)
 
+    def settings(self, coder: Coder, request: Request, spec: GenerateSpec) -> GenerateSpec:
+        """Return how one request of a server is decoded: as asked, until the template's turn ends."""
+        return coder.ending(spec) if isinstance(coder, CausalCoder) else spec
+
     def choices(
         self, loaded: Loaded, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
     ) -> Iterator[Completion]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +12,7 @@ import torch
 from harness import decoding
 from harness.api import Completion, GenerateSpec, ModelSession, PromptTokens, Request, RunContext
 
+from .coding import CausalCoder
 from .loading import Loaded
 
 if TYPE_CHECKING:
@@ -61,6 +62,30 @@ class LanguageModelSession(ModelSession):
     def reasoning(self) -> tuple[str, ...]:
         """The tags that the model's template knows thoughts by."""
         return self.plugin.template(self.tokenizer).reasoning or ()
+
+    def text_tokens(self, text: str) -> tuple[int, ...]:
+        """Return a text's ids with nothing laid around it."""
+        coder = self.plugin.coder(*self.loaded)
+        if isinstance(coder, CausalCoder):
+            return tuple(coder.plain(text))
+        return tuple(coder.request(Request("", text))["input_ids"])
+
+    def token_text(self, token: int) -> str:
+        """Return the text of one token, special or not."""
+        text: str = self.tokenizer.decode([token])
+        return text
+
+    def engine(self, spec: GenerateSpec, most_waiting: int) -> decoding.Engine:
+        """Return an engine on the model."""
+        coder = self.plugin.coder(*self.loaded)
+        return decoding.Engine(
+            *self.loaded,
+            spec,
+            encode=coder.request,
+            decode=coder.text,
+            settings=partial(self.plugin.settings, coder),
+            most_waiting=most_waiting,
+        )
 
     def close(self) -> None:
         """Let go of the weights."""
