@@ -175,6 +175,13 @@ class TextToSmiles(CaptionTask):
         """Return the SMILES and the caption of an example."""
         return example.references[0], example.inputs["caption"]
 
+    def canonical(self, text: str) -> str:
+        """Return the canonical SMILES of an answer."""
+        # here, so that showing a task does not import RDKit
+        from .smiles import canonical
+
+        return canonical(text)
+
     def picture(self, example: Example, answer: str) -> str:
         """Draw the wanted molecule beside the answered one, what they share in colour."""
         # here, so that showing a task does not import RDKit
