@@ -174,6 +174,10 @@ class Task(ABC):
         """Return an SVG of a row beside an answer, such as two molecules; empty where it says nothing."""
         return ""
 
+    def canonical(self, text: str) -> str:
+        """Return the one spelling of an answer, such as a canonical SMILES; empty for what is none."""
+        return text.strip()
+
     def answer(self, text: str, request: Request) -> str:
         """Read the answer out of what the model said."""
         return text.strip()

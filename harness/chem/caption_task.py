@@ -180,6 +180,13 @@ class TextToSmiles(CaptionTask):
         """Read the molecule, out of prose where that is asked for."""
         return read_molecule(text) if self.reads_prose else text.strip()
 
+    def canonical(self, text: str) -> str:
+        """Return the canonical SMILES of an answer."""
+        # here, so that showing a task does not import RDKit
+        from .smiles import canonical
+
+        return canonical(text)
+
     def picture(self, example: Example, answer: str) -> str:
         """Draw the wanted molecule beside the answered one, what they share in colour."""
         # here, so that showing a task does not import RDKit
