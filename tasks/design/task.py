@@ -58,6 +58,12 @@ class Design(Task):
         asked = map(self._example, self._rows(split))
         return asked if split == self.data.train_split else chain.from_iterable(map(self._repeated, asked))
 
+    def canonical(self, text: str) -> str:
+        """Return the canonical SMILES of an answer."""
+        from harness.chem.smiles import canonical  # here, so that showing the task does not import RDKit
+
+        return canonical(text)
+
     def _rows(self, split: str) -> Iterable[Row]:
         if self.data.source == "sample":
             return self.sample()[split]
