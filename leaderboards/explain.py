@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import Example, HarnessError, Request, TaskView, UsageError, Workbench, nearest
+from harness import Example, Explaining, HarnessError, Request, TaskView, UsageError, Workbench, nearest
 from harness.files.json_files import read_json
 from harness.files.rows import read_rows
 from harness.files.writing import write
@@ -24,7 +24,6 @@ from .pages.notes import SAMPLE
 from .pages.numbers import number
 from .pages.site import write_assets
 from .plain import mapping, visible
-from .terms import terms
 
 MAX_PIECES = 200
 RECORD = "record.json"
@@ -75,7 +74,8 @@ def explain(path: Path, row: str, open_task: OpenTask, bench: Workbench | None =
     for name, score in scores.items():
         entry, metric = view.metrics[name]
         facts = [("value of this row", number(score.value, {"scale": entry.scale, "digits": 4}))]
-        facts += terms(metric, pairs, score)
+        facts += metric.explain(pairs, score) if isinstance(metric, Explaining) else []
+        facts += [(key, f"{value}") for key, value in score.details.items()] if len(facts) == 1 else []
         facts += [("note", score.note)] if score.note else []
         steps.append(Step(f"{name}: {entry.summary}", facts))
     drawn = picture(view, example, prediction.text)

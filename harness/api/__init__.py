@@ -25,7 +25,7 @@ from .example import (
     Score,
 )
 from .hooks import API_VERSION, hookimpl, hookspec
-from .metric import Metric, MetricEntry, Metrics
+from .metric import Explaining, Metric, MetricEntry, Metrics, Terms
 from .model import ModelEntry, ModelPlugin, NoOptions
 from .prompt import PromptFormat
 from .retrieval import Hit, Index, Retriever, RetrieverEntry
@@ -64,6 +64,7 @@ __all__ = [
     "Engine",
     "Evaluator",
     "Example",
+    "Explaining",
     "Finding",
     "GenerateSpec",
     "HarnessError",
@@ -108,6 +109,7 @@ __all__ = [
     "TaskEntry",
     "TaskOptions",
     "TaskView",
+    "Terms",
     "TokenLog",
     "TrainData",
     "TrainPair",

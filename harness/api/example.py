@@ -49,6 +49,8 @@ class Example:
     `choices` are the answers to choose from, in the order of the data; `references` are then texts
     among them. `passages` are what may be looked up to answer. `annotations`, where there are any,
     stand beside the references, one for each. `messages` are the turns before the last, in a dialogue.
+    `meta["groups"]` may name the parts of the set that a row is in, such as its language: what has a
+    value for each row is then also told for each part.
     """
 
     id: str

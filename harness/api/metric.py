@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .example import Pairs, Score
+
+Terms = list[tuple[str, str]]  # what a value is made of: names and values, in the order of reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,10 @@ class MetricEntry:
 
 
 class Metric(Protocol):
-    """A function from scored rows to a score. Order of rows never matters to the value."""
+    """A function from scored rows to a score. Order of rows never matters to the value.
+
+    One that can say what the value of a row is made of is `Explaining`, too.
+    """
 
     def __call__(self, pairs: Pairs, /) -> Score:
         """Return the score of all rows together."""
@@ -44,3 +49,12 @@ class Metric(Protocol):
 
 
 Metrics = Mapping[str, tuple[MetricEntry, Metric]]  # imported, by name, in the order of their columns
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A metric that says what the value of a row is made of."""
+
+    def explain(self, pairs: Pairs, score: Score, /) -> Terms:
+        """Return the terms of the one row in `pairs`."""
+        ...

@@ -13,7 +13,7 @@ from typing import Any
 
 from rdkit import Chem, rdBase
 
-from .guard import QUESTIONS, SECONDS, Guard
+from .guard import FILE_SECONDS, QUESTIONS, SECONDS, Guard
 from .smiles import is_legal
 
 # Beyond these RDKit's cost can explode, and a child process takes over (see guard.py). The longest
@@ -58,10 +58,6 @@ class Molecule:
             self._answers[question] = self._ask(question)
         return self._answers[question]
 
-    def exhausted(self) -> list[str]:
-        """Return the questions that RDKit could not answer within its limits."""
-        return sorted(q for q, answer in self._answers.items() if answer is None and self._guard is not None)
-
     def _ask(self, question: str) -> Any:
         if not self.valid:
             return None
@@ -85,7 +81,6 @@ class Molecules:
         self._capacity = capacity
         self._kept: OrderedDict[str, Molecule] = OrderedDict()
         self._guard = Guard()
-        self.exhausted: dict[str, list[str]] = {}
 
     def __getitem__(self, text: str) -> Molecule:
         molecule = self._kept.get(text)
@@ -98,25 +93,27 @@ class Molecules:
         return molecule
 
     def ask(self, text: str, question: str) -> Any:
-        """Return what a molecule answers, noting those that are too much for RDKit."""
-        molecule = self[text]
-        answer = molecule.get(question)
-        if answer is None and molecule.valid:
-            self.exhausted[text] = molecule.exhausted()
-        return answer
+        """Return what a molecule answers."""
+        return self[text].get(question)
 
     def ask_once(self, text: str, question: str) -> Any:
         """Return what a molecule answers without keeping it, for long lists that are gone through once."""
         return Molecule(text, self._guard).get(question)
 
+    def renew(self) -> None:
+        """Give the molecules of another file a budget of their own."""
+        self._guard.renew()
+
     def note(self, texts: Iterable[str]) -> str:
-        """Say which of these molecules went beyond RDKit's limits, or nothing."""
-        if not self.exhausted:
+        """Count and name those of these molecules that went beyond RDKit's limits, or say nothing."""
+        beyond = [text for text in dict.fromkeys(texts) if text in self._guard.beyond]
+        if not beyond:
             return ""
-        beyond = [text for text in dict.fromkeys(texts) if text in self.exhausted]
-        named = "; ".join(f"{text[:40]}… ({', '.join(self.exhausted[text])})" for text in beyond[:3])
+        asked = {text: ", ".join(sorted(self._guard.beyond[text])) for text in beyond[:3]}
+        named = "; ".join(f"{text[:40]}… ({questions})" for text, questions in asked.items())
         were = "molecule was" if len(beyond) == 1 else "molecules were"
-        return f"{len(beyond)} {were} beyond RDKit within {SECONDS} s: {named}" if beyond else ""
+        limits = f"{SECONDS} s, or {FILE_SECONDS} s a file"
+        return f"{len(beyond):,} {were} beyond RDKit within {limits}: {named}"
 
 
 def _quiet_parse(text: str) -> Any:

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import UsageError
-from harness.data.text_lines import Fault, shown
+from harness.data.text_lines import MOJIBAKE, Fault, shown
 
 from .smiles import MAX_SMILES, has_smiles_syntax
 
-# UTF-8 bytes read as Windows-1252 or Latin-1: a lead byte's letter followed by a continuation byte's
-MOJIBAKE = re.compile("[ÂÃâÎÏ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|\ufffd")
 _WRAPPED = re.compile(r"\{\|(.)\|\}")  # SciMind writes one token a SMILES character: {|C|}{|O|}
 
 

@@ -27,6 +27,12 @@ def molecule(smiles: str) -> Any | None:
         return Chem.MolFromSmiles(smiles)
 
 
+def canonical(text: str) -> str:
+    """Return the one spelling of a molecule; empty for what is none, as is a text without an atom."""
+    mol = molecule(text.strip())
+    return Chem.MolToSmiles(mol) if mol is not None and mol.GetNumAtoms() else ""
+
+
 def is_legal(text: str) -> bool:
     """Tell whether a text can be handed to C++: no lone surrogates, no NUL."""
     try:

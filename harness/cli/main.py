@@ -20,6 +20,7 @@ from harness.api.errors import HarnessError, UsageError
 from harness.engine import bundled
 from harness.engine.ranks import Ranks, join
 
+from .output import say, take_any_text
 from .parser import PROGRAM, Parser
 
 # The program's own verbs and what they do; plugins bring the others. The module of a verb is imported
@@ -113,6 +114,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     set_environment()
     collect_seldom()
+    take_any_text()
     ranks = None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
@@ -229,6 +231,6 @@ def collect_seldom() -> None:
 
 def report(error: HarnessError) -> None:
     """Print an expected failure: what happened, and what to do."""
-    sys.stderr.write(f"error: {error.message}\n")
+    say(f"error: {error.message}")
     if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+        say(f"hint: {error.hint}")

@@ -8,7 +8,7 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +50,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--allow-missing", action="store_true", help="score rows without an answer as empty, and say so"
+    )
+    parser.add_argument(
+        "--parts", action="store_true", help="also what a score is made of: languages, subjects, kinds"
     )
     parser.add_argument("--intervals", action="store_true", help="add 95 %% bootstrap intervals")
     parser.add_argument(
@@ -174,8 +177,16 @@ def _table(args: argparse.Namespace, asked: Asked, found: Sequence[Mapping[str, 
     for name, (entry, _) in metrics.items():
         heading = name + ("" if entry.higher_is_better else " ↓") + (" *" if entry.silence_wins else "")
         table.rows.append([heading, *(_cell(scores[name], entry.scale) for scores in found)])
+        if args.parts:
+            table.rows += _parts([scores[name] for scores in found], entry.scale)
     table.notes = list(_notes(args, asked, found))
     return table
+
+
+def _parts(scores: Sequence[Score], scale: float) -> Iterator[list[str]]:
+    for part in dict.fromkeys(part for score in scores for part in score.details):
+        values = [score.details.get(part) for score in scores]
+        yield [f"  {part}", *("–" if value is None else f"{value * scale:.4f}" for value in values)]
 
 
 def _cell(score: Score, scale: float) -> str:

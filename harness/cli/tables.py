@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .output import escaped, write
+
 
 @dataclass(slots=True)
 class Table:
@@ -55,7 +57,7 @@ def plain(table: Table, *, left: bool = False) -> str:
 def print_table(table: Table, *, left: bool = False) -> None:
     """Print a table on stdout in the form that fits where stdout goes; `left` for words, not numbers."""
     if not sys.stdout.isatty():
-        sys.stdout.write(plain(table if left else table.fitted(140), left=left) + "\n")
+        write(plain(table if left else table.fitted(140), left=left) + "\n")
         return
     # Here, because a pipe never needs rich.
     from rich import box
@@ -65,18 +67,19 @@ def print_table(table: Table, *, left: bool = False) -> None:
 
     fitted = table if left else table.fitted(shutil.get_terminal_size().columns)
     drawn = RichTable(
-        title=table.title or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+        title=escaped(table.title) or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
     )
     for index, column in enumerate(fitted.columns):
         justify: Literal["left", "right"] = "left" if left or index == 0 else "right"
-        drawn.add_column(Text(column), justify=justify, no_wrap=not left)
+        drawn.add_column(Text(escaped(column)), justify=justify, no_wrap=not left)
     for number, row in enumerate(fitted.rows):
         style = "dim" if number in fitted.muted else ""
         cells = [
-            Text(c, style="bold green" if (number, i) in fitted.best else style) for i, c in enumerate(row)
+            Text(escaped(c), style="bold green" if (number, i) in fitted.best else style)
+            for i, c in enumerate(row)
         ]
         drawn.add_row(*cells)
     console = Console(highlight=False)
     console.print(drawn)
     for note in table.notes:
-        console.print(Text(note))
+        console.print(Text(escaped(note)))

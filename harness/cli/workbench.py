@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -22,6 +21,7 @@ from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
 from harness.engine.stage import checkpoint_at, make_model
 
+from . import output
 from .tables import Table, print_table
 
 
@@ -106,11 +106,11 @@ class Desk:
 
     def write(self, text: str) -> None:
         """Write a result on standard output."""
-        sys.stdout.write(text)
+        output.write(text)
 
     def say(self, text: str) -> None:
         """Write a line about the work on standard error."""
-        sys.stderr.write(text + "\n")
+        output.say(text)
 
     def show(
         self,

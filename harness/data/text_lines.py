@@ -13,6 +13,8 @@ from typing import IO, cast
 from harness import DataError
 
 MAX_LINE = 1 << 20  # bytes; the longest row of any published molecule set is under 20 KiB
+# UTF-8 bytes read as Windows-1252 or Latin-1: a lead byte's letter followed by a continuation byte's
+MOJIBAKE = re.compile("[ÂÃâÎÏ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|\ufffd")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
 _UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")

@@ -101,10 +101,17 @@ class Asking:
     def _question(self, example: Example) -> str:
         shown = self.arranged(example)
         if self.prompt is None:
-            return self._with_list(self.task.prompt(shown), shown)
+            return self._listed_in(self.task.prompt(shown), shown)
         if PLACE in self.prompt.template:
             return self.prompt.render({**shown.inputs, "choices": as_list(shown.choices)})
         return self._with_list(self.prompt.render(shown.inputs), shown)
+
+    def _listed_in(self, text: str, shown: Example) -> str:
+        """Put the list where a task's own prompt has its place, and take the place away without a list."""
+        if PLACE not in text:
+            return self._with_list(text, shown)
+        listed = f"{as_list(shown.choices)}\n" if self.listed else ""
+        return text.replace(f"{PLACE}\n", listed, 1)
 
     def _with_list(self, text: str, shown: Example) -> str:
         return f"{text}\n{as_list(shown.choices)}\nAnswer:" if self.listed else text

@@ -188,12 +188,26 @@ def _checked(examples: Iterable[Example], task: str, split: str) -> Iterator[Exa
             raise PluginError(f"task '{task}', split '{split}', yields {example!r:.200}, which is no Example")
         if example.id in seen:
             raise DataError(f"task '{task}', split '{split}': two rows have the id '{example.id}'")
+        if fault := _fault(example):
+            raise PluginError(f"task '{task}', split '{split}', row '{example.id}': {fault}")
         seen.add(example.id)
         yield example
     if not seen:
         raise DataError(
             f"task '{task}', split '{split}' is empty", hint="run-bench data checks a folder of data"
         )
+
+
+def _fault(example: Example) -> str:
+    """Return what is wrong with the types of a row; a bare string would count as many one-letter answers."""
+    for name in ("references", "choices"):
+        texts = getattr(example, name)
+        if not isinstance(texts, tuple) or not all(isinstance(text, str) for text in texts):
+            return f"its {name} are {texts!r:.80}, which is no tuple of texts"
+    for name, text in example.inputs.items():
+        if not isinstance(text, str):
+            return f"its input '{name}' is {text!r:.80}, which is no text"
+    return ""
 
 
 def task_class(registered: Registered[TaskEntry]) -> type[Task]:
@@ -236,6 +250,8 @@ def open_task(
     with blamed(f"task '{name}'"):
         task = kind(data, chosen) if chosen is not None else kind(data)
     task.open_retriever = registry.retriever
+    if task.options.reading == "auto" and model:
+        task.reads_prose = bool(registry.models.get(model).entry.known_by)
     prompt = (
         registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
     )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
-import harness
+from harness import children
 from harness.api import errors
 from harness.api.errors import HarnessError, LostProcess, StageError
 from harness.api.hooks import hookimpl
@@ -32,7 +31,7 @@ def harness_launch(launch: LaunchSpec, stage: str, directory: Path) -> bool | No
 
 def torchrun(processes: int, directory: Path, stage: str, *, nodes: int = 1) -> list[str]:
     """Return the command that starts one worker a process, on this node or as one node of several."""
-    command = [sys.executable, "-m", "harness.engine.agent", f"--nproc-per-node={processes}"]
+    command = children.python("-m", "harness.engine.agent", f"--nproc-per-node={processes}")
     if nodes > 1:
         address = os.environ.get("MASTER_ADDR", "127.0.0.1")
         port = os.environ.get("MASTER_PORT", "29500")
@@ -95,11 +94,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def worker_environment() -> dict[str, str]:
-    """Return this environment with the package importable, from a checkout in any directory."""
-    environment = dict(os.environ)
-    parent = str(Path(harness.__file__).resolve().parent.parent)
-    paths = [parent, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
-    # torchrun would set it to 1, and say so at length.
-    environment.setdefault("OMP_NUM_THREADS", "1")
-    environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-    return environment
+    """Return the environment of workers, in which torchrun finds set what it would set itself, at length."""
+    return {"OMP_NUM_THREADS": "1"} | children.environment()

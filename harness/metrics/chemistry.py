@@ -18,9 +18,10 @@ from rapidfuzz.distance import Levenshtein
 from rapidfuzz.process import cpdist
 from rdkit import DataStructs
 
-from harness import Pairs, Score
+from harness import Pairs, Score, Terms
 from harness.chem.molecules import Molecules
 
+from . import terms
 from .molecules import answers, is_plain, note, store, targets
 from .rows import cached, shared, undefined
 from .statistics import mean_score
@@ -46,6 +47,10 @@ class SmilesBleu:
         encoded = Encoded(hyp, ref, np.arange(len(refs)))
         return bleu_score(self.name, bleu_rows(encoded, 4))
 
+    def explain(self, pairs: Pairs, score: Score) -> Terms:
+        """Return the n-gram precisions of the characters."""
+        return terms.bleu_terms(score)
+
 
 @dataclass(frozen=True, slots=True)
 class EditDistance:
@@ -57,6 +62,10 @@ class EditDistance:
         """Return the mean over all rows, invalid and empty ones included."""
         distances = cpdist(answers(pairs), targets(pairs), scorer=Levenshtein.distance, dtype=np.int64)
         return mean_score(self.name, [float(d) for d in distances], higher_is_better=False)
+
+    def explain(self, pairs: Pairs, score: Score) -> Terms:
+        """Return the edits by kind."""
+        return terms.edit_terms(answers(pairs)[0], targets(pairs)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,11 @@ class Validity:
         """Return the mean over rows of molecule (1) or not (0)."""
         valid = [float(v) for v in validity(pairs, strict=self.strict)]
         return mean_score(self.name, valid, note=note(pairs))
+
+    def explain(self, pairs: Pairs, score: Score) -> Terms:
+        """Return what RDKit makes of the answer."""
+        valid = store(pairs)[answers(pairs)[0]].valid
+        return [("RDKit", "reads a molecule" if valid else "reads no molecule")]
 
 
 def validity(pairs: Pairs, *, strict: bool) -> list[bool]:
@@ -108,6 +122,12 @@ class SameMolecule:
         rows = zip(answers(pairs), targets(pairs), valid, _elements_fit(pairs), strict=True)
         same = [float(v and fit and self._same(molecules, out, ref)) for out, ref, v, fit in rows]
         return mean_score(self.name, same, note=note(pairs))
+
+    def explain(self, pairs: Pairs, score: Score) -> Terms:
+        """Return what the two molecules are compared by."""
+        sides = (("answer", answers(pairs)[0]), ("reference", targets(pairs)[0]))
+        ask = store(pairs).ask
+        return [(f"{self.question} of the {label}", f"{ask(text, self.question)}") for label, text in sides]
 
     def _same(self, molecules: Molecules, out: str, ref: str) -> bool:
         if out == ref:
@@ -175,6 +195,11 @@ class Similarity:
         unreadable = readable.count(False)
         left_out = f"{unreadable} references are not molecules and are left out" if unreadable else ""
         return mean_score(self.name, values, note="; ".join(filter(None, (left_out, note(pairs)))))
+
+    def explain(self, pairs: Pairs, score: Score) -> Terms:
+        """Return the features that the two molecules share and have alone."""
+        ask = store(pairs).ask
+        return terms.fingerprint_terms(ask(answers(pairs)[0], self.kind), ask(targets(pairs)[0], self.kind))
 
 
 def similarities(pairs: Pairs, kind: str, published: bool) -> list[float]:

@@ -145,6 +145,33 @@ class LetterBias:
         return Score(self.name, value, len(pairs), higher_is_better=False, details=details)
 
 
+@dataclass(frozen=True, slots=True)
+class PermutationConsistency:
+    """Share of questions whose answer stays the same in whatever order their choices stand.
+
+    Rows of one question name it in `meta["question"]`. A question that is not always read is not
+    consistent; one that is asked once says nothing.
+    """
+
+    name: str
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the mean over questions that are asked several times; each row has its question's value."""
+        questions = [str(example.meta.get("question", example.id)) for example, _ in pairs]
+        said: dict[str, list[frozenset[str]]] = {}
+        for question, found, (example, _) in zip(questions, readings(pairs), pairs, strict=True):
+            said.setdefault(question, []).append(_named(found, example.choices))
+        asked_again = {question: answers for question, answers in said.items() if len(answers) > 1}
+        alike = {q: float(bool(a[0]) and len(set(a)) == 1) for q, a in asked_again.items()}
+        note = "" if alike else "no question is asked in several orders"
+        return mean_score(self.name, [alike.get(question) for question in questions], note=note)
+
+
+def _named(found: Reading, choices: Sequence[str]) -> frozenset[str]:
+    """Return the texts of the choices that an answer names."""
+    return frozenset(choices[LETTERS.index(c)] for c in found.letters) if choices else frozenset()
+
+
 accuracy_letter = LetterMatch("accuracy-letter", single=True)
 accuracy_letter_mirage = MirageMatch("accuracy-letter@mirage")
 multi_answer_exact = LetterMatch("multi-answer-exact")
@@ -152,3 +179,4 @@ multi_answer_exact_cmb = CmbMatch("multi-answer-exact@cmb")
 parse_rate = ReadingRate("parse-rate", lambda found: bool(found.letters))
 abstention = ReadingRate("abstention", lambda found: found.declined)
 letter_bias = LetterBias("letter-bias")
+permutation_consistency = PermutationConsistency("permutation-consistency")

@@ -16,7 +16,9 @@ def is_plain(text: str) -> bool:
 
 def store(pairs: Pairs) -> Molecules:
     """Return the molecules that the metrics of this scoring share."""
-    return cached(shared(pairs), "molecules", Molecules)
+    molecules = cached(shared(pairs), "molecules", Molecules)
+    cached(pairs.cache, "molecules renewed", molecules.renew)
+    return molecules
 
 
 def note(pairs: Pairs) -> str:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness import DataError, MissingDependency, Pairs, Score
+from harness import DataError, MissingDependency, Pairs, Score, Terms
 
-from . import ngrams, rouge, tokens
+from . import ngrams, rouge, terms, tokens
 from .meteor import Aligner
 from .rows import Ints, cached, flat_references, outputs, references, shared, undefined
 from .statistics import Floats, Sums, mean_score
@@ -89,6 +89,20 @@ class TextMetric:
             return self.measure(self, pairs)
         except (DataError, MissingDependency) as error:
             return undefined(self.name, len(pairs), f"{error.message}; {error.hint}")
+
+    def explain(self, pairs: Pairs, score: Score) -> Terms:
+        """Return the tokens of the one row and what they share, in the measure's own terms."""
+        if not self.tokenisation or score.value is None:
+            return []
+        encoded = encode(pairs, self.tokenisation)
+        read = terms.token_terms(encoded, self.tokenisation, pairs)
+        if self.measure is bleu:
+            return read + terms.bleu_terms(score)
+        if self.measure is meteor_mean:
+            return read + terms.meteor_terms(encoded, self.tokenisation, pairs)
+        return (
+            read + terms.rouge_terms(self.order, encoded) if self.measure in (rouge_n, rouge_l_mean) else []
+        )
 
 
 def bleu(metric: TextMetric, pairs: Pairs) -> Score:

@@ -31,9 +31,26 @@ def measure(pairs: Pairs, metrics: Metrics) -> dict[str, Score]:
             raise
         except BaseException as error:  # noqa: BLE001  one metric must not cost the others theirs
             score = Score(name, None, len(pairs), note=_failure(error))
-        better = entry.higher_is_better
-        scores[name] = replace(score, metric=name, version=entry.version, higher_is_better=better)
+        better, details = entry.higher_is_better, {**score.details, **_of_groups(pairs, score)}
+        scores[name] = replace(
+            score, metric=name, version=entry.version, higher_is_better=better, details=details
+        )
     return scores
+
+
+def _of_groups(pairs: Pairs, score: Score) -> dict[str, float]:
+    """Return the mean of each part of the set, by what rows say of themselves in `meta["groups"]`."""
+    values: dict[str, dict[str, list[float]]] = {}
+    for (example, _), value in zip(pairs, score.per_example or (), strict=False):
+        if value is not None:
+            for name, part in example.meta.get("groups", {}).items():
+                values.setdefault(name, {}).setdefault(part, []).append(float(value))
+    return {
+        f"{name}: {part}": math.fsum(found) / len(found)
+        for name, parts in values.items()
+        if len(parts) > 1
+        for part, found in sorted(parts.items())
+    }
 
 
 def resample(

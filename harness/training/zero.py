@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness import children
 from harness.api import LaunchSpec, StageError, TrainSpec, UsageError, nearest
 
 from . import optimizers, precision
@@ -130,10 +130,10 @@ class Zero(Replicated):
 def _convert(shards: Path, universal: Path) -> None:
     """Turn the shards of one number of processes into DeepSpeed's form for any number."""
     shutil.rmtree(universal.parent, ignore_errors=True)
-    command = [sys.executable, "-m", "deepspeed.checkpoint.ds_to_universal", "--inject_missing_state"]
+    command = children.python("-m", "deepspeed.checkpoint.ds_to_universal", "--inject_missing_state")
     command += ["--input_folder", str(shards), "--output_folder", str(universal)]
     command += ["--num_extract_workers", "1", "--num_merge_workers", "1"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=children.environment())
     if done.returncode != 0:
         raise StageError(
             f"DeepSpeed could not deal {shards} anew: {done.stderr[-300:].strip()}",

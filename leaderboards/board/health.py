@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import Completion, Pairs, TaskView
+from harness import Completion, Pairs, Task, TaskView
 
 SIGNED_ROWS = 512
 NEAR = 0.95  # share of equal answers, also among the wrong ones, from which two rows are nearly the same
@@ -37,8 +37,8 @@ def health(pairs: Pairs, outputs: Mapping[str, Completion], view: TaskView) -> d
         "commonest": {"answer": common[:200], "times": times},
     }
     keys = answers
-    if about_molecules(view):
-        keys = [canonical_smiles(view, text) for text in answers]
+    if has_one_spelling(view):
+        keys = [canonical(view, text) for text in answers]
         facts["valid"] = sum(map(bool, keys))
         facts["distinct_molecules"] = len(set(keys) - {""})
     if view.training is not None:
@@ -47,31 +47,23 @@ def health(pairs: Pairs, outputs: Mapping[str, Completion], view: TaskView) -> d
     return facts
 
 
-def about_molecules(view: TaskView) -> bool:
-    """Whether a task's answers are molecules."""
-    return any(entry.kind == "molecule" for entry, _ in view.metrics.values())
+def has_one_spelling(view: TaskView) -> bool:
+    """Whether a task's answers can be spelt in several ways, as molecules can, or be none."""
+    return type(view.task).canonical is not Task.canonical
 
 
 def _training_keys(view: TaskView) -> set[str]:
     if "training keys" not in view.cache and view.training is not None:
-        targets = map(view.task.target, view.training())
-        molecules = about_molecules(view)
-        keys = {canonical_smiles(view, text) if molecules else text.strip() for text in targets}
+        keys = {canonical(view, view.task.target(example)) for example in view.training()}
         view.cache["training keys"] = keys - {""}
     return cast("set[str]", view.cache["training keys"])
 
 
-def canonical_smiles(view: TaskView, text: str) -> str:
-    """Return the one spelling of a molecule, or nothing for what is none; an empty answer is none."""
+def canonical(view: TaskView, text: str) -> str:
+    """Return the task's one spelling of an answer, worked out once."""
     known = cast("dict[str, str]", view.cache.setdefault("canonical", {}))
     if text not in known:
-        # Here, because tables of text need no chemistry.
-        from rdkit import Chem
-
-        from harness.chem.smiles import molecule
-
-        mol = molecule(text.strip())
-        known[text] = Chem.MolToSmiles(mol) if mol is not None and mol.GetNumAtoms() else ""
+        known[text] = view.task.canonical(text)
     return known[text]
 
 

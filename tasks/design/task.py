@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harness import DataError, DataReport, Example, PromptFormat, Task, TaskOptions
+from harness import DataError, DataReport, Example, PromptFormat, Task, TaskOptions, UsageError
 
 # What needs RDKit is imported where it is used, because showing a task must not import it.
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ class Repeats(TaskOptions):
     """`--set task.repeats=8` asks each request of validation and test eight times, under ids of their own."""
 
     repeats: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse to ask less than once."""
+        if self.repeats < 1:
+            raise UsageError(f"task.repeats is {self.repeats}, expected 1 or more")
 
 
 class Design(Task):
@@ -52,6 +57,12 @@ class Design(Task):
         """Yield the requests of a split, each as often as it is asked."""
         asked = map(self._example, self._rows(split))
         return asked if split == self.data.train_split else chain.from_iterable(map(self._repeated, asked))
+
+    def canonical(self, text: str) -> str:
+        """Return the canonical SMILES of an answer."""
+        from harness.chem.smiles import canonical  # here, so that showing the task does not import RDKit
+
+        return canonical(text)
 
     def _rows(self, split: str) -> Iterable[Row]:
         if self.data.source == "sample":

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import DataError, MissingDependency, Passage
+from harness import DataError, Passage
+from harness.data.parquet import read_parquet
 
 from .paper import FLOATING, UNANSWERABLE, Answer, Paper, Question
 
@@ -57,15 +58,9 @@ def _records(path: Path) -> Iterator[tuple[str, Record]]:
 
 def _parquet(path: Path) -> Iterator[tuple[str, Record]]:
     try:
-        # optional: only files of the hub need it
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise MissingDependency(f"reading {path} needs pyarrow", hint="pip install pyarrow") from error
-    try:
-        for batch in parquet.ParquetFile(path).iter_batches(64):
-            for row in batch.to_pylist():
-                yield str(row["id"]), _from_columns(row)
-    except (OSError, ArrowException, KeyError) as error:
+        for row in read_parquet(path, 64):
+            yield str(row["id"]), _from_columns(row)
+    except KeyError as error:
         raise DataError(f"{path} is no Parquet table of QASPER: {error}") from error
 
 

@@ -77,6 +77,12 @@ class S2Bench(Task):
         known += [folder / place / self.main / name / "test.csv" for place in nested]
         return next((path for path in known if path.is_file()), known[0])
 
+    def canonical(self, text: str) -> str:
+        """Return the canonical SMILES of an answer."""
+        from harness.chem.smiles import canonical  # here, so that showing the task does not import RDKit
+
+        return canonical(text)
+
     def answer(self, text: str, request: Request) -> str:
         """Read the molecule out of JSON, or what stands behind the last arrow."""
         if found := _JSON.search(text):

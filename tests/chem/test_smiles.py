@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.chem.smiles import MAX_SMILES, has_smiles_syntax, is_legal, molecule, of_selfies
+from harness.chem.smiles import MAX_SMILES, canonical, has_smiles_syntax, is_legal, molecule, of_selfies
 
 
 @pytest.mark.parametrize("text", ["\ud800", "CC\udcffO", "CC\0O", "C" * (MAX_SMILES + 1), ""])
@@ -28,3 +28,8 @@ def test_selfies_become_smiles():
     pytest.importorskip("selfies")
     assert of_selfies(" [C][C][O] ") == "CCO"
     assert of_selfies("[No such token]") is None
+
+
+def test_a_molecule_has_one_spelling_and_what_is_none_has_none():
+    assert canonical(" OCC\n") == canonical("CCO") == "CCO"
+    assert [canonical(text) for text in ("", "  ", "C(C", "\ud800")] == [""] * 4

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from harness import Example, Pairs, Prediction
-from harness.metrics import choice, letters
+from harness.metrics import choice, harness_metrics, letters
 from harness.metrics.rows import make_pairs
+from harness.scoring.measure import measure
 from harness.scoring.origins import letter_mirage
 
 SETS = ("medqa", "mmlu", "pubmedqa", "bioasq")
@@ -129,3 +130,28 @@ def test_letter_bias_counts_every_letter_and_leaves_out_what_is_unread():
     score = letters.letter_bias(make_pairs(["A", "A", "", "B"], ["A", "B", "C", "D"]))
     assert score.details["A: chosen minus right"] == pytest.approx(2 / 3 - 1 / 4)
     assert letters.letter_bias(make_pairs([""], ["A"])).value is None
+
+
+def test_permutation_consistency_looks_at_texts_and_wants_every_order_read():
+    def row(question, order, said):
+        choices = ("x1", "x2") if order == 0 else ("x2", "x1")
+        example = Example(f"{question}@{order}", {}, ("x1",), {"question": question}, choices=choices)
+        return example, Prediction(example.id, said)
+
+    rows = [row("a", 0, "A"), row("a", 1, "B"), row("b", 0, "A"), row("b", 1, "A")]
+    assert letters.permutation_consistency(Pairs(rows)).value == 0.5
+    assert letters.permutation_consistency(Pairs([row("c", 0, ""), row("c", 1, "")])).value == 0
+    alone = letters.permutation_consistency(Pairs(rows[:1]))
+    assert alone.value is None and "several orders" in alone.note
+
+
+def test_a_score_is_also_told_for_each_group_of_rows():
+    def row(id, said, language):
+        example = Example(id, {}, ("A",), {"groups": {"language": language, "set": "one"}})
+        return example, Prediction(id, said)
+
+    pairs = Pairs([row("1", "A", "en"), row("2", "B", "en"), row("3", "A", "zh")])
+    entry = next(card for card in harness_metrics() if card.name == "accuracy-letter")
+    details = measure(pairs, {"accuracy-letter": (entry, letters.accuracy_letter)})["accuracy-letter"].details
+    assert (details["language: en"], details["language: zh"]) == (0.5, 1)
+    assert not any(part.startswith("set:") for part in details)

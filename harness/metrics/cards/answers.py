@@ -212,6 +212,12 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             silence_wins=True,
             higher_is_better=False,
         ),
+        ours(
+            "permutation-consistency",
+            "share of questions answered alike in every order of their choices",
+            "All answers to one question, asked with its choices in several orders, name the same choice.",
+            "A question with an unread answer is not consistent. Asked in one order only: no value.",
+        ),
     ]
     return [
         *cards,

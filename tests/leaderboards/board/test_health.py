@@ -1,13 +1,15 @@
 """Health columns count what scores hide, and find rows with the same answers."""
 
 import random
+from dataclasses import replace
 
-from harness import Completion, Example, MetricEntry
+from harness import Completion, Example
+from harness.chem.smiles import canonical
 from harness.leaderboards.board.health import cost, duplicates, health, signature
 from harness.leaderboards.board.scored import read_answers, score
 from harness.leaderboards.intake.submission import Submission
 
-from ..conftest import METRICS, WORDS, make_submission, make_view
+from ..conftest import WORDS, Words, make_submission, make_view
 
 
 def answered(view, texts, finish="stop"):
@@ -34,9 +36,14 @@ def test_unknown_finish_is_unknown_and_not_zero():
     assert health_of(view, answered(view, ["a", "b"], ""))["truncated"] is None
 
 
-def test_molecules_are_counted_by_structure_and_an_empty_answer_is_none():
-    metric = MetricEntry("exact", "", "-", kind="molecule")
-    view = make_view(4, metrics={"exact": (metric, METRICS["exact"][1])}, training=["C(C)O"])
+class Molecules(Words):
+    def canonical(self, text):
+        return canonical(text)
+
+
+def test_answers_are_counted_by_the_task_s_own_spelling_and_an_empty_one_is_none():
+    view = make_view(4, training=["C(C)O"])
+    view = replace(view, task=Molecules(view.examples, ["C(C)O"]))
     facts = health_of(view, answered(view, ["OCC", "CCO", "", "not a molecule"]))
     assert facts["valid"] == 2 and facts["distinct"] == 4 and facts["distinct_molecules"] == 1
     assert facts["copied"] == 2

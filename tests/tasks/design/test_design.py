@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness import DataError, DataSpec, Example
+from harness import DataError, DataSpec, Example, UsageError
 from harness.chem.constraints import Constraint, judge, read_constraints
 from harness.chem.molecules import Molecules
 from harness.tasks.design.asking import askable, in_words
@@ -129,6 +129,11 @@ def test_requests_are_repeated_under_ids_of_their_own(kind: type[Constraints]) -
     assert len(thrice) == 3 * len(once) and len({example.id for example in thrice}) == len(thrice)
     assert [example.meta["request"] for example in thrice[:4]] == [once[0].id] * 3 + [once[1].id]
     assert len(list(task.examples("train"))) == len(list(kind().examples("train")))
+
+
+def test_asking_less_than_once_is_refused() -> None:
+    with pytest.raises(UsageError, match="expected 1 or more"):
+        Repeats(repeats=0)
 
 
 def test_what_training_asks_is_found_in_other_words() -> None:

@@ -1,0 +1,24 @@
+"""aimed: a bilingual medical model in stages, pretrained, taught to answer and to prefer."""
+
+from pathlib import Path
+
+from harness import ModelEntry, hookimpl
+
+
+@hookimpl
+def harness_models() -> list[ModelEntry]:
+    """Return AiMed."""
+    return [
+        ModelEntry(
+            "aimed",
+            "LLaMA or Baichuan taught medicine in stages: documents, answers, preferences",
+            f"{__name__}.model:AiMed",
+            requires=("torch", "transformers"),
+            recipes=Path(__file__).parent / "recipes",
+            presets=("tiny", "tiny-full", "7b", "13b"),
+            multitask=True,
+            stages=("pretrain", "sft", "reward", "dpo"),
+            tags=("medicine", "question-answering"),
+            licence="Apache-2.0",
+        )
+    ]

@@ -1,0 +1,128 @@
+"""The tasks that have built-in rows: multiple choice, short answers, and the corpus that holds the facts."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from harness import Example, Preference, Task, TrainPair, TrainRow
+
+from . import sample
+from .base import WORDS, Questions
+from .published import Found
+from .question import Question
+from .sets import Exam
+
+HELD_OUT = 4  # the wording of each statement that is not read, so that reading can be measured
+_SAMPLE = (
+    "a hand-written table of 201 facts, English and Chinese: facts of the test are asked nowhere in training"
+)
+
+
+class Sampled(Questions):
+    """Questions that are built in, or in any published form in files."""
+
+    single = False
+    synthetic = ("sample",)
+    licence = "Apache-2.0 (built-in rows)"
+
+    def splits(self) -> tuple[str, ...]:
+        """Name the splits."""
+        return tuple(sample.facts()) if self.data.source == "sample" else super().splits()
+
+    def found(self, split: str) -> Iterator[Found]:
+        """Yield the rows of a split."""
+        if self.data.source != "sample":
+            yield from super().found(split)
+            return
+        for asked in sample.questions(split):
+            yield Found(Path("sample"), 0, self.question(asked))
+
+    @abstractmethod
+    def question(self, asked: sample.Asked) -> Question:
+        """Return a built-in question as this task asks it."""
+
+
+class Choice(Sampled, Exam):
+    """Multiple choice."""
+
+    sources: Mapping[str, str] = {"sample": _SAMPLE, "dir": "questions with options, in any published form"}
+
+    def question(self, asked: sample.Asked) -> Question:
+        """Ask with the choices."""
+        right = "ABCD"[asked.choices.index(asked.answer)]
+        return Question(asked.question, asked.choices, right, id=asked.id, subject=asked.relation)
+
+
+class Short(Sampled):
+    """Short answers, in the same words as the choices of the other task."""
+
+    chosen = False
+    metrics = ("exact-match", "rouge-l@zh")
+    sources: Mapping[str, str] = {"sample": _SAMPLE, "dir": "questions with answers, in any published form"}
+
+    def question(self, asked: sample.Asked) -> Question:
+        """Ask without the choices."""
+        return Question(asked.question, answers=(asked.answer,), id=asked.id, subject=asked.relation)
+
+
+class Corpus(Task):
+    """The facts of the table as sentences, and the questions of training with their answers, to be read."""
+
+    version = "1"
+    metrics = ("perplexity-token",)
+    sources: Mapping[str, str] = {
+        "sample": "every fact in four sentences of each language; a fifth is the test"
+    }
+    synthetic = ("sample",)
+    licence = "Apache-2.0"
+
+    def splits(self) -> tuple[str, ...]:
+        """Name the splits."""
+        return ("train", "test")
+
+    def examples(self, split: str) -> Iterator[Example]:
+        """Yield the sentences: all to learn from, one of each fact to measure."""
+        held_out = f"-{HELD_OUT}"
+        for id, text in sample.statements():
+            if id.endswith(held_out) == (split == "test"):
+                yield Example(id, {"text": text}, (text,))
+        for asked in sample.questions("train") if split == "train" else ():
+            words = WORDS[asked.language]
+            text = f"{words.question}{asked.question}\n{words.answer} {asked.answer}"
+            yield Example(f"{asked.id}-asked", {"text": text}, (text,))
+
+    def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
+        """Yield a text without a prompt, which may be learned among questions as well as alone."""
+        yield TrainPair("", example.inputs["text"])
+
+
+class Preferences(Sampled):
+    """Two answers to each question of the sample, the right one and another of its relation."""
+
+    metrics = ("exact-match",)
+    chosen = False
+    sources: Mapping[str, str] = {"sample": "the right answer to each question, and a wrong one"}
+
+    def found(self, split: str) -> Iterator[Found]:
+        """Yield the questions of a split, each with its wrong answer as what is known beside it."""
+        for asked in sample.questions(split):
+            yield Found(Path("sample"), 0, self.question(asked))
+
+    def question(self, asked: sample.Asked) -> Question:
+        """Ask without the choices, the right answer first and the wrong one after it."""
+        wrong = next(choice for choice in asked.choices if choice != asked.answer)
+        answers = (asked.answer, wrong)
+        return Question(asked.question, answers=answers, id=asked.id, subject=asked.relation)
+
+    def example(self, question: Question, choices: tuple[str, ...], id: str) -> Example:
+        """Keep the wrong answer out of what is accepted."""
+        made = super().example(question, choices, id)
+        right, wrong = made.references
+        return replace(made, references=(right,), meta={**made.meta, "rejected": wrong})
+
+    def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
+        """Yield the preference."""
+        yield Preference(prompt, example.references[0], example.meta["rejected"], example.inputs)
