@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from .bounds import OneOf
 from .errors import DataError, UsageError
 from .example import Example, Request
 from .prompt import PromptFormat
@@ -67,7 +68,9 @@ class TaskOptions:
     itself. `ask` is how a choice is asked for: `likelihood` of each choice's text, `letters` (choices
     listed in the prompt, likelihood of each letter), `letter` (listed, and the letter is read out of
     what the model says), or `auto`: likelihood where the model can, else letter. `permute` is the seed
-    by which choices change places, None for their own order; answers are mapped back.
+    by which choices change places, None for their own order; answers are mapped back. With `reading`
+    `prose` an answer is read out of what a chat model says around it, where the task has a rule for that;
+    `strict` takes what was said, and `auto` reads prose of models that know nothing of the task (hf, api).
     """
 
     shots: int = 0
@@ -75,6 +78,7 @@ class TaskOptions:
     shots_seed: int = 0
     ask: str = "auto"
     permute: int | None = None
+    reading: Annotated[str, OneOf("auto", "prose", "strict")] = "auto"
 
 
 def _no_retriever(name: str) -> Retriever:
@@ -108,6 +112,7 @@ class Task(ABC):
         self.data = data or DataSpec()
         self.options = self.Options() if options is None else options
         self.notes: list[str] = []  # what loading did that a reader of the record must know: skips, repairs
+        self.reads_prose = self.options.reading == "prose"  # with `auto` the harness settles it
         self.open_retriever: Callable[[str], Retriever] = _no_retriever  # by name; the harness sets it
 
     @abstractmethod

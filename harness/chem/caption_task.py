@@ -9,11 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness import DataReport, DataSpec, Example, PromptFormat, Task, UsageError
+from harness import DataReport, DataSpec, Example, PromptFormat, Request, Task, UsageError
 from harness.data.hub import Fetched, HubFiles, fetch
 from harness.data.split_files import files_of
 
 from .captioned import CaptionedMolecule
+from .reading import read_molecule
 
 if TYPE_CHECKING:  # it imports RDKit, which showing a task must not
     from .overlap import Overlap
@@ -174,6 +175,10 @@ class TextToSmiles(CaptionTask):
     def pair(self, example: Example) -> tuple[str, str]:
         """Return the SMILES and the caption of an example."""
         return example.references[0], example.inputs["caption"]
+
+    def answer(self, text: str, request: Request) -> str:
+        """Read the molecule, out of prose where that is asked for."""
+        return read_molecule(text) if self.reads_prose else text.strip()
 
     def canonical(self, text: str) -> str:
         """Return the canonical SMILES of an answer."""

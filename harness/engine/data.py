@@ -250,6 +250,8 @@ def open_task(
     with blamed(f"task '{name}'"):
         task = kind(data, chosen) if chosen is not None else kind(data)
     task.open_retriever = registry.retriever
+    if task.options.reading == "auto" and model:
+        task.reads_prose = bool(registry.models.get(model).entry.known_by)
     prompt = (
         registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
     )

@@ -21,7 +21,9 @@ from harness.files.rows import append_row, cut_torn_row, read_rows
 from harness.scoring.measure import score_as_json
 
 from . import environment
+from .asking import apart
 from .chain import Trained, obtain
+from .data import TaskData
 from .journal import count_oddities, finished
 from .launchers import run_worker, torchrun
 from .matrix import Cell
@@ -207,7 +209,7 @@ def _record(
         checkpoint_digest=trained.digest,
         training=trained.stages,
         scores={name: score_as_json(score) for name, score in scored.scores.items()},
-        counts=count_oddities(completions, reasoning_tags(directory, spec.generate.reasoning)),
+        counts=_counts(data, completions, scored, reasoning_tags(directory, spec.generate.reasoning)),
         seconds=trained.seconds | meter.seconds,
         peak_memory_mib=meter.peak_memory_mib | trained.peak_memory_mib,
         plugins=tuple(describe(plugin) for plugin in bench.registry.plugins.loaded if plugin.takes_part),
@@ -223,6 +225,17 @@ def _record(
         started=meter.started,
         finished=_now(),
     )
+
+
+def _counts(
+    data: TaskData, completions: Sequence[Completion], scored: Scored, tags: Sequence[str]
+) -> dict[str, int]:
+    """Count what is odd about answers, and those that were read out of what was said around them."""
+    counts = dict(count_oddities(completions, tags))
+    if data.task.reads_prose:
+        read = sum(row["text"] != apart(row["raw"], tags)[1].strip() for row in scored.rows)
+        counts |= {"read-from-prose": read} if read else {}
+    return counts
 
 
 def _now() -> str:

@@ -58,6 +58,11 @@ class LanguageModelSession(ModelSession):
         pieces = self.tokenizer.convert_ids_to_tokens(ids)
         return PromptTokens(tuple(ids), tuple(pieces), None if bos is None else ids.count(bos))
 
+    @property
+    def reasoning(self) -> tuple[str, ...]:
+        """The tags that the model's template knows thoughts by."""
+        return self.plugin.template(self.tokenizer).reasoning or ()
+
     def text_tokens(self, text: str) -> tuple[int, ...]:
         """Return a text's ids with nothing laid around it."""
         coder = self.plugin.coder(*self.loaded)
