@@ -283,7 +283,7 @@ def files_digest(module: ModuleType) -> str:
 def _check_arguments(module: Any) -> None:
     """Refuse a hook that wants what it is never given; pluggy's own sentence takes several lines."""
     for name in dir(hooks):
-        function = getattr(module, name, None)
+        function: Any = getattr(module, name, None)
         if not hasattr(function, f"{hooks.PROJECT}_impl"):
             continue
         given = inspect.signature(getattr(hooks, name)).parameters

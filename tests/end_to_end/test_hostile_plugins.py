@@ -17,7 +17,7 @@ HOSTILE = {
     "raises": ("raise RuntimeError('no such thing')", "RuntimeError: no such thing"),
     "exits": ("import sys\nsys.exit('licence expired')", "SystemExit: licence expired"),
     "skips": (
-        "import unittest\nimport _pytest.outcomes as o\nraise o.Skipped('not here')",
+        "import _pytest.outcomes as o\nraise o.Skipped('not here')",
         "Skipped: not here",
     ),
     "cancels": ("import asyncio\nraise asyncio.CancelledError('late')", "CancelledError: late"),
