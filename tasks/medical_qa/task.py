@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from harness import Document, Example, Preference, Task, TrainRow
+from harness import Example, Preference, Task, TrainPair, TrainRow
 
 from . import sample
 from .base import WORDS, Questions
@@ -95,8 +95,8 @@ class Corpus(Task):
             yield Example(f"{asked.id}-asked", {"text": text}, (text,))
 
     def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
-        """Yield a text without a prompt."""
-        yield Document(example.inputs["text"])
+        """Yield a text without a prompt, which may be learned among questions as well as alone."""
+        yield TrainPair("", example.inputs["text"])
 
 
 class Preferences(Sampled):

@@ -1,0 +1,32 @@
+"""AiMed learns in stages from nothing, each going on from the one before, and is asked in both languages."""
+
+from __future__ import annotations
+
+import json
+
+SHORT = [
+    *("--preset", "tiny-full", "--set", "data.train_limit=40", "--set", "data.limit=8"),
+    *("--set", "stage.pretrain.max_steps=3", "--set", "stage.sft.max_steps=3"),
+    *("--set", "stage.reward.max_steps=2", "--set", "stage.dpo.max_steps=2"),
+    *("--set", "model.hidden=32", "--set", "model.intermediate=64", "--set", "model.layers=1"),
+    *("--set", "model.heads=2", "--set", "model.pieces=320", "--set", "compare_with=[]", "--quiet"),
+]
+
+
+def test_the_chain_runs_stage_by_stage_and_answers_at_its_end(run_bench, tmp_path):
+    done = run_bench("--model", "aimed", "--task", "medical_qa/choice", *SHORT, "--json")
+    assert done.code == 0, done.err
+    (run,) = json.loads(done.out)["runs"]
+    assert run["scores"]["parse-rate"]["value"] == 1
+    (record,) = tmp_path.glob("runs/medical_qa/choice/**/record.json")
+    training = json.loads(record.read_text(encoding="utf-8"))["training"]
+    assert [stage["stage"] for stage in training] == ["pretrain", "sft", "reward", "dpo"]
+
+
+def test_published_presets_say_what_they_start_from(run_bench):
+    for preset, weights in (("7b", "hfl/chinese-alpaca-2-7b"), ("13b", "baichuan-inc/Baichuan-13B-Chat")):
+        shown = run_bench(
+            "show-config", "--model", "aimed", "--task", "medical_qa/choice", "--preset", preset
+        )
+        assert shown.code == 0, shown.err
+        assert weights in shown.out
