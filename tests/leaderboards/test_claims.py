@@ -1,11 +1,13 @@
 """A paper's cells agree, are off, or cannot be checked, and each says why."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+import harness.leaderboards.claims as claims_module
 from harness import DataError
-from harness.leaderboards.claims import check, definitions, metrics_of, read_claims
+from harness.leaderboards.claims import check, definitions, metrics_of, read_claims, repeated
 
 from .conftest import METRICS, exact, make_submission
 
@@ -98,12 +100,17 @@ def test_a_malformed_file_of_claims_is_a_sentence(tmp_path, text, said):
 
 
 def test_the_shipped_claims_read_and_name_known_definitions(load):
-    from pathlib import Path
-
-    import harness.leaderboards.claims as module
-
-    folder = Path(module.__file__).parent / "published" / "claims"
+    folder = Path(claims_module.__file__).parent / "published" / "claims"
     claims = [claim for path in sorted(folder.glob("*.yaml")) for claim in read_claims(path)]
-    assert len(claims) == 47
+    assert len(claims) == 63
     known = set(load().metrics.names())
     assert {"bleu-2@scibert", "validity@molt5", "rouge-l"} <= set(metrics_of(claims)) & known
+
+
+def test_a_row_with_the_same_numbers_in_two_tables_cannot_be_right():
+    folder = Path(claims_module.__file__).parent / "published" / "claims"
+    claims = read_claims(folder / "mozi.yaml")
+    doubted = {claim.row for claim in claims if repeated(claim, claims)}
+    assert doubted == {"Alpaca", "OpenAlpaca"}
+    cells = list(check(claims, folder, None))
+    assert any("in 'QASPER, recalled evidence': one of them is wrong" in cell.reason for cell in cells)
