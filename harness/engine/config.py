@@ -212,7 +212,7 @@ def ask(
 
 
 def _seeds(names: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the seeds that were asked for; an empty list asks for nothing, and one twice for the same run."""
+    """Return the seeds that were asked for; none, and one twice, ask for nothing new."""
     seeds = tuple(_integer(seed) for seed in listed(names.get("seeds", ())))
     if "seeds" in names and not seeds:
         raise UsageError("--seeds names no seed", hint="--seeds 0,1,2")
