@@ -39,9 +39,21 @@ class Constraint:
     of: str = ""
     name: str = ""
 
+    @property
+    def ends(self) -> str:
+        """The two ends in words: `2`, `1 to 3`, `at least 1`."""
+        low, high = self.low, self.high
+        if low is None or high is None:
+            return f"at most {high:g}" if low is None else f"at least {low:g}"
+        return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+    def measured(self, mol: Any) -> float:
+        """Return what the measure is of a molecule."""
+        return MEASURES[self.measure](mol, self.of)
+
     def met(self, mol: Any) -> bool:
         """Tell whether a molecule has what is asked."""
-        value = MEASURES[self.measure](mol, self.of)
+        value = self.measured(mol)
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
     def as_json(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import logging
 import pkgutil
 import re
@@ -160,7 +161,7 @@ class Plugins:
             way_out = "" if plugin.origin == "local" else f"; --no-plugin {plugin.name} leaves it out"
             stop.add_note(f"plugin '{plugin.name}' was loading{way_out}")
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a stranger's import does
+        except BaseException as error:  # noqa: BLE001  whatever a stranger's import does
             plugin.reason = _first_line(error)
             plugin.entries = []
             if plugin.module is not None and self.manager.is_registered(plugin.module):
@@ -177,6 +178,7 @@ class Plugins:
             others and plugin.origin != "bundled"
         ):  # our toy model and toy task may share a name, strangers not
             raise DuplicateName(f"plugin name '{plugin.name}' is already taken by {others[0].source}")
+        _check_arguments(module)
         self.manager.register(module, plugin.source if plugin.origin == "bundled" else plugin.name)
         callers = self.manager.get_hookcallers(module) or []
         known = [name for name in dir(hooks) if name.startswith("harness_")]
@@ -203,7 +205,9 @@ def _noted(listener: pluggy.HookImpl, failures: list[str]) -> Iterator[None]:
     """Keep what a listener raises as a sentence: a stranger must never end a run."""
     try:
         yield
-    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever it is
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  whatever it is
         name = listener.function.__name__
         failures.append(f"{name} of plugin '{listener.plugin_name}' failed: {error!r}")
 
@@ -240,9 +244,11 @@ def blamed(whose: str) -> Iterator[None]:
     """Turn whatever a plugin's own code raises into one sentence that names it."""
     try:
         yield
-    except (HarnessError, BrokenPipeError):  # a reader of our output that leaves is nobody's fault
+    except (HarnessError, KeyboardInterrupt, GeneratorExit):
         raise
-    except (Exception, SystemExit) as error:
+    except BrokenPipeError:  # a reader of our output that leaves is nobody's fault
+        raise
+    except BaseException as error:
         raise PluginError(
             f"{whose} failed: {_first_line(error)}",
             hint="--debug shows where; --no-plugin leaves a plugin out",
@@ -272,6 +278,22 @@ def files_digest(module: ModuleType) -> str:
         if file.suffix in (".py", ".toml", ".json") and "__pycache__" not in file.parts:
             digest.update(file.relative_to(path.parent).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _check_arguments(module: Any) -> None:
+    """Refuse a hook that wants what it is never given; pluggy's own sentence takes several lines."""
+    for name in dir(hooks):
+        function: Any = getattr(module, name, None)
+        if not hasattr(function, f"{hooks.PROJECT}_impl"):
+            continue
+        given = inspect.signature(getattr(hooks, name)).parameters
+        for argument in inspect.signature(function).parameters.values():
+            named = argument.kind in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)
+            if named and argument.default is argument.empty and argument.name not in given:
+                hint = nearest(argument.name, given) or "it is given nothing"
+                raise PluginError(
+                    f"{name} wants an argument '{argument.name}', which it is never given; {hint}"
+                )
 
 
 def _collect(caller: Any, module: ModuleType) -> list[Entry]:
@@ -370,7 +392,7 @@ def _load_local(source: str) -> ModuleType:
     if not path.is_file():
         raise PluginError(f"there is no file {source}")
     module_name = path.stem
-    if module_name in sys.modules and getattr(sys.modules[module_name], "__file__", None) != str(path):
+    if _is_taken(module_name, path):
         raise DuplicateName(f"the name '{module_name}' is already taken by another module; rename the file")
     if path.suffix != ".py":
         raise PluginError(f"{source} is no Python file")
@@ -385,6 +407,14 @@ def _load_local(source: str) -> ModuleType:
         del sys.modules[module_name]
         raise
     return module
+
+
+def _is_taken(name: str, path: Path) -> bool:
+    """Tell whether another module has this name, imported or not: a `numpy.py` must not become numpy."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], "__file__", None) != str(path)
+    found = importlib.util.find_spec(name) if name.isidentifier() else None
+    return found is not None and Path(found.origin or "").resolve() != path
 
 
 def _first_line(error: BaseException) -> str:

@@ -151,8 +151,10 @@ class Prepared:
         """Import model and metrics now, so that a missing library fails before anything long begins."""
         assert self.model is not None
         assert self.metrics is not None
+        needs = self.cell.model.entry.requires
         for stage in self.ways:
-            if stage.entry.target:
+            # A model that needs no torch, such as the toy, learns in its own way and never asks for it.
+            if stage.entry.target and all(library in needs for library in stage.entry.requires):
                 stage.load()
 
     @cached_property

@@ -243,7 +243,9 @@ def load_target(target: str, whose: str) -> Any:
                 hint=f"pip install {INSTALL.get(library, library)}",
             ) from error
         raise PluginError(f"{whose} points at module '{module_name}', which does not exist") from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a stranger's import does
         raise PluginError(f"{whose} fails to import: {type(error).__name__}: {error}") from error
     try:
         return getattr(module, attribute)

@@ -90,7 +90,9 @@ def _outcome(bench: Bench, cell: Cell) -> Outcome:
         _execute(bench, cell, outcome)
     except HarnessError as error:
         outcome.error = error
-    except (Exception, SystemExit) as error:  # noqa: BLE001  one cell's fault must not cost the others
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  one cell's fault must not cost the others
         outcome.error = unforeseen(error)
     finally:
         bench.progress.finish()

@@ -128,7 +128,9 @@ def reported(stage: str, directory: Path) -> Iterator[None]:
     except HarnessError:
         _log(directory, stage)
         raise
-    except (Exception, SystemExit) as error:  # the plugin may be a stranger's; any fault of it is the stage's
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # the plugin may be a stranger's; any fault of it is the stage's
         _log(directory, stage)
         if isinstance(error, OSError) and error.errno in FULL:
             raise StageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ def writing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
 
     A file that is not durable may be lost with the power, as what can be built again may be.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}{PARTIAL}")
     with naming(path):
         try:
             with aside.open("wb") as file:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from harness import Example, Pairs, Score
+from harness import Example, Pairs, Score, Terms
 from harness.chem.constraints import Constraint, Verdict, judge, read_constraints
 
 from .molecules import answers, store
@@ -27,12 +27,13 @@ def verdicts(pairs: Pairs) -> list[Verdict]:
     def hear() -> list[Verdict]:
         molecules = store(pairs)
         rows = zip(pairs, answers(pairs), strict=True)
-        return [judge(_asked(example), molecules[text]) for (example, _), text in rows]
+        return [judge(asked_of(example), molecules[text]) for (example, _), text in rows]
 
     return cached(pairs.cache, "verdicts", hear)
 
 
-def _asked(example: Example) -> tuple[Constraint, ...]:
+def asked_of(example: Example) -> tuple[Constraint, ...]:
+    """Return what a row asks; nothing where it is of another task."""
     return read_constraints(example.meta["constraints"]) if "constraints" in example.meta else ()
 
 
@@ -49,6 +50,10 @@ class AllMet:
         values = [float(v.all_met) if v.met and self._counts(example) else None for (example, _), v in rows]
         return mean_score(self.name, values, note=_note(pairs))
 
+    def explain(self, pairs: Pairs, score: Score) -> Terms:
+        """Return what is asked, one by one, with what the answer has of it."""
+        return _terms(pairs)
+
     def _counts(self, example: Example) -> bool:
         return not self.combination or example.meta.get("combination") == self.combination
 
@@ -63,6 +68,24 @@ class ShareMet:
         """Return the mean over all rows."""
         shares = [verdict.share if verdict.met else None for verdict in verdicts(pairs)]
         return mean_score(self.name, shares, note=_note(pairs))
+
+    def explain(self, pairs: Pairs, score: Score) -> Terms:
+        """Return what is asked, one by one, with what the answer has of it."""
+        return _terms(pairs)
+
+
+def _terms(pairs: Pairs) -> Terms:
+    (example, _), verdict = pairs[0], verdicts(pairs)[0]
+    if not verdict.sound:
+        return [("whole molecule", "no, so nothing of what is asked")]
+    mol = store(pairs)[answers(pairs)[0]].mol
+    return [
+        (
+            f"{asked.measure} {asked.name or asked.of}".rstrip(),
+            f"{asked.measured(mol):g}, asked {asked.ends}: {'met' if met else 'not met'}",
+        )
+        for asked, met in zip(asked_of(example), verdict.met, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import StageError, UsageError
+from harness.files.json_files import read_json, write_json
 
 AGAIN = (408, 409, 425, 429)  # and every 5xx
 LONGEST_WAIT = 300.0  # seconds
@@ -70,10 +71,10 @@ class Endpoint:
         budget: Budget | None = None,
         cache: Path | None = None,
     ) -> None:
+        if "@" in url:  # first, because a sentence about the address would print it
+            raise UsageError("the endpoint's address holds a password", hint="model.key_variable names a key")
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"endpoint '{url}' is no http address", hint="such as http://localhost:8000/v1")
-        if "@" in url.partition("://")[2].partition("/")[0]:
-            raise UsageError("the endpoint's address holds a password", hint="model.key_variable names a key")
         self.url = url.rstrip("/")
         self.budget = budget or Budget()
         self.reused = 0
@@ -88,15 +89,12 @@ class Endpoint:
         place = self._place(path, body)
         if place is not None and place.exists():
             self.reused += 1
-            return dict(json.loads(place.read_text(encoding="utf-8")))
+            return dict(read_json(place))
         self.budget.require()
         answer = self._answer(path, body)
         self.budget.count(answer.get("usage") or {})
         if place is not None:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            partial = place.with_name(f".{place.name}.{threading.get_ident()}")
-            partial.write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
-            partial.replace(place)
+            write_json(place, answer)
         return answer
 
     def _place(self, path: str, body: Mapping[str, Any]) -> Path | None:

@@ -82,12 +82,12 @@ def _window(mol: Any, measure: str, width: float) -> Constraint:
 
 def in_words(constraint: Constraint) -> str:
     """Say what a constraint asks: `2 rings`, `an amide group`, `logP 2 to 3`."""
-    measure, low, high = constraint.measure, constraint.low, constraint.high
+    measure = constraint.measure
     if measure == "similarity":
-        return f"similarity {_range(low, high)}"
+        return f"similarity {constraint.ends}"
     if measure in ("matches", "atoms", "bonds", "rings", "aromatic-rings", "rotatable-bonds"):
         return _number_of(constraint)
-    return f"{_LABELS.get(measure, measure)} {constraint.name or _range(low, high)}"
+    return f"{_LABELS.get(measure, measure)} {constraint.name or constraint.ends}"
 
 
 def _number_of(constraint: Constraint) -> str:
@@ -100,13 +100,7 @@ def _number_of(constraint: Constraint) -> str:
         return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
     if high == 0:
         return f"no {noun}"
-    return f"{_range(low, high)} {noun}{'' if low == high == 1 else 's'}"
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return f"at most {high:g}" if low is None else f"at least {low:g}"
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"{constraint.ends} {noun}{'' if low == high == 1 else 's'}"
 
 
 def pairs_of(about: Collection[str]) -> Pairs:

@@ -16,6 +16,22 @@ ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = {
     "raises": ("raise RuntimeError('no such thing')", "RuntimeError: no such thing"),
     "exits": ("import sys\nsys.exit('licence expired')", "SystemExit: licence expired"),
+    "skips": (
+        "import _pytest.outcomes as o\nraise o.Skipped('not here')",
+        "Skipped: not here",
+    ),
+    "cancels": ("import asyncio\nraise asyncio.CancelledError('late')", "CancelledError: late"),
+    "closes": ("raise GeneratorExit", "GeneratorExit:"),
+    "wants-more": (
+        """
+        from harness import hookimpl
+
+        @hookimpl
+        def harness_prompt(modle, task):
+            return None
+        """,
+        "harness_prompt wants an argument 'modle', which it is never given; did you mean model?",
+    ),
     "dials": (
         "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=0.1)",
         "a connection to 192.0.2.1 was refused: plugins may not connect while loading",

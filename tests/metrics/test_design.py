@@ -75,3 +75,13 @@ def test_rows_of_other_tasks_are_left_out(metric: Any) -> None:
 def test_constraints_that_are_none_are_an_error() -> None:
     with pytest.raises(DataError, match="a list of constraints"):
         design.all_met(asked(BENZENE, constraints="rings"))
+
+
+def test_what_is_asked_is_explained_one_by_one() -> None:
+    pairs = asked(BENZENE)
+    assert design.share_met.explain(pairs, design.share_met(pairs)) == [
+        ("rings", "1, asked 1: met"),
+        ("atoms Cl", "0, asked 1: not met"),
+    ]
+    pairs = asked("C.C")
+    assert design.all_met.explain(pairs, design.all_met(pairs))[0][0] == "whole molecule"
