@@ -228,8 +228,8 @@ def speed(papers: dict[str, Any], count: int) -> None:
         rows,
         command=f"python -m benchmarks.qasper --parts speed --embedded {count}",
         method="CPU seconds of the process. A hundred thousand are the papers' paragraphs, repeated. Plain: "
-        "the tokenizer and the model of transformers called on 32 texts of like length at a time, mean of the "
-        "states, normalised.",
+        "the tokenizer and the model of transformers called on 32 texts of like length at a time, mean of "
+        "the states, normalised.",
         packages=("torch", "transformers", "bm25s"),
     )
 
