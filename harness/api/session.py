@@ -59,6 +59,14 @@ class Stream(Protocol):
         ...
 
 
+class QueueFull(StageError):
+    """As many requests wait for an engine as may."""
+
+
+class PromptTooLong(UsageError):
+    """A prompt leaves no room for its answer."""
+
+
 Fit = Literal["cut", "shorten", "refuse"]
 
 

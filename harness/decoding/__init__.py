@@ -7,7 +7,6 @@ while it answers others. Importing this package imports torch, so only a model's
 
 from harness.training.precision import load_dtype
 
-from .admission import QueueFull
 from .choices import choose
 from .engine import Engine
 from .generation import generate
@@ -17,7 +16,6 @@ from .stream import Stream
 __all__ = [
     "Engine",
     "Perplexity",
-    "QueueFull",
     "Stream",
     "choose",
     "generate",

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.api.errors import StageError
+from harness.api.session import QueueFull
 
 from .batch import Batch
 from .beginnings import LEAST, Beginnings, common
@@ -20,10 +20,6 @@ PATIENCE = 4  # steps that a request waits at most for company, where somebody w
 OVERTAKEN = 32  # requests that may pass one which does not fit yet
 PADDING = 4096  # tokens of padding that requests of different lengths may cost before they stay apart
 LANES = 4  # batches that take turns at most, so that long rows and short ones can stay apart
-
-
-class QueueFull(StageError):
-    """As many requests wait as may."""
 
 
 class Lane:

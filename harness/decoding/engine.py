@@ -133,6 +133,8 @@ class Engine:
         likeliest; with `echo` the prompt's are told as well.
         """
         given: Mapping[str, list[int]] = {"input_ids": list(tokens or ())}
+        if tokens and not 0 <= min(tokens) <= max(tokens) < self.lm.vocabulary:
+            raise UsageError(f"a token id is none of the model's {self.lm.vocabulary}")
         if tokens is None:
             [given] = encoded(self.lm, self._tokenizer, [request], self._encode)
             spec = self._settings(request, spec) if self._settings else spec

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness.api.errors import DataError, UsageError
+from harness.api.errors import DataError
 from harness.api.example import Request
-from harness.api.session import Fit, TokenLog
+from harness.api.session import Fit, PromptTooLong, TokenLog
 
 from .language_model import LanguageModel
 
@@ -108,10 +108,6 @@ def default_decode(tokenizer: Any) -> Decode:
         return text
 
     return decode
-
-
-class PromptTooLong(UsageError):
-    """A prompt leaves no room for its answer."""
 
 
 def prepare(

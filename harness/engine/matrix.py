@@ -65,6 +65,21 @@ def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cel
     return cells
 
 
+def models_alone(registry: Registry, asked: Asked) -> list[tuple[Registered[ModelEntry], Resolved]]:
+    """Resolve models that are asked without a task, as a server and a chat ask them."""
+    if not asked.models:
+        raise UsageError("--model is missing", hint="run-bench list models")
+    found = []
+    for name in asked.models:
+        model, own = _model(registry, name)
+        alone = replace(asked, layers=[*asked.layers, own])
+        resolved = resolve(alone, model.entry, registry.models.name_of(model), "", (), (), None)
+        if resolved.spec.checkpoint and not Path(resolved.spec.checkpoint).exists():
+            raise DataError(f"there is no checkpoint at {resolved.spec.checkpoint}")
+        found.append((model, resolved))
+    return found
+
+
 def _tasks_of_stages(registry: Registry, asked: Asked) -> tuple[str, ...]:
     """Return the task whose rows the stages that were asked for learn from, where it is one."""
     stages = [registry.stages.get(name).entry for name in listed(asked.top("stages", ()))]

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import Completion, GenerateSpec, Request, RunContext, StageError, UsageError, decoding
-from harness.decoding import Engine, QueueFull, Stream
+from harness.api.session import QueueFull
+from harness.decoding import Engine, Stream
 
 from .conftest import requests_of
 from .test_memory import OUT_OF_MEMORY, SmallMachine

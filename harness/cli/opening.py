@@ -1,0 +1,70 @@
+"""What verbs share that open models and ask them without a task: their options, and the opening."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from harness.api.run import Checkpoint, RunContext
+from harness.api.session import ModelSession
+from harness.engine.config import Resolved
+from harness.engine.matrix import models_alone
+from harness.engine.registry import Registered
+from harness.engine.stage import checkpoint_at, go_offline, make_model
+
+from .run_arguments import add_plugin_arguments, asked_for, open_registry
+
+# what a run has beside, which a model that is only asked has not
+NOT_ASKED: dict[str, Any] = {"processes": None, "no_train": False, "stage": None, "output": None}
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which model is opened, and how it is asked."""
+    absent = argparse.SUPPRESS
+    group = parser.add_argument_group("model")
+    for flag, key, text, name in (
+        (
+            "--model",
+            "model",
+            "a model, a folder of weights, or a hub id; several separated by commas",
+            "MODEL",
+        ),
+        ("--preset", "preset", "size and recipe of the model; the default is its first preset", "PRESET"),
+        ("--checkpoint", "checkpoint", "weights: a training directory, a folder, or a hub id", "PATH"),
+        ("--device", "device", "auto, cpu, cuda, cuda:1, …", "DEVICE"),
+        ("--batch-tokens", "generate.batch_tokens", "tokens in the cache at once (default: auto)", "N"),
+    ):
+        group.add_argument(flag, dest=key, default=absent, help=text, metavar=name)
+    group.add_argument("--dtype", choices=["auto", "fp32", "bf16", "fp16"], help="precision of the weights")
+    group.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings")
+    group.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="any setting, such as generate.decoder=contrastive or model.template=vicuna",
+    )  # fmt: skip
+    group.add_argument("--offline", action="store_true", help="refuse every connection to another machine")
+    add_plugin_arguments(parser)
+
+
+def resolved_models(
+    args: argparse.Namespace, own: tuple[str, ...] = ()
+) -> list[tuple[Registered[Any], Resolved]]:
+    """Resolve what the options name; `own` are options of the verb itself, which set nothing."""
+    given = {key: value for key, value in vars(args).items() if key not in own}
+    asked_args = argparse.Namespace(**NOT_ASKED | given)
+    asked = asked_for(asked_args)
+    if asked_args.offline:
+        go_offline()
+    return models_alone(open_registry(args, asked.plugins), asked)
+
+
+def context_of(resolved: Resolved) -> RunContext:
+    """Return the context of a model that is asked outside a run."""
+    return RunContext(Path(), resolved.spec)
+
+
+def opened(model: Registered[Any], resolved: Resolved) -> ModelSession:
+    """Open a model."""
+    spec = resolved.spec
+    checkpoint: Checkpoint | None = checkpoint_at(Path(spec.checkpoint)) if spec.checkpoint else None
+    return make_model(model, spec.model_options).open(checkpoint, context_of(resolved))

@@ -1,0 +1,97 @@
+"""`serve`: models behind one server that OpenAI's clients speak to."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from functools import partial
+from typing import Any
+
+from harness.api.errors import MissingDependency, UsageError
+
+from .opening import add_model_arguments, context_of, opened, resolved_models
+
+OWN = ("host", "port", "token", "max_prompt", "max_output", "max_body", "max_seconds", "queue")
+TOKEN = "HARNESS_SERVE_TOKEN"  # the name of a variable, no token
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the verb."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "serve",
+        description="Open models and answer over HTTP: /v1/models, /v1/chat/completions, /v1/completions, "
+        "/v1/decisions, Mozi's /paper_ground_dialog and /emotional_dialog, MedicalGPT's /chat, /health, "
+        "/ready, /metrics. Only this machine can ask; another --host needs a token.",
+        epilog="example: run-bench serve --model ./my-model --port 8000",
+        allow_abbrev=False,
+    )
+    group = parser.add_argument_group("server")
+    group.add_argument("--host", default="127.0.0.1", help="where to listen (default: this machine alone)")
+    group.add_argument("--port", type=int, default=8000, metavar="N", help="0: any that is free")
+    group.add_argument("--token", metavar="TOKEN", help=f"what clients have to show; also ${TOKEN}")
+    for flag, default, text in (
+        ("--max-prompt", 32_768, "tokens of a prompt at most"),
+        ("--max-output", 4096, "new tokens of a request at most"),
+        ("--max-body", 2 * 2**20, "bytes of a request at most"),
+        ("--max-seconds", 600, "seconds a request may take"),
+        ("--queue", 256, "requests that may wait; a further one is told to come again"),
+    ):
+        group.add_argument(flag, type=int, default=default, metavar="N", help=f"{text} (default: {default})")
+    add_model_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until a signal comes."""
+    if missing := [name for name in ("fastapi", "uvicorn", "prometheus_client") if not _there(name)]:
+        raise MissingDependency(
+            f"serving needs {', '.join(missing)}", hint="pip install 'assay-bench[serve]'"
+        )
+    # Here, because they need the extra that was just looked for.
+    from harness.serving.app import application
+    from harness.serving.asked import Limits
+    from harness.serving.driver import Driver
+    from harness.serving.server import bound, is_loopback, server_of
+
+    token = args.token or os.environ.get(TOKEN, "")
+    if not is_loopback(args.host) and not token:
+        raise UsageError(
+            f"{args.host} can be reached from other machines, which needs a token",
+            hint=f"--token, or ${TOKEN}",
+        )
+    limits = Limits(
+        body=args.max_body,
+        prompt=args.max_prompt,
+        output=args.max_output,
+        seconds=args.max_seconds,
+        waiting=args.queue,
+    )
+    drivers = {}
+    for model, resolved in resolved_models(args, OWN):
+        name, spec = resolved.spec.title or resolved.spec.model, resolved.spec.generate
+        opening = partial(opened, model, resolved)
+        drivers[name] = Driver(name, opening, spec, context_of(resolved), args.queue)
+    sock = bound(args.host, args.port)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
+    host, port = sock.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    sys.stderr.write(f"serving {', '.join(drivers)} at http://{shown}:{port}/v1; Ctrl-C ends it\n")
+    server_of(application(drivers, limits, token), drivers.values(), limits).run(sockets=[sock])
+    return _ended(drivers)
+
+
+def _ended(drivers: dict[str, Any]) -> int:
+    for driver in drivers.values():
+        if driver.failed is not None:
+            raise driver.failed
+    return 0
+
+
+def _there(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        return False
+    return True
