@@ -10,6 +10,19 @@ from harness.api.errors import UsageError, nearest
 PROGRAM = "run-bench"
 
 
+# What other harnesses call it.
+HABITS = {
+    "--tasks": "--task A,B",
+    "--model_args": "--checkpoint DIR_OR_HUB_ID, or --set model.NAME=VALUE",
+    "--num_fewshot": "--set task.shots=N",
+    "--batch_size": "batches find their own size; --batch-tokens N sets it in tokens",
+    "--apply_chat_template": "--set model.template=chat",
+    "--output_path": "--output DIR",
+    "--gen_kwargs": "--set generate.NAME=VALUE",
+    "--predict_only": "run-bench generate",
+}
+
+
 class Parser(argparse.ArgumentParser):
     """argparse that raises our errors and suggests the nearest flag."""
 
@@ -20,7 +33,9 @@ class Parser(argparse.ArgumentParser):
             unknown = message.partition(": ")[2].split()[0].partition("=")[0]
             known = option_strings(self)
             message = f"unknown argument {unknown}"
-            if (close := nearest(unknown, known)).startswith("did you mean"):
+            if unknown in HABITS:
+                hint = HABITS[unknown]
+            elif (close := nearest(unknown, known)).startswith("did you mean"):
                 hint = close
         raise UsageError(message, hint=hint)
 

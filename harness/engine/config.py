@@ -203,12 +203,24 @@ def ask(
     return Asked(
         tuple(listed(names.get("model", ()))),
         tuple(listed(names.get("task", ()))),
-        tuple(_integer(seed) for seed in listed(names.get("seeds", ()))),
+        _seeds(names),
         tuple(plugins),
         Path(output),
         layers,
         named_by,
     )
+
+
+def _seeds(names: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the seeds that were asked for; none, and one twice, ask for nothing new."""
+    seeds = tuple(_integer(seed) for seed in listed(names.get("seeds", ())))
+    if "seeds" in names and not seeds:
+        raise UsageError("--seeds names no seed", hint="--seeds 0,1,2")
+    if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
+        raise UsageError(
+            f"seed {twice[0]} is asked for twice", hint="a run with the same seed is the same run"
+        )
+    return seeds
 
 
 def _integer(value: Any) -> int:

@@ -203,3 +203,18 @@ def test_the_program_without_arguments_shows_help_and_fails(main):
     assert done.code == 2
     assert done.out.startswith("usage: run-bench --model MODEL --task TASK")
     assert Path.cwd().exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--tasks", "toy"), "--task A,B"),
+        (("--num_fewshot", "3"), "--set task.shots=N"),
+        (("--batch_size", "8"), "--batch-tokens N"),
+        (("--seeds", ""), "--seeds 0,1,2"),
+        (("--seeds", "1,1"), "the same run"),
+    ],
+)
+def test_habits_of_other_harnesses_and_empty_seeds_get_a_hint(main, arguments, said):
+    done = main("--model", "toy", "--task", "toy", *arguments)
+    assert (done.code, said in done.err) == (2, True), done.err
