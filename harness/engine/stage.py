@@ -27,6 +27,7 @@ from harness.api.spec import RunSpec, TrainSpec
 from harness.api.stage import StageEntry
 from harness.files.json_files import read_json, write_json
 from harness.files.rows import append_row, read_rows
+from harness.files.writing import sync_all
 
 from .data import TaskData, ValidationScorer, open_learned, open_task
 from .environment import peak_memory_mib
@@ -222,12 +223,13 @@ def write_checkpoint(
 ) -> None:
     """Say that a stage is done, what it left, and what it may be asked with."""
     path = checkpoint.path.resolve()
+    if path.is_relative_to(directory.resolve()):
+        sync_all(path)  # it is said to be there, whoever wrote it
+        path = path.relative_to(directory.resolve())
     write_json(
         directory / CHECKPOINT,
         {
-            "path": path.relative_to(directory.resolve())
-            if path.is_relative_to(directory.resolve())
-            else path,
+            "path": path,
             "format": checkpoint.format,
             "base": checkpoint.base,
             "step": checkpoint.step,

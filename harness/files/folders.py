@@ -12,7 +12,7 @@ from harness.api import DataError, StageError
 
 from .digests import file_digest
 from .json_files import read_json, write_json
-from .writing import PARTIAL, make_folder, sync
+from .writing import PARTIAL, make_folder, sync, sync_all
 
 MANIFEST = "manifest.json"
 
@@ -46,10 +46,10 @@ def publish(partial: Path, path: Path) -> None:
         for old in path.iterdir():
             if old.name != MANIFEST and not (partial / old.name).exists():
                 shutil.move(old, partial / old.name)
-    manifest = {str(f.relative_to(partial)): _synced_digest(f) for f in sorted(_files(partial))}
-    for folder in (f for f in partial.rglob("*") if f.is_dir()):
-        sync(folder)
-    write_json(partial / MANIFEST, manifest)
+    sync_all(partial)
+    write_json(
+        partial / MANIFEST, {str(f.relative_to(partial)): file_digest(f) for f in sorted(_files(partial))}
+    )
     if path.exists():
         shutil.rmtree(path)
     partial.rename(path)
@@ -94,8 +94,3 @@ def failed_write(failure: Exception, path: Path) -> Exception:
 
 def _files(folder: Path) -> Iterator[Path]:
     return (f for f in folder.rglob("*") if f.is_file() and f.name != MANIFEST)
-
-
-def _synced_digest(file: Path) -> str:
-    sync(file)
-    return file_digest(file)

@@ -58,6 +58,14 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def sync_all(path: Path) -> None:
+    """Wait until a file, or a folder with all that is below it, is on disk under its name."""
+    for below in path.rglob("*") if path.is_dir() else ():
+        sync(below)
+    sync(path)
+    sync(path.parent)
+
+
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Let a failed write say which file it was, as a full disk by itself does not."""

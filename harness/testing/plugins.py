@@ -14,7 +14,7 @@ from .checking import Check, NotHere, want
 from .loading import Item
 
 CPU_SECONDS = 0.5  # over loading the harness and its own plugins
-KEBAB = re.compile(r"[a-z0-9]+([-./@+][a-z0-9]+)*", re.IGNORECASE)
+PLAIN = re.compile(r"[a-z0-9]+([-_./@+][a-z0-9]+)*", re.IGNORECASE)
 PROBE = """
 import json, sys, time
 from harness.engine.plugin_manager import load_plugins
@@ -52,7 +52,7 @@ def brings_something(item: Item, folder: Path) -> None:
 def names_are_plain(item: Item, folder: Path) -> None:
     """Look at names and summaries."""
     for entry in item.subject.plugin.entries:
-        want(KEBAB.fullmatch(entry.name), f"the name '{entry.name}'")
+        want(PLAIN.fullmatch(entry.name), f"the name '{entry.name}'")
         want(entry.summary.strip(), f"'{entry.name}' has no summary")
         want(len(entry.summary) <= 120, f"the summary of '{entry.name}' has {len(entry.summary)} characters")
 
@@ -95,7 +95,7 @@ CHECKS = (
     Check(
         "plain-names",
         "plugin",
-        "names of letters, digits and hyphens, with a summary of at most 120 characters",
+        "names of letters, digits, - and _, with a summary of at most 120 characters",
         "rename the entry, or write its summary",
         names_are_plain,
     ),

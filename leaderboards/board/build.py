@@ -19,6 +19,7 @@ from ..intake.submission import ABOUT, Submission
 from ..intake.tasks import OpenTask, Reading, reading_of
 from ..plain import mapping
 from .scored import Scored, key_of, score
+from .shapes import Table
 from .store import SCORED, Store
 from .tables import StoredRow, build_board
 from .task_card import task_card
@@ -208,7 +209,7 @@ def _is_known(store: Store, folder: Path, submission: Submission) -> bool:
     return known and rules.trust(store.evidence(folder)) >= rules.trust(submission.evidence)
 
 
-def build(store: Store, open_task: OpenTask | None = None, tasks: Sequence[str] = ()) -> list[dict[str, Any]]:
+def build(store: Store, open_task: OpenTask | None = None, tasks: Sequence[str] = ()) -> list[Table]:
     """Build the tables of a store.
 
     With `open_task`, a row whose scores are not those of today's code is scored anew first. Without the

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from harness.files.archives import open_files, packed
 from harness.files.writing import write
 
 from ..plain import canonical, digest
+from .shapes import Table, Tables
 
 GENESIS = "0" * 64
 
@@ -34,7 +35,7 @@ def entries(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def append(path: Path, tables: Sequence[Mapping[str, Any]], date: str) -> dict[str, Any] | None:
+def append(path: Path, tables: Tables, date: str) -> dict[str, Any] | None:
     """Add an entry for these tables, unless the last entry says the same; return it."""
     chain = entries(path)
     if broken := list(faults(path)):
@@ -66,7 +67,7 @@ def append(path: Path, tables: Sequence[Mapping[str, Any]], date: str) -> dict[s
     return entry
 
 
-def tables_of(path: Path, number: int) -> list[dict[str, Any]]:
+def tables_of(path: Path, number: int) -> list[Table]:
     """Bring back the tables of an entry as they were, from what is kept beside the chain."""
     found = [entry for entry in entries(path) if entry.get("number") == number]
     if not found:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from ..plain import mapping, slug, unique
 from . import ranking
 from .health import duplicates
 from .scored import interval
+from .shapes import Cell, Line, Table
 
 SCHEMA_VERSION = 1
 OVERALL = "overall"
@@ -48,8 +49,8 @@ class StoredRow:
 
 
 @dataclass(slots=True)
-class Line:
-    """One line of the table: the rows of one series, which differ only in their seed."""
+class Members:
+    """The rows of one line with their averages."""
 
     rows: list[StoredRow]
     values: dict[str, float]
@@ -67,7 +68,7 @@ def build_board(
     rows: Sequence[StoredRow],
     reported: Sequence[Mapping[str, Any]] = (),
     refused: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
+) -> Table:
     """Build a table. Rows must all have been scored on the card's task version and data."""
     metrics = {metric["name"]: metric for metric in [*card["metrics"], *_reported_only(card, reported)]}
     evidence = {row.id: row.evidence for row in rows}
@@ -81,7 +82,7 @@ def build_board(
     _tell_apart(found)
     _flag_duplicates(found, lines)
     left_out = [*refused, *({"id": key, "reason": why} for key, why in sorted(replaced.items()))]
-    return {
+    table = {
         "schema": SCHEMA_VERSION,
         "id": board_id(card),
         **{key: card[key] for key in ("task", "split", "source", "sample", "version", "digest", "rows")},
@@ -97,6 +98,7 @@ def build_board(
         "toolkits": _toolkits(kept),
         "trust": TRUST,
     }
+    return cast(Table, table)  # what its task says of itself is copied by name
 
 
 def _reported_only(card: Mapping[str, Any], reported: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -124,7 +126,7 @@ def _leading(metrics: Mapping[str, Any], measures: Mapping[str, Any]) -> str:
     return OVERALL if len(measures) > 1 or not ranked else ranked[0]
 
 
-def _order(leading: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
+def _order(leading: str, row: Line) -> tuple[Any, ...]:
     cell = row["overall"] if leading == OVERALL else row["scores"][leading]
     return (cell["rank"] is None, cell["rank"] or 0, row["name"].lower(), row["id"])
 
@@ -136,9 +138,9 @@ def _series(rows: Sequence[StoredRow]) -> list[list[StoredRow]]:
     return list(found.values())
 
 
-def _line(rows: list[StoredRow], metrics: Mapping[str, Mapping[str, Any]]) -> Line:
+def _line(rows: list[StoredRow], metrics: Mapping[str, Mapping[str, Any]]) -> Members:
     """Average the rows of a series; a metric that one of them lacks, the line lacks."""
-    line = Line(rows, {}, {}, {})
+    line = Members(rows, {}, {}, {})
     versions = {name: metric["version"] for name, metric in metrics.items()}
     for name in metrics:
         notes = [note for row in rows if (note := _missing(row, name, versions))]
@@ -161,7 +163,7 @@ def _missing(row: StoredRow, name: str, versions: Mapping[str, str]) -> str:
     return "" if score["value"] is not None else score["note"] or f"{name} has no value"
 
 
-def _measures(lines: Sequence[Line], card: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
+def _measures(lines: Sequence[Members], card: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """Return the metrics of the overall score with their fixed points, which no entrant can move."""
     found = {}
     for metric in card["metrics"]:
@@ -176,7 +178,7 @@ def _measures(lines: Sequence[Line], card: Mapping[str, Any]) -> dict[str, tuple
 
 
 def _places(
-    lines: Sequence[Line],
+    lines: Sequence[Members],
     name: str,
     metrics: Mapping[str, Mapping[str, Any]],
     measures: Mapping[str, tuple[float, float]],
@@ -191,13 +193,13 @@ def _places(
     return {key: (entrants[key], place) for key, place in placed.items()}
 
 
-def _entrant(line: Line, name: str) -> ranking.Entrant | None:
+def _entrant(line: Members, name: str) -> ranking.Entrant | None:
     if name not in line.values:
         return None
     return ranking.Entrant(line.values[name], line.draws[name], line.rows[0].facts["answers"]["rows"])
 
 
-def _overall(line: Line, measures: Mapping[str, tuple[float, float]]) -> ranking.Entrant | None:
+def _overall(line: Members, measures: Mapping[str, tuple[float, float]]) -> ranking.Entrant | None:
     """Average the metrics, each placed between its fixed points; a missing one makes a row unrankable."""
     if not measures or any(name not in line.values for name in measures):
         return None
@@ -224,7 +226,7 @@ class Aggregates:
     changes: Sequence[tuple[str, str, str]]
 
 
-def _aggregates(lines: Sequence[Line], measures: Mapping[str, tuple[float, float]]) -> Aggregates:
+def _aggregates(lines: Sequence[Members], measures: Mapping[str, tuple[float, float]]) -> Aggregates:
     complete = [line for line in lines if measures and all(name in line.values for name in measures)]
     if len(complete) < 2:
         return Aggregates({}, {}, [])
@@ -245,12 +247,12 @@ def _aggregates(lines: Sequence[Line], measures: Mapping[str, tuple[float, float
 
 
 def _as_row(
-    line: Line,
+    line: Members,
     metrics: Mapping[str, Mapping[str, Any]],
     ranked: Mapping[str, Mapping[str, tuple[ranking.Entrant, ranking.Place]]],
     aggregates: Aggregates,
     measures: Mapping[str, tuple[float, float]],
-) -> dict[str, Any]:
+) -> Line:
     first = line.rows[0]
     lowest = min((row.evidence for row in line.rows), key=trust).get("trust", "rescored")
     missing = [line.notes[name] for name in measures if name in line.notes]
@@ -288,7 +290,7 @@ def _clean(row: StoredRow) -> Mapping[str, Any]:
     return {"overlap": said["counts"], "rows": said["clean_rows"], "scores": scores, "said": True}
 
 
-def _parts(line: Line) -> dict[str, dict[str, float]]:
+def _parts(line: Members) -> dict[str, dict[str, float]]:
     """Return the means over a line's rows of each metric's parts, where all rows have them."""
     every = [row.facts["details"] for row in line.rows]
     return {
@@ -302,11 +304,11 @@ def _parts(line: Line) -> dict[str, dict[str, float]]:
 
 
 def _cell(
-    line: Line,
+    line: Members,
     name: str,
     placed: Mapping[str, tuple[ranking.Entrant, ranking.Place]],
     measures: Mapping[str, tuple[float, float]],
-) -> dict[str, Any]:
+) -> Cell:
     if line.id not in placed:
         return {"value": None, "note": line.notes.get(name, ""), "rank": None}
     entrant, place = placed[line.id]
@@ -336,7 +338,7 @@ def _value(row: StoredRow, name: str, measures: Mapping[str, tuple[float, float]
     )
 
 
-def _spreads(line: Line, values: Sequence[float]) -> tuple[float | None, float | None]:
+def _spreads(line: Members, values: Sequence[float]) -> tuple[float | None, float | None]:
     """Return the deviation between trainings, and the pooled one between samplings of one training."""
     trainings: dict[str, list[float]] = {}
     for row, value in zip(line.rows, values, strict=True):
@@ -351,7 +353,7 @@ def _shown(about: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in about.items() if key not in ("schema", "name", "limit")}
 
 
-def _tell_apart(found: Sequence[dict[str, Any]]) -> None:
+def _tell_apart(found: Sequence[Line]) -> None:
     """Add the start of the answers' hash to names that several lines share."""
     times = Counter(row["name"] for row in found)
     for row in found:
@@ -359,7 +361,7 @@ def _tell_apart(found: Sequence[dict[str, Any]]) -> None:
             row["name"] = f"{row['name']} #{row['members'][0]['sha256'][:4]}"
 
 
-def _flag_duplicates(found: Sequence[dict[str, Any]], lines: Sequence[Line]) -> None:
+def _flag_duplicates(found: Sequence[Line], lines: Sequence[Members]) -> None:
     """Say on both rows that their answers are the same or nearly so."""
     signed = [
         (row["name"], line.rows[0].facts["answers"]["sha256"], line.rows[0].facts["signature"])

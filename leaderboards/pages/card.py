@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..board.ranking import normalised
+from ..board.shapes import Line, Table
 from ..board.tables import SEEDS
 from . import numbers, plots
 from .html import Child, Html, h, page
@@ -21,8 +22,8 @@ PICTURED = "the row beside the answer; the text next to it says the same"
 
 
 def card_page(
-    table: Mapping[str, Any],
-    line: Mapping[str, Any],
+    table: Table,
+    line: Line,
     samples: Sequence[Mapping[str, Any]],
     keep: Keep,
     root: str,
@@ -64,13 +65,13 @@ def card_page(
     return page(f"{line['name']} – {table['task']}", h("main", parts, id="content"), root=root)
 
 
-def _sample_banner(table: Mapping[str, Any]) -> Html | None:
+def _sample_banner(table: Table) -> Html | None:
     if not table["sample"]:
         return None
     return h("p", SAMPLE, class_="sample")
 
 
-def _scores(table: Mapping[str, Any], line: Mapping[str, Any]) -> Html:
+def _scores(table: Table, line: Line) -> Html:
     shown = columns(table)
     if not shown:
         return h("p", "No metric of this task can be computed here.")
@@ -86,7 +87,7 @@ def _scores(table: Mapping[str, Any], line: Mapping[str, Any]) -> Html:
     return _scrolled(h("table", h("thead", h("tr", head)), h("tbody", rows)), "Scores")
 
 
-def _score_facts(line: Mapping[str, Any], metric: Mapping[str, Any]) -> dict[str, str]:
+def _score_facts(line: Line, metric: Mapping[str, Any]) -> dict[str, str]:
     cell, clean = find_cell(line, metric), line["clean"].get("scores", {})
     ends = [numbers.number(bound, metric) for bound in cell.get("interval") or ()]
     best = cell.get("best_share")
@@ -103,7 +104,7 @@ def _score_facts(line: Mapping[str, Any], metric: Mapping[str, Any]) -> dict[str
     }
 
 
-def _profile(table: Mapping[str, Any], line: Mapping[str, Any]) -> Html | None:
+def _profile(table: Table, line: Line) -> Html | None:
     rows = []
     for metric in table["metrics"]:
         value = line["scores"][metric["name"]]["value"]
@@ -113,7 +114,7 @@ def _profile(table: Mapping[str, Any], line: Mapping[str, Any]) -> Html | None:
     return plots.bars(rows, "From an empty answer (0) to the references (100)") if len(rows) > 1 else None
 
 
-def _parts(metric: Mapping[str, Any], line: Mapping[str, Any]) -> Html:
+def _parts(metric: Mapping[str, Any], line: Line) -> Html:
     """Return the parts of a metric's value, such as one for each category, as bars where they are shares."""
     parts = line["details"][metric["name"]]
     texts = {name: numbers.number(value, metric) for name, value in parts.items()}
@@ -125,7 +126,7 @@ def _parts(metric: Mapping[str, Any], line: Mapping[str, Any]) -> Html:
     return h("details", h("summary", f"Parts of {metric['name']}"), shown)
 
 
-def _health_more(line: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _health_more(line: Line) -> list[tuple[str, str]]:
     common, rows = line["health"]["commonest"], line["health"]["rows"]
     facts = [("commonest answer", f"{common['times']:,} of {rows:,}: {common['answer'][:80]}")]
     for kind, count in line["clean"]["overlap"].items():
@@ -135,7 +136,7 @@ def _health_more(line: Mapping[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
-def _made(line: Mapping[str, Any], table: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _made(line: Line, table: Table) -> list[tuple[str, str]]:
     about = line["about"]
     facts = [
         ("task", f"{about['task']}, version {table['version']}, split {table['split']}"),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from harness import UsageError
 from harness.files.writing import write
 
+from ..board.shapes import Table
 from ..board.store import Store
 from .render import FORMATS
 from .site import write_site
@@ -17,7 +17,7 @@ SITE = "site"
 NONE = "none"
 ALL = (*FORMATS, SITE)
 
-AskPlugins = Callable[[Mapping[str, Any], str], str | None]
+AskPlugins = Callable[[Table, str], str | None]
 
 
 def named(text: str) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def named(text: str) -> tuple[str, ...]:
 
 
 def write_forms(
-    store: Store, tables: Sequence[Mapping[str, Any]], forms: Sequence[str], folder: Path, ask: AskPlugins
+    store: Store, tables: Sequence[Table], forms: Sequence[str], folder: Path, ask: AskPlugins
 ) -> list[Path]:
     """Write each table in each form below a folder and return what is worth opening."""
     written: list[Path] = []
@@ -43,7 +43,7 @@ def write_forms(
     return written
 
 
-def rendered(table: Mapping[str, Any], form: str, ask: AskPlugins) -> tuple[str, str]:
+def rendered(table: Table, form: str, ask: AskPlugins) -> tuple[str, str]:
     """Return a form's file ending and text; one that is not built in is asked of plugins."""
     if form in FORMATS:
         ending, render = FORMATS[form]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..board.shapes import Table
 from ..intake.tasks import BLIND
 from .numbers import DASH, OVERALL_METRIC, number
 
@@ -13,13 +14,13 @@ SAMPLE = "Built-in synthetic sample: not comparable with any published number."
 MAX_CHANGES = 5
 
 
-def title(table: Mapping[str, Any]) -> str:
+def title(table: Table) -> str:
     """Return a table's title; a sample says so first."""
     kind = "synthetic sample" if table["sample"] else f"data {table['digest']}"
     return f"{table['task']}: {table['rows']:,} rows of {table['split']}, {kind}"
 
 
-def notes(table: Mapping[str, Any]) -> Iterator[str]:
+def notes(table: Table) -> Iterator[str]:
     """Yield the notes of a table."""
     if table["sample"]:
         yield SAMPLE
@@ -60,12 +61,12 @@ def _given_away(clean: Mapping[str, Any], rows: int) -> str:
     return f"its training pairs give away {given}, as its run found; they are not here to be compared again"
 
 
-def has_overall(table: Mapping[str, Any]) -> bool:
+def has_overall(table: Table) -> bool:
     """Whether a table averages several metrics."""
     return len([metric for metric in table["metrics"] if metric["overall"]]) > 1
 
 
-def _overall(table: Mapping[str, Any]) -> Iterator[str]:
+def _overall(table: Table) -> Iterator[str]:
     if not table["lines"] or not has_overall(table):
         return
     inside = [metric["name"] for metric in table["metrics"] if metric["overall"]]
@@ -89,7 +90,7 @@ def _overall(table: Mapping[str, Any]) -> Iterator[str]:
         yield f"{', '.join(undefined)} cannot enter it: an empty answer has no value there."
 
 
-def _seeds(table: Mapping[str, Any]) -> Iterator[str]:
+def _seeds(table: Table) -> Iterator[str]:
     """Say what the seeds of a line differ by, apart from the interval over test rows."""
     several = [line for line in table["lines"] if len(line["members"]) > 1]
     if several:
@@ -98,21 +99,24 @@ def _seeds(table: Mapping[str, Any]) -> Iterator[str]:
     for line in several:
         cell = line["overall"] if leading["name"] == "overall" else line["scores"][leading["name"]]
         spreads = [
-            f"{number(cell[key], leading)} between {what}"
-            for key, what in (("training_sd", "trainings"), ("sampling_sd", "samplings of one training"))
-            if cell.get(key) is not None
+            f"{number(spread, leading)} between {what}"
+            for spread, what in (
+                (cell.get("training_sd"), "trainings"),
+                (cell.get("sampling_sd"), "samplings of one training"),
+            )
+            if spread is not None
         ]
         if spreads:
             yield f"{line['name']}: standard deviation of {leading['name']} {', '.join(spreads)}."
 
 
-def leading_metric(table: Mapping[str, Any]) -> Mapping[str, Any]:
+def leading_metric(table: Table) -> Mapping[str, Any]:
     """Return the measure that orders a table."""
     ranked = [metric for metric in table["metrics"] if metric["ranked"]]
     return OVERALL_METRIC if has_overall(table) or not ranked else ranked[0]
 
 
-def _unavailable(table: Mapping[str, Any]) -> Iterator[str]:
+def _unavailable(table: Table) -> Iterator[str]:
     """Say why a column is empty."""
     printed = [metric["name"] for metric in table["metrics"] if not metric["version"]]
     if printed and table["lines"]:
@@ -125,7 +129,7 @@ def _unavailable(table: Mapping[str, Any]) -> Iterator[str]:
             yield f"{metric['name']} has no value: {cells[0]['note']}."
 
 
-def _changes(table: Mapping[str, Any]) -> Iterator[str]:
+def _changes(table: Table) -> Iterator[str]:
     if not any(line["win_rate"] is not None for line in table["lines"]):
         return
     changes = table["stability"]
@@ -137,7 +141,7 @@ def _changes(table: Mapping[str, Any]) -> Iterator[str]:
         yield f"{len(changes) - MAX_CHANGES} more orders by mean win rate hang on a single row."
 
 
-def _toolkits(table: Mapping[str, Any]) -> Iterator[str]:
+def _toolkits(table: Table) -> Iterator[str]:
     kits = table["toolkits"]
     for name in sorted({name for kit in kits for name in kit}):
         versions = sorted({kit.get(name, DASH) for kit in kits})

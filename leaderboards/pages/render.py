@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..board.shapes import Cell, Line, Table
 from ..plain import canonical
 from . import numbers
 from .notes import has_overall, notes, title
 from .numbers import OVERALL_METRIC, heading, number, rank_range, with_spread
 
-Table = Mapping[str, Any]
 CSV_FACTS = ("low", "high", "rank best", "rank worst", "sd of trainings", "sd of samplings")
 MEDAL_SIGNS = {"gold": "🥇", "silver": "🥈", "bronze": "🥉", "": ""}
 
@@ -23,19 +23,15 @@ def columns(table: Table) -> list[Mapping[str, Any]]:
     return [*([OVERALL_METRIC] if has_overall(table) else []), *table["metrics"]]
 
 
-def lead(line: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def lead(line: Line, shown: Sequence[Mapping[str, Any]]) -> Cell:
     """Return the cell whose rank is the row's rank; where no measure ranks, one without a rank."""
     ranking = [metric for metric in shown if metric["ranked"]]
-    return cell(line, ranking[0]) if ranking else {"rank": None, "medal": "", "value": None}
+    return cell(line, ranking[0]) if ranking else Cell(value=None, note="", rank=None)
 
 
-def cell(line: Mapping[str, Any], metric: Mapping[str, Any]) -> Mapping[str, Any]:
+def cell(line: Line, metric: Mapping[str, Any]) -> Cell:
     """Return a line's cell of a measure."""
-    if metric["name"] == "overall":
-        found: Mapping[str, Any] = line["overall"]
-        return found
-    found = line["scores"][metric["name"]]
-    return found
+    return line["overall"] if metric["name"] == "overall" else line["scores"][metric["name"]]
 
 
 def markdown(table: Table) -> str:
@@ -55,7 +51,7 @@ def markdown(table: Table) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _line_cells(line: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> list[str]:
+def _line_cells(line: Line, shown: Sequence[Mapping[str, Any]]) -> list[str]:
     first = lead(line, shown)
     sign = MEDAL_SIGNS[first.get("medal", "")]
     values = []
@@ -66,7 +62,7 @@ def _line_cells(line: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> 
     return [f"{sign} {rank_range(first)}".strip(), _md(_name(line)), line["trust"], *values]
 
 
-def _name(line: Mapping[str, Any]) -> str:
+def _name(line: Line) -> str:
     seeds = len(line["members"])
     return str(line["name"]) + (f", {seeds} seeds" if seeds > 1 else "")
 
@@ -86,7 +82,7 @@ def health_rows(table: Table) -> tuple[list[str], list[list[str]]]:
     return names, [[cells.get(name, numbers.DASH) for name in names] for cells in found]
 
 
-def health_cells(line: Mapping[str, Any]) -> list[tuple[str, str]]:
+def health_cells(line: Line) -> list[tuple[str, str]]:
     """Return the health columns of a line as they are shown."""
     facts, cost, clean = line["health"], line["cost"], line["clean"]
     rows = facts["rows"]
@@ -152,9 +148,9 @@ def as_csv(table: Table) -> str:
     return text.getvalue()
 
 
-def _csv_cells(found: Mapping[str, Any]) -> list[object]:
-    bounds = found.get("interval") or [None, None]
-    ranks = found.get("rank_range") or [found["rank"]] * 2
+def _csv_cells(found: Cell) -> list[object]:
+    bounds: Sequence[object] = found.get("interval") or [None, None]
+    ranks: Sequence[object] = found.get("rank_range") or [found["rank"]] * 2
     return [found["value"], *bounds, *ranks, found.get("training_sd"), found.get("sampling_sd")]
 
 
@@ -197,7 +193,7 @@ def _tex_heading(metric: Mapping[str, Any]) -> str:
     return _tex(metric["name"]) + ("" if metric["higher_is_better"] else r" $\downarrow$")
 
 
-def _tex_cell(found: Mapping[str, Any], metric: Mapping[str, Any]) -> str:
+def _tex_cell(found: Cell, metric: Mapping[str, Any]) -> str:
     text = _tex_number(found["value"], metric)
     if bounds := found.get("interval"):
         text += rf" {{\scriptsize $\pm${number((bounds[1] - bounds[0]) / 2, metric)}}}"
@@ -235,7 +231,7 @@ def terminal(table: Table) -> dict[str, Any]:
     return facts | {"best": best, "muted": muted}
 
 
-def is_best(found: Mapping[str, Any]) -> bool:
+def is_best(found: Cell) -> bool:
     """Whether a cell cannot be told from the best of its column, and not all cells are such."""
     return bool(found.get("medal")) and found.get("group") == 0
 

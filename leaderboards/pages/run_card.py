@@ -10,6 +10,7 @@ from typing import Any
 from harness.files.writing import write
 
 from ..board.scored import score
+from ..board.shapes import Table
 from ..board.tables import StoredRow, build_board
 from ..board.task_card import task_card
 from ..compare import read_any
@@ -21,7 +22,7 @@ from .site import keep_picture, write_assets
 Samples = Sequence[Mapping[str, Any]]
 
 
-def run_card(path: Path, open_task: OpenTask) -> tuple[dict[str, Any], Samples]:
+def run_card(path: Path, open_task: OpenTask) -> tuple[Table, Samples]:
     """Score a run or submission; one that answers only some rows is shown on those."""
     submission = read_any(path)
     about = submission.about
@@ -33,7 +34,7 @@ def run_card(path: Path, open_task: OpenTask) -> tuple[dict[str, Any], Samples]:
     return build_board(task_card(view), [row]), scored.samples
 
 
-def write_page(table: Mapping[str, Any], samples: Samples, folder: Path) -> Path:
+def write_page(table: Table, samples: Samples, folder: Path) -> Path:
     """Write the card as a page with what it needs beside it."""
     write_assets(folder)
     text = card_page(table, table["lines"][0], samples, lambda svg: keep_picture(folder, svg), root="")

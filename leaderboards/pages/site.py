@@ -12,6 +12,7 @@ from typing import Any
 from harness.files.writing import write
 
 from ..board import history
+from ..board.shapes import Cell, Line, Table
 from ..board.store import Store
 from ..plain import digest
 from . import numbers, plots
@@ -21,7 +22,6 @@ from .notes import SAMPLE, notes, title
 from .numbers import rank_range
 from .render import FORMATS, cell, columns, health_rows, is_best, lead
 
-Table = Mapping[str, Any]
 MAX_CURVES = 8
 ASSETS = ("board.css", "board.js")
 
@@ -100,7 +100,7 @@ def _overview(caption: str, tables: Sequence[Table]) -> Html:
     return _scrolled(h("table", h("caption", caption), h("thead", head), h("tbody", rows)), caption)
 
 
-def _leads(found: Mapping[str, Any]) -> bool:
+def _leads(found: Cell) -> bool:
     """Whether a row is in the best group, or first where nothing is tested."""
     return bool(found["rank"] == 1 or (found.get("rank_range") and found["group"] == 0))
 
@@ -174,7 +174,7 @@ def _sortable(text: str, kind: str, hint: str = "") -> Html:
     return h("th", h("button", text, type="button", title=hint or None), scope="col", data_kind=kind)
 
 
-def _line(table: Table, line: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> Html:
+def _line(table: Table, line: Line, shown: Sequence[Mapping[str, Any]]) -> Html:
     first = lead(line, shown)
     medal = first.get("medal", "")
     sign = h("span", "", class_=f"medal {medal}", aria_label=medal, role="img") if medal else ""
@@ -195,7 +195,7 @@ def _line(table: Table, line: Mapping[str, Any], shown: Sequence[Mapping[str, An
     return h("tr", rank, h("th", facts, scope="row"), trust, cells, ends, data_trust=line["trust"])
 
 
-def _cell(found: Mapping[str, Any], metric: Mapping[str, Any]) -> Html:
+def _cell(found: Cell, metric: Mapping[str, Any]) -> Html:
     spread = numbers.spread(found, metric)
     return h(
         "td",

@@ -20,6 +20,7 @@ from harness.files.digests import file_digest
 
 from ..board import history
 from ..board.build import build
+from ..board.shapes import Table
 from ..board.store import SAMPLES, Store
 from ..pages.forms import ALL, write_forms
 from ..pages.notes import SAMPLE
@@ -39,7 +40,7 @@ SPACE = "---\ntitle: Leaderboards\nsdk: static\napp_file: index.html\n---\n"
 PLACES = "a folder, git:REPOSITORY[:FOLDER], hub:dataset:OWNER/NAME or hub:space:OWNER/NAME"
 
 
-WriteForms = Callable[[Store, Sequence[Mapping[str, Any]], Path], object]
+WriteForms = Callable[[Store, Sequence[Table], Path], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Published:
     entry: Mapping[str, Any] | None  # None: the tables are those of the last entry
 
 
-def everything(store: Store, tables: Sequence[Mapping[str, Any]], folder: Path) -> None:
+def everything(store: Store, tables: Sequence[Table], folder: Path) -> None:
     """Write tables and pages in every form that is built in."""
     write_forms(store, tables, ALL, folder, lambda table, form: None)
 
@@ -114,7 +115,7 @@ def _digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in shown}
 
 
-def readme(tables: Sequence[Mapping[str, Any]]) -> str:
+def readme(tables: Sequence[Table]) -> str:
     """Return the page that a published board opens with: what it is, and every table."""
     real = [markdown(table) for table in tables if not table["sample"]]
     samples = [markdown(table) for table in tables if table["sample"]]

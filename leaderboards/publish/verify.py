@@ -15,6 +15,7 @@ from harness.files.digests import file_digest
 from ..board.build import build
 from ..board.history import entries, faults
 from ..board.scored import Scored, score, toolkit
+from ..board.shapes import Table
 from ..board.store import SCORED, Store
 from ..board.tables import StoredRow
 from ..intake.foreign import import_foreign
@@ -193,7 +194,7 @@ def _torn(store: Store) -> bool:
     return next(faults(store.history), None) is not None
 
 
-def _gone(store: Store, tables: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _gone(store: Store, tables: Sequence[Table]) -> Iterator[str]:
     """Name the rows of the last entry that no table holds any more, nor says why it leaves them out."""
     here: dict[str, set[str]] = {}
     for table in tables:
@@ -205,7 +206,7 @@ def _gone(store: Store, tables: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"entry {entry['number']} has rows of {name} that are gone: {', '.join(gone)}"
 
 
-def _tables(store: Store, tables: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _tables(store: Store, tables: Sequence[Table]) -> Iterator[Finding]:
     """Compare the tables that the stored rows give with what was built, or published, last."""
     built = {table["id"]: table for table in tables}
     said = {path.stem: file_digest(path) for path in store.tables.glob("*.json")}

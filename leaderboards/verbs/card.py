@@ -12,6 +12,7 @@ from typing import Any
 from harness import Verb, Workbench
 from harness.scoring.arguments import add_data_arguments
 
+from ..board.shapes import Table
 from ..intake.tasks import Tasks
 from ..pages.notes import SAMPLE_IN_BRIEF
 from ..pages.numbers import heading, with_spread
@@ -55,7 +56,7 @@ def say_page(bench: Workbench, path: Path) -> None:
     bench.say(f"written: {path}\nto open it: a browser on {path.resolve().as_uri()}")
 
 
-def _text(table: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> str:
+def _text(table: Table, samples: Sequence[Mapping[str, Any]]) -> str:
     (line,) = table["lines"]
     about = line["about"]
     kind = f"; {SAMPLE_IN_BRIEF}" if table["sample"] else ""

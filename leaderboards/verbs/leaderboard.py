@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from harness import DataError, UsageError, Verb, Workbench
@@ -19,6 +18,7 @@ from harness.scoring.arguments import add_data_arguments
 
 from ..board import history
 from ..board.build import Foreign, Keeping, Refused, add, add_originals, add_runs, build, withdraw
+from ..board.shapes import Tables
 from ..board.store import PUBLISHED, Store
 from ..intake.from_run import from_run
 from ..intake.submission import schema, write_submission
@@ -42,8 +42,6 @@ ACTIONS = {
 DEFAULT_BOARD = "boards"
 SHOWN = 5  # runs that an error names
 SHIPPED = "@published"  # read, never written: its own folder is named by its path
-
-Tables = Sequence[Mapping[str, Any]]
 
 
 class Leaderboard(Verb):

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from harness import DataError, UsageError
+from harness import DataError, Task, UsageError
 from harness.leaderboards.intake.foreign import import_foreign
 from harness.leaderboards.intake.tasks import blind
 from harness.scoring.answers import LPM24_LINES, LPM24_ROWS
@@ -32,7 +32,7 @@ def test_too_few_and_too_many_lines_are_refused(tmp_path):
 
 def test_the_known_surplus_of_lpm24_captions_is_left_out_and_said(tmp_path):
     (tmp_path / "submit.txt").write_text("x\n" * LPM24_LINES)
-    view = blind("lpm24/smiles2text", LPM24_ROWS, {}, "1")
+    view = blind("lpm24/smiles2text", LPM24_ROWS, {}, Task)
     made = import_foreign(tmp_path / "submit.txt", view, "team")
     assert len(made.outputs) == LPM24_ROWS and any("137 lines" in note for note in made.notes)
 

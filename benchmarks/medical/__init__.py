@@ -1,0 +1,1 @@
+"""What reading letters is worth on the answers of real systems."""
