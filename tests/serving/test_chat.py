@@ -140,7 +140,11 @@ def terminal(weights: Path) -> Iterator[Callable[[str, str], str]]:
     pytest.importorskip("prompt_toolkit")
     leader, follower = pty.openpty()
     program = subprocess.Popen(
-        command(weights), stdin=follower, stdout=follower, stderr=follower, env=os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        command(weights),
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
     )
     os.close(follower)
     shown = b""
