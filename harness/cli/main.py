@@ -32,6 +32,7 @@ VERBS = {
     "score": "score saved answers: no model, no GPU",
     "resume": "continue a run from its directory",
     "retrieve": "rank the passages of questions with several retrievers, side by side",
+    "chat": "talk to a model in the terminal, or ask it once",
     "serve": "open models and answer over HTTP, as OpenAI's server does",
     "list": "list models, tasks, metrics, retrievers or stages",
     "show": "show the card of a model, task, metric, retriever, stage or finished run",

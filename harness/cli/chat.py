@@ -1,0 +1,215 @@
+"""`chat`: talk to a model in the terminal, or ask it once."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from harness.api.bounds import refuse_out_of_bounds
+from harness.api.errors import HarnessError, MissingDependency, UsageError, nearest
+from harness.api.spec import GenerateSpec
+from harness.engine.config import read_flag
+from harness.engine.values import convert
+from harness.serving.conversation import Conversation, printable
+from harness.serving.plain import PlainEngine
+
+from .main import report
+from .opening import add_model_arguments, context_of, opened, resolved_models
+
+OWN = ("ask", "system")
+HELP = """\
+/clear            forget what was said
+/system TEXT      set the system prompt; without TEXT none
+/set NAME=VALUE   how answers are decoded, such as temperature=0.7; without one, show all
+/undo             take the last question and its answer back
+/retry            ask the last question again
+/save FILE        write the conversation as a line of JSON
+/edit             write the next question in $EDITOR
+/exit             leave, as Ctrl-D does
+Alt-Enter begins a new line, Enter sends. Ctrl-C stops an answer.
+"""
+WORDS = {"exit": "/exit", "clear": "/clear", "vim": "/edit"}  # AiMed's own
+
+
+def add_parser(subparsers: Any) -> None:
+    """Describe the verb."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "chat",
+        description="Talk to a model in the terminal. With --ask, or where the question is piped in, "
+        "it answers once and leaves.",
+        epilog="examples: run-bench chat --model ./my-model    "
+        "echo 'What burns?' | run-bench chat --model ./my-model",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--ask", metavar="TEXT", help="ask this, print the answer, and leave")
+    parser.add_argument("--system", metavar="TEXT", default="", help="the system prompt")
+    add_model_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the model and talk."""
+    [(model, resolved), *more] = resolved_models(args, OWN)
+    if more:
+        raise UsageError("chat talks to one model", hint="name one --model")
+    once = question_of(args.ask)
+    prompt = None if once is not None else line_editor()
+    spec = resolved.spec.generate
+    with opened(model, resolved) as session:
+        engine = session.engine(spec, 1) or PlainEngine(session, context_of(resolved), 1)
+        conversation = Conversation(engine, spec, args.system)
+        if once is not None:
+            answer(conversation, once)
+            return 0
+        sys.stdout.write(f"{resolved.spec.title or resolved.spec.model}; /help says what can be done\n")
+        assert prompt is not None
+        talk(conversation, prompt)
+    return 0
+
+
+def question_of(ask: str | None) -> str | None:
+    """Return what is asked once: --ask, what is piped in, or both; None where somebody sits there."""
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
+    if ask is None and not piped:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise UsageError("there is nothing to ask", hint="--ask TEXT, or a question piped in")
+        return None
+    return "\n\n".join(filter(None, [ask, piped]))
+
+
+def line_editor() -> Callable[[str], str]:
+    """Return what reads a question: editable, of several lines where they are pasted, with a history."""
+    try:
+        toolkit = importlib.import_module("prompt_toolkit")
+        bindings = importlib.import_module("prompt_toolkit.key_binding").KeyBindings()
+    except ImportError as error:
+        raise MissingDependency(
+            "chat needs prompt_toolkit in a terminal", hint="pip install 'assay-bench[serve]'"
+        ) from error
+    session = toolkit.PromptSession(
+        multiline=True, key_bindings=bindings, prompt_continuation="  ", enable_open_in_editor=True
+    )
+
+    def send(event: Any) -> None:
+        event.current_buffer.validate_and_handle()
+
+    def new_line(event: Any) -> None:
+        event.current_buffer.insert_text("\n")
+
+    bindings.add("enter")(send)
+    bindings.add("escape", "enter")(new_line)
+
+    def read(default: str) -> str:
+        in_editor = default == EDIT
+        text: str = session.prompt(
+            "> ",
+            default="" if in_editor else default,
+            pre_run=(lambda: session.default_buffer.open_in_editor()) if in_editor else None,
+        )
+        return text
+
+    return read
+
+
+EDIT = "\0edit"  # what asks for the editor in place of a default
+
+
+def talk(conversation: Conversation, read: Callable[[str], str]) -> None:
+    """Ask and answer until the user leaves."""
+    default = ""
+    while True:
+        try:
+            text = read(default).strip()
+        except KeyboardInterrupt:  # at the prompt it takes the line back
+            default = ""
+            continue
+        except EOFError:
+            return
+        default = ""
+        text = WORDS.get(text, text)
+        if text == "/exit":
+            return
+        try:
+            if text.startswith("/"):
+                default = command(conversation, text)
+            elif text:
+                answer(conversation, text)
+        except HarnessError as error:
+            report(error)
+
+
+def command(conversation: Conversation, text: str) -> str:
+    """Carry out a command, and return what the next question begins with."""
+    name, _, rest = text.partition(" ")
+    rest = rest.strip()
+    if name == "/clear":
+        conversation.clear()
+    elif name == "/system":
+        conversation.system = rest
+    elif name == "/set":
+        change(conversation, rest)
+    elif name == "/undo":
+        return conversation.undo()
+    elif name == "/retry":
+        answer(conversation, conversation.undo())
+    elif name == "/save" and rest:
+        conversation.save(Path(rest).expanduser())
+    elif name == "/edit":
+        return EDIT
+    elif name == "/help":
+        sys.stdout.write(HELP)
+    else:
+        known = [line.split()[0] for line in HELP.splitlines() if line.startswith("/")]
+        hint = "/save FILE" if name == "/save" else nearest(name, [*known, "/help"])
+        raise UsageError(f"{name} is no command" if name != "/save" else "/save needs a name", hint=hint)
+    return ""
+
+
+def change(conversation: Conversation, text: str) -> None:
+    """Change how answers are decoded, or show how they are."""
+    spec = conversation.spec
+    names = [field.name for field in fields(GenerateSpec) if field.name != "options"]
+    if not text:
+        sys.stdout.writelines(f"{name}={getattr(spec, name)}\n" for name in names)
+        return
+    key, value = read_flag(text)
+    name = key.removeprefix("generate.")
+    if name not in names:
+        raise UsageError(f"there is no setting '{name}'", hint=nearest(name, names))
+    changed = replace(spec, **{name: convert(value, get_type_hints(GenerateSpec)[name], name, "/set")})
+    if name in ("temperature", "top_p", "top_k", "min_p") and changed.decoder == "greedy":
+        changed = replace(changed, decoder="sampling")  # else it would change nothing
+    refuse_out_of_bounds(changed, "generate")
+    conversation.spec = changed
+
+
+def answer(conversation: Conversation, text: str) -> None:
+    """Print an answer as it comes; Ctrl-C stops it alone."""
+    with stoppable() as stopped:
+        for piece in conversation.ask(text, stopped):
+            sys.stdout.write(printable(piece))
+            sys.stdout.flush()
+    sys.stdout.write("\n")
+    if conversation.last is not None and conversation.last.finish == "length":
+        sys.stderr.write(f"(cut at {conversation.last.new_tokens} tokens)\n")
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], bool]]:
+    """Let Ctrl-C be asked for between two steps, where nothing is left half done."""
+    pressed: list[int] = []
+
+    def press(number: int, frame: Any) -> None:
+        pressed.append(number)
+
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
