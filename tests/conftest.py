@@ -114,8 +114,9 @@ def load() -> Iterator[Callable[..., Any]]:
         return Registry(load_plugins(map(str, plugins), entry_points=False, bundled=bundled))
 
     yield fresh
-    for file in files:  # another test may write another plugin under the same name
-        sys.modules.pop(file.stem, None)
+    for path in files:  # another test may write another plugin under the same name
+        if str(getattr(sys.modules.get(path.stem), "__file__", "")) == str(path):
+            del sys.modules[path.stem]
 
 
 @dataclass(frozen=True, slots=True)

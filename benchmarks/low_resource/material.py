@@ -99,7 +99,7 @@ def write(work: Path, material: Material, known: int) -> Share:
     undescribed = work / "undescribed.smi"
     undescribed.write_text("".join(f"{row.smiles}\n" for row in material.undescribed), encoding="utf-8")
     bench(
-        *("data", "pseudo", undescribed, "--task", task, "--described", source, *limit),
+        *("pseudo-data", undescribed, "--task", task, "--described", source, *limit),
         *("--exclude", source, "--out", pseudo / "train.jsonl", "--least-similarity", "0.1", "--quiet"),
     )
     made = map(json.loads, (pseudo / "train.jsonl").read_text(encoding="utf-8").splitlines())

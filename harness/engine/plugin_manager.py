@@ -134,13 +134,15 @@ class Plugins:
 
     def ask(self, hook: str, kind: type[T], **arguments: Any) -> T | None:
         """Return the first answer to a question; one that fails or has another type is its plugin's fault."""
-        caller = getattr(self.hook, hook)
-        whose = f"{hook} of plugin " + " or ".join(impl.plugin_name for impl in caller.get_hookimpls())
-        with blamed(whose):
-            answer = caller(**arguments)
-        if answer is not None and not isinstance(answer, kind):
-            raise PluginError(f"{whose} returned {answer!r}, which is no {kind.__name__}")
-        return answer
+        for impl in reversed(getattr(self.hook, hook).get_hookimpls()):  # the nearest plugin first
+            whose = f"{hook} of plugin {impl.plugin_name}"
+            with blamed(whose):
+                answer = impl.function(**{name: arguments[name] for name in impl.argnames})
+            if answer is not None and not isinstance(answer, kind):
+                raise PluginError(f"{whose} returned {answer!r}, which is no {kind.__name__}")
+            if answer is not None:
+                return answer
+        return None
 
     def add(self, plugin: LoadedPlugin, load: Callable[[], ModuleType]) -> None:
         """Load and register one plugin; on any fault take it out again and keep the reason."""

@@ -148,9 +148,11 @@ class Prepared:
             self.scoring_code["harness"] = own
 
     def load(self) -> None:
-        """Import model and metrics now, so that a missing library fails before anything long begins."""
+        """Import model and metrics and read the rows, so that what is missing fails before long work."""
         assert self.model is not None
         assert self.metrics is not None
+        if self.bench.until != "train":
+            self.examples()
         needs = self.cell.model.entry.requires
         for stage in self.ways:
             # A model that needs no torch, such as the toy, learns in its own way and never asks for it.

@@ -35,6 +35,7 @@ class Preferences(Task):
         "dir": "a JSON or JSON-lines file, or a folder of such files named for their splits",
     }
     synthetic = ("sample",)
+    licence = "Apache-2.0 (the built-in sample)"
     files: Mapping[str, str] = {
         "dpo_zh_500.jsonl": "MedicalGPT's sample of preferences (data/reward)",
     }

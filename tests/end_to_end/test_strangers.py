@@ -100,17 +100,17 @@ def test_any_text_that_a_model_yields_is_kept_and_scored(main, write_plugin, tmp
         (
             "def examples(self, split):\n        yield 7",
             3,
-            "task 'odd', split 'test', yields 7, which is no Example",
+            "task 'odd', split 'train', yields 7, which is no Example",
         ),
         (
             "def examples(self, split):\n        return 1 / 0",
             3,
-            "task 'odd', split 'test', failed: ZeroDivisionError",
+            "task 'odd', split 'train', failed: ZeroDivisionError",
         ),
         (
             "def examples(self, split):\n        raise OSError('gone')",
             3,
-            "task 'odd', split 'test', failed: OSError",
+            "task 'odd', split 'train', failed: OSError",
         ),
         (
             "def __init__(self, data=None):\n        data.nothing\n    examples = None",
@@ -127,7 +127,7 @@ def test_any_text_that_a_model_yields_is_kept_and_scored(main, write_plugin, tmp
         (
             "def examples(self, split):\n        yield Example('1', {'a': 'b'}, ('c',))\n"
             "    def answer(self, text, request):\n        raise KeyError('tag')",
-            5,
+            3,
             "KeyError: 'tag'",
         ),
         ("metrics = ('leter-accuracy',)\n    examples = print", 2, "no metric named 'leter-accuracy'"),
@@ -251,7 +251,7 @@ def test_a_failing_cell_leaves_the_rest_of_a_matrix_its_numbers(main, write_plug
     done = main("--model", "odd,toy", "--task", "toys", "--plugin", plugin)
     assert done.code == 5
     assert done.out.count("failed: generation failed: ValueError: no idea") == 1
-    assert done.out.count("failed: Odd does not support scoring choices by log-likelihood") == 1
+    assert done.out.count("failed: Asked does not support scoring choices by log-likelihood") == 1
     assert "95.7" in done.out
     assert "odd on toy failed, the rest goes on" in done.err
     quiet = main("--model", "odd,toy", "--task", "toys", "--plugin", plugin, "--json")

@@ -127,7 +127,7 @@ def test_pytest_runs_it_by_an_option_and_by_one_line(tmp_path):
         f"from harness.testing import conforms\ntest_it = conforms({str(ROOT / 'examples' / 'iupac.py')!r})\n"
     )
     options = ["-p", "harness.testing.pytest_plugin", "-q", "-p", "no:cacheprovider", "-p", "no:assay"]
-    by_line = [sys.executable, "-m", "pytest", *options[:-2], str(tmp_path)]
+    by_line = [sys.executable, "-m", "pytest", *options, str(tmp_path)]
     by_option = [
         sys.executable,
         "-m",
