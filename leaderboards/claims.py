@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, HarnessError, TaskView
+from harness.files.archives import open_files
 from harness.scoring.measure import measure
 
 from .board.scored import read_answers
@@ -18,6 +19,7 @@ from .intake.tasks import OpenTask
 
 AGREES, OFF, UNCHECKED = "agrees", "off by", "cannot be checked"
 DIGITS = 4  # decimals from which on equal numbers are no accident
+MAX_BYTES, MAX_VALUES = 2**20, 100_000  # of a file of claims, each alias counted as what it stands for
 KEYS = {"task", "split", "data", "file", "form", "cells", "row"}
 
 
@@ -60,8 +62,12 @@ def read_claims(path: Path) -> list[Claim]:
     import yaml
 
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        loader = yaml.SafeLoader(open_files(path, MAX_BYTES)[path.name].decode())
+        root = loader.get_single_node()
+        if _size(root, {}) > MAX_VALUES:  # a few lines of aliases of aliases stand for gigabytes
+            raise DataError(f"{path} stands for more than {MAX_VALUES:,} values", hint="write fewer aliases")
+        loaded = loader.construct_document(root) if root is not None else None
+    except (UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {' '.join(str(error).split())[:300]}") from error
     found: list[Claim] = []
     for number, table in enumerate(_list(loaded, "tables", path), 1):
@@ -70,6 +76,16 @@ def read_claims(path: Path) -> list[Claim]:
         for place, row in enumerate(_list(table, "rows", where), 1):
             found.append(_claim(table, row, columns, f"{where}, row {place}"))
     return found
+
+
+def _size(node: Any, known: dict[int, float]) -> float:
+    """Count the values that a YAML node stands for; one that holds itself stands for infinitely many."""
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        parts = node.value if isinstance(getattr(node, "value", None), list) else []
+        flat = [part for item in parts for part in (item if isinstance(item, tuple) else (item,))]
+        known[id(node)] = 1 + sum(_size(part, known) for part in flat)
+    return known[id(node)]
 
 
 def _claim(table: Mapping[str, Any], row: Any, columns: Mapping[str, Sequence[str]], where: str) -> Claim:

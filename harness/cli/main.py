@@ -119,6 +119,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     ranks = None
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as it was while the program was imported
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if (text := short_answer(arguments)) is not None:
             sys.stdout.write(text + "\n")

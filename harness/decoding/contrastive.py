@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.nn import functional as F
 
 from .batch import Moves, Part, shaped
 from .jobs import Hypothesis, Job
@@ -90,7 +89,6 @@ def _similarity(rows: Rows, index: torch.Tensor) -> torch.Tensor:
     """Return, by text and candidate, the greatest cosine between the candidate and any earlier position."""
     assert rows.hidden is not None
     first = index[:, 0]
-    earlier = F.normalize(rows.hidden[first, :-1].float(), dim=-1)
-    candidates = F.normalize(rows.hidden[index, -1].float(), dim=-1)
+    earlier, candidates = rows.hidden[first, :-1], rows.hidden[index, -1]
     cosines = candidates @ earlier.transpose(1, 2)
     return cosines.masked_fill(~rows.mask[first, None, :-1], -1.0).amax(-1)

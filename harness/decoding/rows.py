@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -49,7 +50,7 @@ class Rows:
     """Sequences that are decoded together.
 
     `logits` are those of each row's next token, in fp32. With `keep_hidden`, `hidden` holds the last
-    layer's states of every position, which contrastive search compares candidates with.
+    layer's states of every position at length 1, which contrastive search compares candidates with.
     """
 
     logits: torch.Tensor
@@ -76,7 +77,7 @@ class Rows:
 
     @property
     def hidden(self) -> torch.Tensor | None:
-        """The last layer's states of every position, where they are kept."""
+        """The directions of the last layer's states of every position, where they are kept."""
         return self._hidden.filled if self._hidden else None
 
     @property
@@ -244,8 +245,9 @@ class Rows:
         self.logits = output.logits[:, -1].float()
         if self.keep_hidden:
             states = output.decoder_hidden_states if self.lm.encoder_decoder else output.hidden_states
-            self._hidden = self._hidden or Columns(states[-1][:, :0], 0)
-            self._hidden.append(states[-1])
+            directions = F.normalize(states[-1].float(), dim=-1)
+            self._hidden = self._hidden or Columns(directions[:, :0], 0)
+            self._hidden.append(directions)
 
 
 def _collected(parts: Sequence[tuple[Rows, Sequence[int]]]) -> Rows:

@@ -1,6 +1,7 @@
 """A paper's cells agree, are off, or cannot be checked, and each says why."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ from harness.leaderboards.claims import check, definitions, metrics_of, read_cla
 
 from .conftest import METRICS, exact, make_submission
 
+BOMB = (
+    "a0: &a0 [x, x]\n"
+    + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
+    + "tables: *a39"
+)
 HEAD = """
 tables:
   - paper: P
@@ -90,12 +96,21 @@ def test_the_definition_that_reproduces_a_column_is_named_first(tmp_path, view):
         (HEAD + '      - {row: M, file: f, cells: {Exact: "high"}}', "'high' is not a number"),
         (HEAD + '      - {row: M, file: f, cells: {BLEU: "1"}}', "'BLEU' is not among"),
         (HEAD + '      - {file: f, cells: {Exact: "1"}}', "no 'row'"),
+        (BOMB, "stands for more than 100,000 values"),
+        ("tables: &a [*a]", "stands for more than 100,000 values"),
+        ("[" * 3_000, "cannot be read"),
         ("a: !!python/object/apply:os.system ['true']", "cannot be read"),
     ],
 )
 def test_a_malformed_file_of_claims_is_a_sentence(tmp_path, text, said):
     (tmp_path / "claims.yaml").write_text(text)
     with pytest.raises(DataError, match=said):
+        read_claims(tmp_path / "claims.yaml")
+
+
+def test_a_pipe_of_claims_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "claims.yaml")
+    with pytest.raises(DataError, match="neither a file nor a folder"):
         read_claims(tmp_path / "claims.yaml")
 
 
