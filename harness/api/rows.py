@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .example import Completion, Message, Request
+from .metric import MetricEntry
 
 
 class TrainRow:
@@ -118,6 +119,11 @@ class Evaluator(Protocol):
 
 class Judge(Protocol):
     """Scores single completions of training requests with the task's own metrics, references unseen."""
+
+    @property
+    def metrics(self) -> Mapping[str, MetricEntry]:
+        """The cards of the metrics."""
+        ...
 
     def __call__(self, completions: Sequence[Completion]) -> Sequence[Mapping[str, float]]:
         """Return for each completion metric name -> value of that row; a metric without one is absent."""

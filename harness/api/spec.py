@@ -106,6 +106,19 @@ class TrainSpec:
     launch: Annotated[LaunchSpec, HOW] = field(default_factory=LaunchSpec)
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def rewards(self) -> dict[str, float]:
+        """What answers earn, with weights: `metric:NAME`, `module:function`, or `reward`, a model."""
+        if isinstance(self.reward, str):
+            return {self.reward if ":" in self.reward else "reward": 1.0} if self.reward else {}
+        full = {name: name if ":" in name or name == "reward" else f"metric:{name}" for name in self.reward}
+        return {full[name]: float(weight) for name, weight in self.reward.items()}
+
+    @property
+    def earned_metrics(self) -> tuple[str, ...]:
+        """The metrics that answers earn by."""
+        return tuple(name.removeprefix("metric:") for name in self.rewards if name.startswith("metric:"))
+
 
 @dataclass(frozen=True, slots=True)
 class GenerateSpec:

@@ -11,15 +11,18 @@ from .choices import choose
 from .engine import Engine
 from .generation import generate
 from .perplexity import Perplexity, log_likelihoods, perplexity
+from .samples import Sample, sample
 from .stream import Stream
 
 __all__ = [
     "Engine",
     "Perplexity",
+    "Sample",
     "Stream",
     "choose",
     "generate",
     "load_dtype",
     "log_likelihoods",
     "perplexity",
+    "sample",
 ]

@@ -234,7 +234,7 @@ class Engine:
         if self.lm.model.training:
             self.lm.model.eval()
         try:
-            with torch.inference_mode():
+            with self.lm.unlearning():
                 read = self._read_pieces() if self.interactive else self._read_all()
                 self.peak_rows = max(
                     self.peak_rows, sum(lane.batch.live for lane in self._lanes if lane.batch)

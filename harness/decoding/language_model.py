@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -25,6 +25,8 @@ class LanguageModel:
         self.encoder_decoder = bool(getattr(base.config, "is_encoder_decoder", False))
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = base.dtype
+        weights = self.model.parameters()  # as FSDP and ZeRO-3 keep them
+        self._sharded = any(hasattr(one, "full_tensor") or hasattr(one, "ds_id") for one in weights)
         self.quantised = bool(getattr(base, "is_quantized", False))
         self.vocabulary: int = self.text_config.vocab_size
         self.limit: int | None = getattr(self.text_config, "max_position_embeddings", None)
@@ -61,6 +63,11 @@ class LanguageModel:
     def takes(self, name: str) -> bool:
         """Tell whether the model's forward names this argument."""
         return name in self._takes
+
+    def unlearning(self) -> AbstractContextManager[object]:
+        """Return the context in which the model is only asked."""
+        # What sharded weights are gathered into is used by training again, which inference mode forbids.
+        return torch.no_grad() if self._sharded else torch.inference_mode()
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

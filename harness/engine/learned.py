@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 
-from harness.api.rows import Evaluator, PromptRow, TrainData, TrainRow
+from harness.api.rows import Evaluator, Judge, PromptRow, TrainData, TrainRow
 from harness.api.spec import DataSpec
 from harness.api.stage import StageEntry
 
@@ -19,7 +19,12 @@ def asks(stage: StageEntry) -> bool:
 
 
 def training_data(
-    parts: Sequence[TaskData], spec: DataSpec, stage: StageEntry, *, evaluator: Evaluator | None = None
+    parts: Sequence[TaskData],
+    spec: DataSpec,
+    stage: StageEntry,
+    *,
+    evaluator: Evaluator | None = None,
+    judge: Judge | None = None,
 ) -> TrainData:
     """Return the rows of one or several tasks, mixed to their end, with those that are validated on."""
     split, limit = spec.train_split, spec.train_limit
@@ -33,7 +38,7 @@ def training_data(
     for part in parts:
         if spec.validation_split in part.task.splits():
             validation += _rows(part, stage, spec.validation_split, None)
-    return TrainData(train, validation, training_digest(parts, spec, stage), evaluator)
+    return TrainData(train, validation, training_digest(parts, spec, stage), evaluator, judge)
 
 
 class StreamedRows:

@@ -207,7 +207,7 @@ class Prepared:
             code = self.code | _own(sameness.LEARNING) | {"stage": way.plugin.files_digest()}
             known = self.bench.known
             sources = {name: keys.get(source) or known.content(source) for name, source in inputs.items()}
-            key = self._identity(spec).training_key(training.data_digest, sources, code)
+            key = self._identity(spec).training_key(training.data_digest, sources, code, asks=asks(way.entry))
             keys[way.entry.name] = key
             found.append((key, training, tasks))
         return found
@@ -276,6 +276,6 @@ def stage_spec(registry: Registry, spec: RunSpec, stage: TrainSpec, way: StageEn
     # A limit on the run's own training rows says nothing of another source's.
     data = replace(spec.data, source=stage.data, train_limit=None) if stage.data else spec.data
     # How answers are generated matters to a training only where they are scored.
-    scored = stage.select_metric or stage.eval_limit
+    scored = stage.select_metric or stage.eval_limit or asks(way)
     generate = spec.generate if scored else GenerateSpec(max_new_tokens=spec.generate.max_new_tokens)
     return replace(spec, task="", train_tasks=names, data=data, train=(stage,), generate=generate, metrics=())

@@ -51,17 +51,20 @@ class Identity:
     files: tuple[str, ...]
     known: Known
 
-    def training_key(self, data_digest: str, inputs: Mapping[str, str], code: Mapping[str, str]) -> str:
+    def training_key(
+        self, data_digest: str, inputs: Mapping[str, str], code: Mapping[str, str], *, asks: bool = False
+    ) -> str:
         """Identify the result of the spec's one stage: everything that can change the weights.
 
-        `inputs` are the keys of the stages that it stands on, or the content of the files.
+        `inputs` are the keys of the stages that it stands on, or the content of the files; `asks` tells
+        whether it learns from answers that it samples.
         """
         (stage,) = self.spec.train
         # How answers are generated matters to a training only where they are scored.
         scored = {"generate": what_counts(self.spec.generate), "task": dict(self.spec.task_options)}
         asked = self._counted(ASKED) | {
             "base": self.known.content(stage.base),
-            "scored": scored if stage.select_metric or stage.eval_limit else {},
+            "scored": scored if asks or stage.select_metric or stage.eval_limit else {},
         }
         return digest([asked, data_digest, dict(inputs), dict(code)])[:8]
 

@@ -33,7 +33,8 @@ from .data import TaskData, ValidationScorer, open_learned, open_task
 from .environment import peak_memory_mib
 from .graph import BASE
 from .journal import Journal
-from .learned import training_data
+from .judge import TaskJudge
+from .learned import asks, training_data
 from .network import forbid
 from .plugin_manager import blamed
 from .registry import Registered, Registry
@@ -162,8 +163,18 @@ def load_training_data(
     registry: Registry, tasks: list[TaskData], training: Training, way: StageEntry
 ) -> TrainData:
     """Return what the stage learns from, with an evaluator where the task's metrics are to be run."""
+    judge = _judge(registry, tasks, training) if asks(way) else None
     evaluator = _evaluator(registry, tasks, training, way)
-    return training_data(tasks, training.spec.data, way, evaluator=evaluator)
+    return training_data(tasks, training.spec.data, way, evaluator=evaluator, judge=judge)
+
+
+def _judge(registry: Registry, tasks: list[TaskData], training: Training) -> TaskJudge:
+    """Return what judges answers while training: the metrics of the tasks, and those that are earned by."""
+    names = [(name, data) for data in tasks for name in data.task.metrics]
+    names += [(name, tasks[0]) for name in training.train.earned_metrics]
+    found = {name: registry.metrics.get(name, near=data.registered.plugin) for name, data in names}
+    metrics = {name: (metric.entry, metric.load()) for name, metric in found.items()}
+    return TaskJudge(tasks, training.spec.data, metrics, training.spec.generate.reasoning)
 
 
 def _evaluator(
@@ -171,7 +182,9 @@ def _evaluator(
 ) -> ValidationScorer | None:
     """Return what scores answers to the validation rows, of those tasks that have some."""
     stage, split = training.train, training.spec.data.validation_split
-    of_stage = stage.select_metric in ("", LOSS, *way.facts)
+    earned = stage.earned_metrics if asks(way) else ()
+    select = stage.select_metric or next(iter(earned), "")
+    of_stage = select in ("", LOSS, *way.facts) and not asks(way)  # whose answers are all there is to score
     # Answering takes far longer than the loss, so metrics are run where they decide or were asked for.
     wanted = way.answers and (stage.eval_limit or not of_stage)
     asked = [data for data in tasks if split in data.task.splits()]
@@ -183,13 +196,13 @@ def _evaluator(
         for name in data.task.metrics
         for found in [registry.metrics.get(name, near=data.registered.plugin)]
     }
-    if not of_stage and stage.select_metric not in metrics:
+    if not of_stage and select and select not in metrics:
         raise UsageError(
-            f"train.select_metric is '{stage.select_metric}', which the task does not compute",
+            f"train.select_metric is '{select}', which the task does not compute",
             hint="it computes: " + ", ".join(sorted({*metrics, *way.facts})),
         )
     parts = [(data, data.scored(split, stage.eval_limit)) for data in asked]
-    return ValidationScorer(parts, metrics, stage.select_metric, training.spec.generate.reasoning)
+    return ValidationScorer(parts, metrics, select, training.spec.generate.reasoning)
 
 
 def run_training(

@@ -115,8 +115,11 @@ class LanguageModelPlugin(ModelPlugin):
         def reopen(checkpoint: Checkpoint) -> training.Learner:
             return self.learner(self.ready(str(checkpoint.path), spec.precision, run), spec, run)
 
+        def sample(model: Any, requests: Sequence[Request], asking: GenerateSpec) -> Iterable[Any]:
+            return self.samples(Loaded(model, tokenizer), requests, asking)
+
         save = partial(_save, tokenizer)
-        return training.Learner(model, coder.row, save, coder.pad, generate, coder.request, reopen)
+        return training.Learner(model, coder.row, save, coder.pad, generate, coder.request, reopen, sample)
 
     def open(self, checkpoint: Checkpoint | None, run: RunContext) -> LanguageModelSession:
         """Open the checkpoint, or the weights of the preset."""
@@ -137,6 +140,13 @@ class LanguageModelPlugin(ModelPlugin):
         if isinstance(coder, CausalCoder):
             spec = coder.ending(spec)
         return decoding.generate(*loaded, requests, spec, run, encode=coder.request, decode=coder.text)
+
+    def samples(self, loaded: Loaded, requests: Sequence[Request], spec: GenerateSpec) -> Iterable[Any]:
+        """Sample answers with their tokens, as a model that learns from them needs them."""
+        coder = self.coder(*loaded)
+        if isinstance(coder, CausalCoder):
+            spec = coder.ending(spec)
+        return decoding.sample(*loaded, requests, spec, encode=coder.request, decode=coder.text)
 
     def settings(self, coder: Coder, request: Request, spec: GenerateSpec) -> GenerateSpec:
         """Return how one request of a server is decoded: as asked, until the template's turn ends."""

@@ -47,7 +47,8 @@ class Shape:
     A row is as many lines of a batch as it has `parts`, whose names begin its keys: one line, or the two
     of a preference. `tokens_weigh` tells whether a row weighs what it has to learn, in tokens, or 1.
     `cut` rows may be longer than a line. `alternate` tells that rows at even and at odd places take turns.
-    `floats` are the keys of a number a token that is no id, `numbers` those of a number a line.
+    `floats` are the keys of a number a token that is no id, `numbers` those of a number a line, one of
+    which may be what a row weighs (`weighed_by`).
     """
 
     causal: bool
@@ -57,6 +58,7 @@ class Shape:
     alternate: bool = False
     floats: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    weighed_by: str = ""
 
     def length(self, row: Mapping[str, Sequence[Any]]) -> int:
         """Count the tokens that a row takes in a batch, over inputs and, with an encoder, targets."""
@@ -76,6 +78,8 @@ class Shape:
 
     def weight(self, row: Mapping[str, Sequence[Any]]) -> int:
         """Return what a row weighs; nothing where one of its lines has nothing to learn."""
+        if self.weighed_by:
+            return int(row[self.weighed_by][0])
         counts = [self.learned(row[f"{part}labels"]) for part in self.parts]
         return (sum(counts) if self.tokens_weigh else 1) if all(counts) else 0
 
@@ -113,6 +117,7 @@ class EncodedRows:
         """Append one row; `source` is its place in the data."""
         for name in self.shape.numbers:
             self.numbers[name].append(row[name])
+        weight = self.shape.weight(row)
         row = {key: values for key, values in row.items() if key not in self.shape.numbers}
         if not self.keys:
             self.keys = tuple(row)
@@ -133,7 +138,7 @@ class EncodedRows:
                 ) from fault
             self._ends[key].append(len(self._flat[key]))
         self._lengths.append(self.shape.length(row))
-        self._weights.append(self.shape.weight(row))
+        self._weights.append(weight)
         self.sources.append(source)
 
     @classmethod
@@ -165,6 +170,32 @@ class EncodedRows:
             numbers = [row for part in held for row in part.numbers[name]]
             whole.numbers[name] = [numbers[place] for place in order]
         return whole
+
+    def state(self) -> dict[str, Any]:
+        """Return what the rows are put together from again, in tensors and plain lists."""
+        flat = {key: torch.tensor(np.frombuffer(self._flat[key], self._kind(key))) for key in self.keys}
+        ends = {key: torch.tensor(np.asarray(self._ends[key])) for key in self.keys}
+        lengths, weights = (torch.tensor(np.asarray(part)) for part in (self._lengths, self._weights))
+        return {
+            "keys": list(self.keys),
+            "sources": self.sources,
+            "numbers": {name: [list(row) for row in rows] for name, rows in self.numbers.items()},
+            "flat": flat,
+            "ends": ends,
+            "lengths": lengths,
+            "weights": weights,
+        }
+
+    @classmethod
+    def restored(cls, shape: Shape, state: Mapping[str, Any]) -> EncodedRows:
+        """Return rows as their state was."""
+        rows = cls(shape)
+        rows.keys, rows.sources, rows.numbers = tuple(state["keys"]), state["sources"], state["numbers"]
+        flat = {key: value.numpy() for key, value in state["flat"].items()}
+        rows._flat = {key: array(value.dtype.char, value.tobytes()) for key, value in flat.items()}
+        rows._ends = {key: array("q", value.tolist()) for key, value in state["ends"].items()}
+        rows._lengths, rows._weights = (array("q", state[name].tolist()) for name in ("lengths", "weights"))
+        return rows
 
     def _kind(self, key: str) -> type[np.generic]:
         return np.float32 if key in self.shape.floats else np.int32

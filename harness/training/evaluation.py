@@ -35,7 +35,12 @@ class Validation:
         self.spec = stage.spec
         self.generate = stage.learner.generate
         self.evaluator = data.evaluator if self.generate is not None else None
-        self.rows, _ = encoded_together(data.validation, stage, group)
+        self.rows, _ = encoded_together(data.validation if stage.validates else (), stage, group)
+        if not stage.validates and self.evaluator is not None and not self.selects_metric:
+            raise UsageError(
+                "nothing says which step is the best one: the reward is no metric of the task",
+                hint="--set train.select_metric=NAME, or train.eval_every=none keeps the last step",
+            )
         if self.evaluator is None and not len(self.rows):
             raise DataError(
                 "there is nothing to evaluate on: no validation row is left",
@@ -53,10 +58,14 @@ class Validation:
         return self.spec.select_metric in (LOSS, *self.stage.entry.facts)
 
     @property
+    def selects_metric(self) -> str:
+        """The metric that decides, where one was named."""
+        return self.spec.select_metric or (self.evaluator.select if self.evaluator is not None else "")
+
+    @property
     def selects(self) -> str:
         """The name of the value that decides."""
-        asked = self.spec.select_metric or (self.evaluator.select if self.evaluator is not None else "")
-        return asked or LOSS
+        return self.selects_metric or LOSS
 
     def better(self, value: float, best: float | None) -> bool:
         """Whether a value beats the best so far."""

@@ -18,8 +18,8 @@ from .replicated import whole_weights
 HEAD = "head.safetensors"
 
 
-class Scored(NamedTuple):
-    """What a model with a head says: logits and, for each position, a number."""
+class Worth(NamedTuple):
+    """What a model with a head says of a batch: logits and, for each position, a number."""
 
     logits: Tensor
     values: Tensor
@@ -28,8 +28,8 @@ class Scored(NamedTuple):
 class WithHead(nn.Module):
     """A language model, whole or with an adapter, that also says a number at each position.
 
-    Whatever else is asked of it, it is the language model. Without `words`, the number is all that it is
-    asked for, and what turns states into words stays as it is.
+    Asked for `worth`, it says both; whatever else is asked of it, it is the language model. Without
+    `words`, the number is all that it is asked for, and what turns states into words stays as it is.
     """
 
     def __init__(self, body: nn.Module, *, words: bool = True) -> None:
@@ -49,19 +49,27 @@ class WithHead(nn.Module):
         except AttributeError:
             return getattr(self.body, name)
 
-    def forward(self, **inputs: Any) -> Scored:
-        """Return logits and values."""
+    def get_base_model(self) -> nn.Module:
+        """Return the language model, without an adapter where it has one."""
+        base: nn.Module = base_of(self.body)
+        return base
+
+    def forward(self, worth: bool = False, **inputs: Any) -> Any:
+        """Return what the language model says, or its logits and a number at each position."""
+        if not worth:
+            return self.body(**inputs)
         said = self.body(**inputs, **self._more, output_hidden_states=True)
         states = said.decoder_hidden_states if "decoder_hidden_states" in said else said.hidden_states
-        return Scored(said.logits, self.head(states[-1].to(self.head.weight.dtype)).squeeze(-1).float())
+        return Worth(said.logits, self.head(states[-1].to(self.head.weight.dtype)).squeeze(-1).float())
 
-    def save(self, save: Callable[[nn.Module, Path], object], folder: Path) -> None:
+    def save(self, save: Callable[[nn.Module, Path], object], folder: Path, *, head: bool = True) -> None:
         """Write the language model as it is written without a head, and the head beside it."""
         weights = self.state_dict()
         with whole_weights(self.body, _under("body.", weights)):
             save(self.body, folder)
-        head = {name: value.detach().cpu() for name, value in _under("head.", weights).items()}
-        save_file(head, folder / HEAD)
+        if head:
+            own = {name: value.detach().cpu() for name, value in _under("head.", weights).items()}
+            save_file(own, folder / HEAD)
 
     def load(self, folder: Path) -> None:
         """Take over the head of a reward model."""
@@ -78,13 +86,17 @@ def body_of(model: nn.Module) -> nn.Module:
     return model.body if isinstance(model, WithHead) else model
 
 
+def base_of(model: Any) -> Any:
+    """Return the model that an adapter is put on, or the model itself."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def _no_words(body: Any) -> dict[str, int]:
     """Stop teaching the layer that makes words, and return what keeps a model from computing them all."""
     out, table = body.get_output_embeddings(), body.get_input_embeddings()
     if out is not None and out.weight is not table.weight:
         out.requires_grad_(False)  # without a gradient, processes would wait for it
-    whole = body.get_base_model() if hasattr(body, "get_base_model") else body
-    takes = "logits_to_keep" in inspect.signature(type(whole).forward).parameters
+    takes = "logits_to_keep" in inspect.signature(type(base_of(body)).forward).parameters
     return {"logits_to_keep": 1} if takes else {}
 
 

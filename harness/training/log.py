@@ -25,18 +25,17 @@ class TrainLog:
     """
 
     def __init__(self, path: Path | None, *, resume_step: int) -> None:
+        self._path = path
         self._out: TextIO | None = None
         self._flushed = time.monotonic()
-        if path is None:
-            return
-        kept = [line for step, line in _lines(path) if step <= resume_step]
-        write(path, "".join(kept))
-        self._out = path.open("a", encoding="utf-8")
+        if path is not None and path.exists():
+            write(path, "".join(line for step, line in _lines(path) if step <= resume_step))
 
     def write(self, **facts: Any) -> None:
         """Append one line."""
-        if self._out is None:
+        if self._path is None:
             return
+        self._out = self._out or self._path.open("a", encoding="utf-8")
         self._out.write(json.dumps(facts) + "\n")
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._out.flush()

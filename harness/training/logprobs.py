@@ -19,15 +19,19 @@ def log_probabilities(model: nn.Module, batch: Mapping[str, Tensor], without: Co
     `without` are keys of the batch that the model does not read.
     """
     inputs = {key: value for key, value in batch.items() if key not in without}
-    logits, labels = predicted(model, inputs)
-    return of_labels(logits, labels)
+    causal = is_causal(model)
+    logits: Tensor = model(**model_inputs(model, inputs)).logits
+    return of_labels(predicting(logits, causal=causal), predicted(batch["labels"], causal=causal))
 
 
-def predicted(model: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Return the logits of a batch and the label that each of them predicts."""
-    labels = batch["labels"]
-    logits: Tensor = model(**model_inputs(model, batch)).logits
-    return (logits[:, :-1], labels[:, 1:]) if is_causal(model) else (logits, labels)
+def predicting(values: Tensor, *, causal: bool) -> Tensor:
+    """Return of values at each position those where a token is predicted: for a decoder, one earlier."""
+    return values[:, :-1] if causal else values
+
+
+def predicted(values: Tensor, *, causal: bool) -> Tensor:
+    """Return of values of each token those of tokens that are predicted: of a decoder, all but the first."""
+    return values[:, 1:] if causal else values
 
 
 def model_inputs(model: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -45,7 +49,7 @@ def of_labels(logits: Tensor, labels: Tensor) -> Tensor:
 
 def learned_tokens(labels: Tensor, *, causal: bool) -> Tensor:
     """Count the labels of each line that are learned."""
-    return ((labels[:, 1:] if causal else labels) != IGNORED).sum(-1)
+    return (predicted(labels, causal=causal) != IGNORED).sum(-1)
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -30,10 +30,10 @@ from .modes import learning, without_dropout
 from .objectives import Objective
 from .schedule import Schedule
 from .signals import StopRequest, noted
+from .source import Source
 from .stage import Generate, Learner, Save, Stage, stage_of
 from .state import Position, StateFolder
 from .step import StepFacts, Stepper, noted_splits
-from .stream import RowStream
 
 # Where the last step's weights go when validation chose those of an earlier one.
 LAST = Path("last") / "checkpoint"
@@ -77,8 +77,8 @@ def learn(
     with session(run, group_of_one=settings.asked_strategy(spec.launch) != "ddp") as group:
         stage.begin(learner)
         _require_packable(stage)
-        rows = RowStream(data, stage, run, group)
-        identity = identity_of(stage.model, data, rows.first.digest, spec, run)
+        rows = stage.source(data, group)
+        identity = identity_of(stage.model, data, rows.digest, spec, run)
         states = StateFolder(run.directory / "state", identity, spec.keep)
         if (finished := _finished(states, run, spec)) is not None:
             return finished
@@ -142,7 +142,7 @@ class Training:
     def __init__(
         self,
         stage: Stage,
-        rows: RowStream,
+        rows: Source,
         states: StateFolder,
         group: Group,
         run: RunContext,
@@ -181,7 +181,7 @@ class Training:
         return Collator(rows, self.stage.learner.pad, packed=packed, mask=self.masked)
 
     def _require_documents_apart(self) -> None:
-        rows, module = self.rows.first, self.strategy.module
+        (rows,), module = self.rows.sets, self.strategy.module
         with self.strategy.forward_context():
             require_documents_apart(module, rows, self.collator(rows), self.objective)
 
@@ -191,11 +191,12 @@ class Training:
             return self._run_to_end()
 
     def _run_to_end(self) -> Checkpoint:
-        sets = [self.rows.first, *([self.validation.rows] if self.validation is not None else [])]
+        sets = [*self.rows.sets, *([self.validation.rows] if self.validation is not None else [])]
         self.stage.settle(self.strategy, [rows for rows in sets if len(rows)], self.collator)
         self._resume()
         log = self.run.directory / "train_log.jsonl" if self.run.is_main else None
         self.log = TrainLog(log, resume_step=self.position.step)
+        self.examples = TrainLog(log and log.with_name("examples.jsonl"), resume_step=self.position.step)
         self.run.progress.start("training", self.total, "steps")
         self.run.progress.advance(self.position.step)
         try:
@@ -205,6 +206,7 @@ class Training:
             self.rows.close()
             self.run.progress.finish()
             self.log.close()
+            self.examples.close()
         return self._publish()
 
     def _resume(self) -> None:
@@ -214,14 +216,17 @@ class Training:
             self.strategy.load(path)
             if self.average is not None:
                 self.average.load(path)
+            self.rows.load(path)
             self.run.event("training_resumed", step=self.position.step)
         noted = noted_splits(self.states.directory)
         self.stepper.splits = self.group.agree(max(self.position.splits, noted))
 
     def _train(self, stop: StopRequest) -> None:
-        steps = self.rows.steps(self.position)
+        steps = self.rows.steps(self.position, self._report)
         while self.position.step < self.total and not self.position.stopped_early:
-            step = next(steps)
+            if (step := next(steps, None)) is None:
+                self.position.stopped_early = True
+                break
             self.meter.start()
             factor = self.schedule.factor(self.position.step)
             facts = self.stepper(step, factor, self.position.step + 1, bool(stop.received))
@@ -264,6 +269,15 @@ class Training:
         if step % self.log_every == 0 or step in (1, self.total):
             self._event("train_step", step=step, learning_rate=rate, loss=facts.loss, **facts.facts)
 
+    def _report(self, step: int, facts: Mapping[str, float], examples: Sequence[Mapping[str, Any]]) -> None:
+        """Tell what a batch of answers was like that is about to be learned from."""
+        self.log.write(step=step, rollout=facts)
+        for example in examples:
+            self.examples.write(step=step, **example)
+        self._event("rollout", step=step, **facts)
+        shown = {name: round(facts[name], 4) for name in ("reward", "distinct") if name in facts}
+        self.run.progress.advance(0, **shown)
+
     def _event(self, kind: str, *, step: int, **facts: Any) -> None:
         self.run.event(kind, step=step, **facts)
         if self.tensorboard is not None:
@@ -298,6 +312,7 @@ class Training:
         path = self.states.path(self.position.step)
         if self.run.is_main:
             self.log.sync()
+            self.examples.sync()
             folders.prepare(path)
         self.group.wait()
         partial = folders.partial_of(path)
@@ -306,6 +321,7 @@ class Training:
             if self.run.is_main:
                 if self.average is not None:
                     self.average.save(partial)
+                self.rows.save(partial)
                 self.states.write_progress(partial, self.position)
             self.group.wait()
             if self.run.is_main:
@@ -371,4 +387,5 @@ class Training:
             "precision": self.strategy.precision,
             "strategy": self.strategy.name if self.group.world_size > 1 else "single process",
             "processes": self.group.world_size,
+            **self.rows.facts,
         }

@@ -15,6 +15,7 @@ from harness.api import (
     Checkpoint,
     Completion,
     DataError,
+    GenerateSpec,
     Request,
     RunContext,
     StageEntry,
@@ -27,13 +28,17 @@ from harness.api import (
 
 from . import settings, stages
 from .batching import Collator, Encode, EncodedRows, Shape
+from .distributed import Group
 from .objectives import Loss, is_causal, model_loss
 from .replicated import Replicated
 from .rows import check_rows
+from .source import Source
+from .stream import RowStream
 
 Save = Callable[[nn.Module, Path], object]
 Collate = Callable[[EncodedRows], Collator]
 Generate = Callable[[nn.Module, Sequence[Request]], Iterable[Completion]]
+Sample = Callable[[nn.Module, Sequence[Request], GenerateSpec], Iterable[Sequence[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Learner:
     it must not depend on chance. `pad` names the padding value of each key where it is not 0.
     `save(model, folder)` writes what is to remain. `generate` lets the task's metrics choose the best step.
     `request` encodes a prompt up to where the answer begins. `open` loads another checkpoint of this model.
+    `sample` yields the answers to each request with their tokens, as `harness.decoding.sample` does.
     """
 
     model: nn.Module
@@ -53,6 +59,7 @@ class Learner:
     generate: Generate | None = None
     request: Callable[[Request], Mapping[str, list[int]]] | None = None
     open: Callable[[Checkpoint], Learner] | None = None
+    sample: Sample | None = None
 
 
 class Stage:
@@ -64,6 +71,7 @@ class Stage:
 
     Options: type[settings.FitOptions] = settings.FitOptions
     dropout: bool = True  # whether the model's own dropout is on while it learns
+    validates: bool = True  # whether the loss on validation rows says something
     learner: Learner
     model: nn.Module
     shape: Shape
@@ -97,6 +105,10 @@ class Stage:
     def shape_of(self, *, causal: bool) -> Shape:
         """Say what rows are made of."""
         return Shape(causal)
+
+    def source(self, data: TrainData, group: Group) -> Source:
+        """Return where steps come from: the rows of the data."""
+        return RowStream(data, self, self.run, group)
 
     def encode(self, row: TrainRow) -> Mapping[str, Sequence[int]]:
         """Return a row as token ids."""

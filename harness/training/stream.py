@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.api import DataError, RunContext, TrainData, TrainRow, UsageError
 
 from .batching import EncodedRows, Left, Step, encode_rows, plan
 from .distributed import Group
-from .stage import Stage
+from .source import Report
 from .state import Position
+
+if TYPE_CHECKING:
+    from .stage import Stage
 
 
 class Share(NamedTuple):
@@ -63,6 +67,27 @@ class RowStream:
         self._worker = ThreadPoolExecutor(1, "encoding")
         self._ahead: tuple[int, Future[Share]] | None = None
         self.first = self._first_window()
+
+    @property
+    def sets(self) -> Sequence[EncodedRows]:
+        """The rows that are there before training begins."""
+        return [self.first]
+
+    @property
+    def digest(self) -> str:
+        """A hash of what is learned from; of a streamed corpus, of how it begins."""
+        return self.first.digest
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        """What the record should say about where the rows came from."""
+        return {}
+
+    def save(self, folder: Path) -> None:
+        """Nothing is kept of rows that are there to be read again."""
+
+    def load(self, folder: Path) -> None:
+        """Nothing was kept."""
 
     def close(self) -> None:
         """Encode no further."""
@@ -161,7 +186,7 @@ class RowStream:
     def _seed(self, epoch: int, window: int) -> list[int]:
         return [self.spec.seed, epoch, window]
 
-    def steps(self, position: Position) -> Iterator[Step]:
+    def steps(self, position: Position, report: Report) -> Iterator[Step]:
         """Yield steps from `position` on without end, keeping it up to date as each is asked for."""
         while True:
             rows = self.first if position.rows_before == 0 else self._encoded(position.rows_before)

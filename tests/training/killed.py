@@ -15,6 +15,7 @@ from typing import Any
 
 from harness import Document, RunContext, RunSpec, SilentProgress, TrainData, TrainSpec
 
+from .answering import learner, prompts
 from .conftest import encode_causal, llama, pairs
 
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -37,6 +38,17 @@ STAGES = {
     "sft": replace(BASE, grad_accumulation=2, eval_every=4, optimizer="muon"),
     "lora": replace(BASE, method="lora", lora_r=4, lora_dropout=0.1, lora_targets=("q_proj", "v_proj")),
     "pretrain": replace(BASE, stage="pretrain", packing="packed", options={"window": 24}),
+    # Three steps of four are in the middle of a rollout, and the price of leaving the reference moves.
+    "ppo": replace(
+        BASE,
+        stage="ppo",
+        reward={"x": 1.0, "copied": 1.0},
+        neftune_alpha=0.0,
+        options={
+            **{"prompts": 4, "samples": 2, "max_new_tokens": 3, "passes": 2, "updates": 2},
+            **{"kl": 0.1, "kl_target": 0.01, "kl_horizon": 50, "examples_every": 1},
+        },
+    ),
 }
 
 
@@ -81,6 +93,10 @@ def train(directory: Path, stage: str, progress: SilentProgress | None = None) -
     if stage == "pretrain":
         training.fit(model, TrainData(Corpus()), encode_document, STAGES[stage], run)
         return
+    if stage == "ppo":
+        texts = [one + other for one in "abcd" for other in "abcde"]
+        training.learn(learner(model), prompts(texts), STAGES[stage], run)
+        return
     data = TrainData(pairs(40), validation=pairs(8, seed=9))
     training.fit(training.prepare_model(model, STAGES[stage]), data, encode_causal, STAGES[stage], run)
 
@@ -121,6 +137,7 @@ def killed_run(directory: Path, stage: str, moment: int, how: str) -> int:
 class Result:
     weights: str
     curve: list[tuple[Any, ...]]
+    examples: str
 
 
 def result(directory: Path) -> Result:
@@ -128,6 +145,11 @@ def result(directory: Path) -> Result:
     (file,) = (directory / "checkpoint").glob("*.safetensors")
     weights = hashlib.sha256(file.read_bytes()).hexdigest()
     rows = [json.loads(line) for line in (directory / "train_log.jsonl").read_text().splitlines()]
-    return Result(
-        weights, [(r["step"], r.get("loss"), r.get("learning_rate"), r.get("validation")) for r in rows]
-    )
+    told = [(r["step"], r.get("loss"), r.get("learning_rate"), r.get("validation"), _earned(r)) for r in rows]
+    examples = directory / "examples.jsonl"
+    return Result(weights, told, examples.read_text() if examples.exists() else "")
+
+
+def _earned(row: dict[str, Any]) -> list[Any]:
+    """What a rollout was like, but for how long it took."""
+    return [value for name, value in row.get("rollout", {}).items() if not name.endswith("seconds")]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -82,6 +83,35 @@ def test_two_processes_share_the_rows_and_where_each_has_the_model_the_questions
     assert asked == ([["0", "2"] * 2, ["1", "3"] * 2] if strategy == "ddp" else [whole["asked"]] * 2)
     rows = map(json.loads, (tmp_path / "train_log.jsonl").read_text().splitlines())
     assert [row["validation"]["answers"] for row in rows if "validation" in row] == [4.0, 4.0]
+
+
+POLICY: dict[str, Any] = {
+    "stage": "grpo",
+    "max_steps": 6,
+    "batch_size": 6,
+    "options": {"prompts": 5, "samples": 6, "max_new_tokens": 3, "updates": 2, "kl": 0.05},
+}
+
+
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("zero2", marks=pytest.mark.slow)])
+def test_two_processes_learn_from_their_answers_what_one_learns_from_its_own(
+    strategy: str, tmp_path: Path
+) -> None:
+    main(tmp_path / "alone", {"strategy": "ddp", "asked": 1, "stage": POLICY})
+    assert launch(tmp_path / "two", strategy=strategy, stage=POLICY, die_at=4).returncode != 0
+    done = launch(tmp_path / "two", strategy=strategy, stage=POLICY)
+    assert done.returncode == 0, done.stderr[-2000:]
+    require_same(tmp_path / "two", tmp_path / "alone")
+
+
+@pytest.mark.slow  # sharded weights are asked by all processes at once, in the same batches
+@pytest.mark.parametrize("strategy", ["fsdp", "zero3"])
+def test_sharded_weights_learn_from_their_answers_too(strategy: str, tmp_path: Path) -> None:
+    stage = {**POLICY, "options": {**POLICY["options"], "kl": 0.0}}
+    main(tmp_path / "alone", {"strategy": "ddp", "asked": 1, "stage": stage})
+    done = launch(tmp_path / "two", strategy=strategy, stage=stage)
+    assert done.returncode == 0, done.stderr[-2000:]
+    require_same(tmp_path / "two", tmp_path / "alone")
 
 
 @pytest.fixture(scope="module")

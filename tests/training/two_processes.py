@@ -29,6 +29,7 @@ from harness import (  # noqa: E402
     training,
 )
 from harness.engine.worker import leave  # noqa: E402
+from tests.training.answering import BANDIT, learner, prompts  # noqa: E402
 from tests.training.conftest import encode_causal, llama, pairs  # noqa: E402
 
 
@@ -57,6 +58,7 @@ class Counting:
 
 
 def main(directory: Path, request: dict[str, object]) -> None:
+    directory.mkdir(exist_ok=True)
     rank, size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     strategy, die_at = str(request["strategy"]), int(str(request.get("die_at", 0)))
     launch = LaunchSpec(
@@ -99,6 +101,10 @@ def main(directory: Path, request: dict[str, object]) -> None:
             model(input_ids=torch.tensor([[1, 5, 6]]))  # with sharded weights all processes have to be here
             yield Completion(asked.id, "")
 
+    if request.get("stage"):
+        spec = replace(BANDIT, **request["stage"], launch=launch, save_every=2, precision="fp32")  # type: ignore[arg-type]
+        training.learn(learner(llama()), prompts("abcdefg"), spec, run)
+        return
     data = TrainData(pairs(23), validation=pairs(5, seed=4), evaluator=Counting())
     spec = replace(spec, eval_every=3, eval_limit=4)
     model = training.prepare_model(llama(tie_word_embeddings=True), spec)

@@ -5,7 +5,7 @@ Their entries are here, and cheap; a stage's own module is imported when it is c
 
 from __future__ import annotations
 
-from harness.api import Conversation, Document, Preference, StageEntry, TrainPair
+from harness.api import Conversation, Document, Preference, PromptRow, StageEntry, TrainPair
 
 PREFERENCES = "preferences"
 PREFERRED = ("accuracy", "margin")  # on pairs that are held out
@@ -58,5 +58,19 @@ def entries() -> list[StageEntry]:
             rows=(Preference,),
             task=PREFERENCES,
             facts=PREFERRED,
+        ),
+        *(
+            StageEntry(
+                name,
+                summary,
+                f"{__name__}.{target}",
+                rows=(PromptRow,),
+                inputs={"reward": "reward", "reference": ""},
+            )
+            for name, summary, target in (
+                ("ppo", "earn more by one's answers, with a value head (PPO)", "ppo:Ppo"),
+                ("rloo", "earn more than by the other answers, each an action (RLOO)", "groups:Rloo"),
+                ("grpo", "earn more than the group of answers, token by token (GRPO)", "groups:Grpo"),
+            )
         ),
     ]

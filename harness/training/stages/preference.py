@@ -28,7 +28,7 @@ from harness.training.logprobs import learned_tokens, log_probabilities
 from harness.training.objectives import Loss
 from harness.training.replicated import Replicated
 from harness.training.settings import FitOptions
-from harness.training.stage import Collate, Stage
+from harness.training.stage import Collate, Learner, Stage
 
 CHOSEN, REJECTED = "chosen.", "rejected."
 MARGIN, REFERENCE = "margin", "reference"  # numbers a line: how much better, and what the reference says
@@ -46,22 +46,29 @@ class Preferences(Stage):
     def encode(self, row: TrainRow) -> Mapping[str, Sequence[Any]]:
         """Return both answers, each after the prompt; the answers alone are learned."""
         assert isinstance(row, Preference)
-        lines = {CHOSEN: self._answered(row, row.chosen), REJECTED: self._answered(row, row.rejected)}
+        turns = row.messages[:-1]
+        asked = Request("", row.prompt, row.inputs, messages=turns, tools=row.tools)
+        causal = self.shape.causal
+        lines = {
+            part: answered(self.learner, asked, answer, causal=causal)
+            for part, answer in ((CHOSEN, row.chosen), (REJECTED, row.rejected))
+        }
         tokens = {part + key: values for part, line in lines.items() for key, values in line.items()}
         return {**tokens, MARGIN: [row.margin or 0.0] * 2}
 
-    def _answered(self, row: Preference, answer: str) -> Mapping[str, Sequence[int]]:
-        asked: TrainRow = TrainPair(row.prompt, answer, row.inputs)
-        if row.messages:
-            asked = Conversation((*row.messages, Message("assistant", answer)), row.tools)
-        line = self.learner.encode(asked)
-        if not self.shape.causal or self.learner.request is None:
-            return line
-        before = row.messages[:-1]
-        request = Request("", row.prompt, row.inputs, messages=before, tools=row.tools)
-        size = len(self.learner.request(request)["input_ids"])
-        # Earlier turns of the assistant, or a prompt that is otherwise learned, are no part of the answer.
-        return {**line, "labels": [IGNORED] * size + list(line["labels"][size:])}
+
+def answered(learner: Learner, request: Request, answer: str, *, causal: bool) -> Mapping[str, Sequence[int]]:
+    """Return a request with an answer as a row, of which the answer alone is learned."""
+    row: TrainRow = TrainPair(request.prompt, answer, request.inputs)
+    if request.messages:
+        turns = (*request.messages, Message("user", request.prompt), Message("assistant", answer))
+        row = Conversation(turns, request.tools)
+    line = learner.encode(row)
+    if not causal or learner.request is None:
+        return line
+    size = len(learner.request(request)["input_ids"])
+    # Earlier turns of the assistant, or a prompt that is otherwise learned, are no part of the answer.
+    return {**line, "labels": [IGNORED] * size + list(line["labels"][size:])}
 
 
 @dataclass(frozen=True, slots=True)

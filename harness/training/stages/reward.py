@@ -55,7 +55,7 @@ class Reward(Preferences):
 def reward_of(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
     """Return what a reward model says at the last token of each answer."""
     inputs = {key: value for key, value in batch.items() if key != MARGIN}
-    values: Tensor = model(**model_inputs(model, inputs)).values
+    values: Tensor = model(**model_inputs(model, inputs), worth=True).values
     places = torch.arange(batch["labels"].shape[1], device=values.device)
     last = torch.where(batch["labels"] != IGNORED, places, 0).argmax(-1)
     return values.gather(1, last[:, None])[:, 0]
