@@ -140,7 +140,7 @@ def test_workers_end_with_a_killed_program_and_its_command_continues(start, tmp_
     command[-1] = "model.step_delay=0"
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
-    assert "finetune: 4 steps" in again.stderr  # the progress of the main worker
+    assert "training: 4 steps" in again.stderr  # the progress of the main worker
     assert scores(tmp_path) == expected
 
 

@@ -155,7 +155,6 @@ def test_weights_of_another_architecture_are_refused(
 @pytest.mark.parametrize(
     ("model", "key", "said"),
     [
-        (ADA_T5, "pad_token", "the tokenizer has no padding token"),
         (SCIMIND, "pad_token", "the tokenizer has no padding token"),
         (SCIMIND, "eos_token", "encode() returned None among the input_ids of row 0"),
     ],

@@ -139,7 +139,7 @@ def test_a_library_that_is_absent_is_named_with_what_installs_it(
 
 def test_four_bit_weights_without_their_library_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
-    with pytest.raises(MissingDependency, match="method 'qlora' needs bitsandbytes"):
+    with pytest.raises(MissingDependency, match="weights in 4bit needs bitsandbytes"):
         training.quantization(replace(SPEC, method="qlora"))
 
 
