@@ -6,6 +6,7 @@ import argparse
 import importlib
 import signal
 import sys
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -22,8 +23,10 @@ from harness.serving.plain import PlainEngine
 
 from .main import report
 from .opening import add_model_arguments, context_of, opened, resolved_models
+from .serve import serve
 
-OWN = ("ask", "system")
+OWN = ("ask", "system", "web", "port")
+PORT = 8082
 HELP = """\
 /clear            forget what was said
 /system TEXT      set the system prompt; without TEXT none
@@ -42,20 +45,27 @@ def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "chat",
-        description="Talk to a model in the terminal. With --ask, or where the question is piped in, "
-        "it answers once and leaves.",
+        description="Talk to a model in the terminal, or with --web in the browser. With --ask, or where the "
+        "question is piped in, it answers once and leaves.",
         epilog="examples: run-bench chat --model ./my-model    "
         "echo 'What burns?' | run-bench chat --model ./my-model",
         allow_abbrev=False,
     )
     parser.add_argument("--ask", metavar="TEXT", help="ask this, print the answer, and leave")
     parser.add_argument("--system", metavar="TEXT", default="", help="the system prompt")
+    parser.add_argument("--web", action="store_true", help="talk in the browser instead")
+    parser.add_argument(
+        "--port", type=int, default=PORT, metavar="N", help=f"of --web (default: {PORT}; 0: any that is free)"
+    )
     add_model_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the model and talk."""
-    [(model, resolved), *more] = resolved_models(args, OWN)
+    models = resolved_models(args, OWN)
+    if args.web:
+        return serve(models, "127.0.0.1", args.port, started=webbrowser.open)
+    [(model, resolved), *more] = models
     if more:
         raise UsageError("chat talks to one model", hint="name one --model")
     once = question_of(args.ask)

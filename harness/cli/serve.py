@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import sys
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -45,6 +46,30 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
+    token = args.token or os.environ.get(TOKEN, "")
+    return serve(resolved_models(args, OWN), args.host, args.port, token, limits_of(args))
+
+
+def limits_of(args: argparse.Namespace) -> dict[str, int]:
+    """Return the limits that the options set."""
+    return {
+        "body": args.max_body,
+        "prompt": args.max_prompt,
+        "output": args.max_output,
+        "seconds": args.max_seconds,
+        "waiting": args.queue,
+    }
+
+
+def serve(
+    models: list[tuple[Any, Any]],
+    host: str,
+    port: int,
+    token: str = "",
+    limits: Mapping[str, int] | None = None,
+    started: Callable[[str], object] = lambda address: None,
+) -> int:
+    """Open models and listen; `started` is called with the page's address."""
     if missing := [name for name in ("fastapi", "uvicorn", "prometheus_client") if not _there(name)]:
         raise MissingDependency(
             f"serving needs {', '.join(missing)}", hint="pip install 'assay-bench[serve]'"
@@ -55,30 +80,24 @@ def run(args: argparse.Namespace) -> int:
     from harness.serving.driver import Driver
     from harness.serving.server import bound, is_loopback, server_of
 
-    token = args.token or os.environ.get(TOKEN, "")
-    if not is_loopback(args.host) and not token:
+    if not is_loopback(host) and not token:
         raise UsageError(
-            f"{args.host} can be reached from other machines, which needs a token",
-            hint=f"--token, or ${TOKEN}",
+            f"{host} can be reached from other machines, which needs a token", hint=f"--token, or ${TOKEN}"
         )
-    limits = Limits(
-        body=args.max_body,
-        prompt=args.max_prompt,
-        output=args.max_output,
-        seconds=args.max_seconds,
-        waiting=args.queue,
-    )
+    kept = Limits(**(limits or {}))
     drivers = {}
-    for model, resolved in resolved_models(args, OWN):
+    for model, resolved in models:
         name, spec = resolved.spec.title or resolved.spec.model, resolved.spec.generate
         opening = partial(opened, model, resolved)
-        drivers[name] = Driver(name, opening, spec, context_of(resolved), args.queue)
-    sock = bound(args.host, args.port)
+        drivers[name] = Driver(name, opening, spec, context_of(resolved), kept.waiting)
+    sock = bound(host, port)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
-    host, port = sock.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    sys.stderr.write(f"serving {', '.join(drivers)} at http://{shown}:{port}/v1; Ctrl-C ends it\n")
-    server_of(application(drivers, limits, token), drivers.values(), limits).run(sockets=[sock])
+    address, port = sock.getsockname()[:2]
+    url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    page = f"{url}/?token={token}" if token else f"{url}/"
+    sys.stderr.write(f"serving {', '.join(drivers)} at {url}/v1, a page to chat at {url}/; Ctrl-C ends it\n")
+    started(page)
+    server_of(application(drivers, kept, token), drivers.values(), kept).run(sockets=[sock])
     return _ended(drivers)
 
 

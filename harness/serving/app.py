@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from harness import __version__
 
-from . import openai_routes, released
+from . import openai_routes, page_routes, released
 from .asked import Limits
 from .driver import Driver
 from .guard import Guard
@@ -41,6 +41,7 @@ def application(drivers: Mapping[str, Driver], limits: Limits, token: str = "") 
     )
     app.include_router(openai_routes.routes(service))
     app.include_router(released.routes(service))
+    app.include_router(page_routes.routes())
     _add_signs_of_life(app, service)
     _add_problems(app)
 
