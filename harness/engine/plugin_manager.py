@@ -121,9 +121,8 @@ class Plugins:
         around = [impl for impl in listeners if impl.wrapper or impl.hookwrapper]
         waiting = []
         for listener in [*around, *(impl for impl in listeners if impl not in around)]:
-            wanted = {name: arguments[name] for name in listener.argnames}
             with _noted(listener, failures):
-                answer = listener.function(**wanted)
+                answer = _called(listener, arguments)
                 if listener in around:
                     next(answer)
                     waiting.append((listener, answer))
@@ -134,15 +133,26 @@ class Plugins:
 
     def ask(self, hook: str, kind: type[T], **arguments: Any) -> T | None:
         """Return the first answer to a question; one that fails or has another type is its plugin's fault."""
-        for impl in reversed(getattr(self.hook, hook).get_hookimpls()):  # the nearest plugin first
-            whose = f"{hook} of plugin {impl.plugin_name}"
+        for whose, call in self._asked(hook):
             with blamed(whose):
-                answer = impl.function(**{name: arguments[name] for name in impl.argnames})
+                answer = call(arguments)
             if answer is not None and not isinstance(answer, kind):
                 raise PluginError(f"{whose} returned {answer!r}, which is no {kind.__name__}")
             if answer is not None:
                 return answer
         return None
+
+    def _asked(self, hook: str) -> list[tuple[str, Callable[[Mapping[str, Any]], Any]]]:
+        """Return who answers a question, the nearest first; what is wrapped is pluggy's to call whole."""
+        caller = getattr(self.hook, hook)
+        implementations = caller.get_hookimpls()
+        if any(impl.wrapper or impl.hookwrapper for impl in implementations):
+            names = " or ".join(impl.plugin_name for impl in implementations)
+            return [(f"{hook} of plugin {names}", lambda arguments: caller(**arguments))]
+        return [
+            (f"{hook} of plugin {impl.plugin_name}", partial(_called, impl))
+            for impl in reversed(implementations)
+        ]
 
     def add(self, plugin: LoadedPlugin, load: Callable[[], ModuleType]) -> None:
         """Load and register one plugin; on any fault take it out again and keep the reason."""
@@ -200,6 +210,10 @@ class Plugins:
                 raise DuplicateName(f"it brings {_label(entry)} twice")
             seen.add((type(entry), entry.name))
         return entries
+
+
+def _called(impl: pluggy.HookImpl, arguments: Mapping[str, Any]) -> Any:
+    return impl.function(**{name: arguments[name] for name in impl.argnames})
 
 
 @contextmanager

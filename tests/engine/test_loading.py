@@ -138,6 +138,20 @@ def test_the_nearest_plugin_answers_a_question_and_a_wrong_answer_is_its_fault()
         plugins.ask("harness_render_leaderboard", str, board=None, format="x")
 
 
+def test_a_wrapper_of_a_question_has_the_last_word_on_its_answer():
+    plugins = Plugins()
+    added(module("answers", harness_render_leaderboard=lambda board, format: "plain"), plugins=plugins)
+
+    def around(board, format):
+        return f"({(yield)})"
+
+    around.__name__ = "harness_render_leaderboard"
+    wrapping = ModuleType("wraps")
+    wrapping.harness_render_leaderboard = hookimpl(wrapper=True)(around)  # type: ignore[attr-defined]
+    added(wrapping, plugins=plugins)
+    assert plugins.ask("harness_render_leaderboard", str, board=None, format="x") == "(plain)"
+
+
 def test_what_a_plugins_code_raises_is_told_with_its_name():
     with pytest.raises(PluginError, match="task 't' failed: KeyError"), blamed("task 't'"):
         dict[str, int]()["absent"]
