@@ -51,7 +51,7 @@ def main() -> None:
         f"Pseudo-captions by retrieval, {origin}",
         rows,
         command="python -m benchmarks.pseudo",
-        method="CPU time. The first row is the whole command `data pseudo` with its default writer, start, "
+        method="CPU time. The first row is the whole command `pseudo-data` with its default writer, start, "
         "filters and files included. The others find neighbours alone, and must agree.",
         packages=("rdkit", "numpy"),
     )
@@ -78,12 +78,12 @@ def whole_command(described: Sequence[str], undescribed: Sequence[str]) -> dict[
         (folder / "described.json").write_text(json.dumps(pairs))
         (folder / "undescribed.smi").write_text("".join(f"{text}\n" for text in undescribed))
         before = cpu_of_children()
-        command = [sys.executable, str(ROOT / "run_bench.py"), "data", "pseudo", "undescribed.smi"]
+        command = [sys.executable, str(ROOT / "run_bench.py"), "pseudo-data", "undescribed.smi"]
         options = ["--described", "described.json", "--out", "pseudo.jsonl", "--json", "--quiet"]
         subprocess.run([*command, *options], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         written = sum(1 for _ in (folder / "pseudo.jsonl").open())
     return {
-        "work": f"data pseudo, {written:,} written",
+        "work": f"pseudo-data, {written:,} written",
         "molecules": len(undescribed),
         "CPU µs a molecule": 1e6 * (cpu_of_children() - before) / len(undescribed),
     }
