@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from harness.engine.plugin_manager import HEAVY
 
 from .checking import Check, NotHere, want
 from .loading import Item
+from .processes import python
 
 CPU_SECONDS = 0.5  # over loading the harness and its own plugins
 PLAIN = re.compile(r"[a-z0-9]+([-_./@+][a-z0-9]+)*", re.IGNORECASE)
@@ -19,12 +18,10 @@ PROBE = """
 import json, sys, time
 from harness.engine.plugin_manager import load_plugins
 local = json.loads(sys.argv[1])
-begin = time.process_time()
 load_plugins([])
-own = time.process_time()
-before = set(sys.modules)
-plugins = load_plugins(local)
-print(json.dumps([time.process_time() - 2 * own + begin, sorted(set(sys.modules) - before)]))
+before, begin = set(sys.modules), time.process_time()
+load_plugins(local)
+print(json.dumps([time.process_time() - begin, sorted(set(sys.modules) - before)]))
 """
 
 
@@ -34,8 +31,7 @@ def loads_lightly(item: Item, folder: Path) -> None:
     want(not plugin.heavy, f"importing it imports {', '.join(plugin.heavy)}")
     if plugin.origin != "local":
         return
-    command = [sys.executable, "-c", PROBE, json.dumps([str(Path(item.subject.asked).resolve())])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = python("-c", PROBE, json.dumps([str(Path(item.subject.asked).resolve())]), folder=folder)
     want(done.returncode == 0, done.stderr.strip().splitlines()[-1] if done.stderr.strip() else "it ended")
     seconds, modules = json.loads(done.stdout.strip().splitlines()[-1])
     heavy = [name for name in HEAVY if name in modules]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from .checking import Check, NotHere, want
 from .loading import Item
+from .processes import python
 
 USAGE = 2
 HEAVY = ("torch", "transformers", "rdkit", "pandas")
@@ -17,10 +17,7 @@ def told(item: Item, folder: Path, *arguments: str) -> subprocess.CompletedProce
     """Run the verb in a process of its own."""
     plugin = item.subject.plugin
     local = ["--plugin", str(Path(item.subject.asked).resolve())] if plugin.origin == "local" else []
-    command = [sys.executable, "-m", "harness", item.entry.name, *arguments, *local]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL
-    )
+    return python("-m", "harness", item.entry.name, *arguments, *local, folder=folder)
 
 
 def helps(item: Item, folder: Path) -> None:
@@ -51,9 +48,7 @@ def needs_nothing_heavy_to_help(item: Item, folder: Path) -> None:
         f"try:\n    main([{item.entry.name!r}, '--help'])\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=60, check=False
-    )
+    done = python("-c", program, folder=folder)
     want(done.stderr.strip().endswith("[]"), f"help imports {done.stderr.strip()[-80:]}")
 
 
