@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from .loading import Loaded
+
 BEGIN, END, PAD = "<s>", "</s>", "<pad>"
+
+
+@dataclass(frozen=True, slots=True)
+class SmallOptions:
+    """Where weights come from, and the sizes of a model that starts from nothing."""
+
+    weights: str = ""  # a folder or hub id; empty: from nothing
+    hidden: int = 128
+    intermediate: int = 352
+    layers: int = 4
+    heads: int = 4
+    pieces: int = 1000  # word pieces that are learned from the training texts
+    context: int = 1024
+
+
+def from_nothing(texts: Iterable[str], options: SmallOptions, seed: int) -> Loaded:
+    """Return a LLaMA with random weights, and a tokenizer learned from the texts that it will learn."""
+    tokenizer = learn_tokenizer(texts, options.pieces)
+    model = small_llama(
+        tokenizer,
+        hidden=options.hidden,
+        intermediate=options.intermediate,
+        layers=options.layers,
+        heads=options.heads,
+        context=options.context,
+        seed=seed,
+    )
+    return Loaded(model, tokenizer)
 
 
 def learn_tokenizer(texts: Iterable[str], pieces: int) -> Any:

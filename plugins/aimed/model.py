@@ -7,19 +7,14 @@ from dataclasses import dataclass
 
 from harness import Document, TrainData, TrainPair, TrainSpec
 from harness.language_models import LanguageModelPlugin, Loaded
-from harness.language_models.fresh import learn_tokenizer, small_llama
+from harness.language_models.fresh import SmallOptions, from_nothing
 
 
 @dataclass(frozen=True, slots=True)
-class AiMedOptions:
-    """Where weights come from, and the sizes of a model from nothing."""
+class AiMedOptions(SmallOptions):
+    """Where weights come from, a LLaMA or a Baichuan, and the sizes of a model from nothing."""
 
-    weights: str = ""  # a LLaMA or Baichuan folder or hub id; empty: from nothing
-    hidden: int = 128
-    intermediate: int = 352
-    layers: int = 4
-    heads: int = 4
-    pieces: int = 1200  # word pieces that are learned from the training texts
+    pieces: int = 1200
     context: int = 512
 
 
@@ -30,18 +25,7 @@ class AiMed(LanguageModelPlugin):
 
     def fresh(self, data: TrainData, spec: TrainSpec) -> Loaded:
         """Return a model of the preset's sizes and a tokenizer learned from the training texts."""
-        options = self.options
-        tokenizer = learn_tokenizer(_texts(data), options.pieces)
-        model = small_llama(
-            tokenizer,
-            hidden=options.hidden,
-            intermediate=options.intermediate,
-            layers=options.layers,
-            heads=options.heads,
-            context=options.context,
-            seed=spec.seed,
-        )
-        return Loaded(model, tokenizer)
+        return from_nothing(_texts(data), self.options, spec.seed)
 
 
 def _texts(data: TrainData) -> Iterator[str]:

@@ -18,7 +18,7 @@ from harness import (
     TrainSpec,
 )
 from harness.language_models import LanguageModelPlugin, Loaded
-from harness.language_models.fresh import learn_tokenizer, small_llama
+from harness.language_models.fresh import SmallOptions, from_nothing
 
 from .coding import EvidenceCoder
 
@@ -27,17 +27,10 @@ TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 
 @dataclass(frozen=True, slots=True)
-class MoziOptions:
-    """Where weights come from, what is as in the release, and the sizes of a model from nothing."""
+class MoziOptions(SmallOptions):
+    """Weights of a LLaMA or a converted Baichuan, sizes of a model from nothing, and the release's quirks."""
 
-    weights: str = ""  # the folder or hub id of a LLaMA, or of a Baichuan made one; empty: from nothing
     release_quirks: bool = False  # what changes numbers in the release and was not meant: see the README
-    hidden: int = 128
-    intermediate: int = 352
-    layers: int = 4
-    heads: int = 4
-    pieces: int = 1000  # word pieces that are learned from the training texts
-    context: int = 1024
 
 
 class Mozi(LanguageModelPlugin):
@@ -52,18 +45,7 @@ class Mozi(LanguageModelPlugin):
 
     def fresh(self, data: TrainData, spec: TrainSpec) -> Loaded:
         """Return a model of the preset's sizes and a tokenizer learned from the training texts."""
-        options = self.options
-        tokenizer = learn_tokenizer(_texts(data), options.pieces)
-        model = small_llama(
-            tokenizer,
-            hidden=options.hidden,
-            intermediate=options.intermediate,
-            layers=options.layers,
-            heads=options.heads,
-            context=options.context,
-            seed=spec.seed,
-        )
-        return Loaded(model, tokenizer)
+        return from_nothing(_texts(data), self.options, spec.seed)
 
     def begin(self, loaded: Loaded, data: TrainData, spec: TrainSpec, run: RunContext) -> TrainSpec:
         """End fine-tuning after an eighth of its steps, where the rate of the release had reached zero."""
