@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -226,26 +227,20 @@ class Prepared:
     def rows(self) -> dict[str, str]:
         """Return what identifies the rows that are scored and how they are asked."""
         data, split = self.data, self.spec.data.split
-        looks = _looks(data)
-        digest = (
-            self.bench.known.get(["rows", split, looks], lambda: data.digest(split))
-            if looks
-            else data.digest(split)
-        )
+        digest = self._remembered(["rows", split], [data], lambda: data.digest(split))
         return {"digest": digest, "prompt": data.prompt_digest, "version": data.task.version}
 
     def _identity(self, spec: RunSpec) -> sameness.Identity:
         return sameness.Identity(spec, self.cell.model.entry.files, self.bench.known)
 
     def _training_digest(self, spec: RunSpec, tasks: list[TaskData], way: StageEntry) -> str:
+        what = ["training", what_counts(spec.data, ASKED), [data.prompt_digest for data in tasks], asks(way)]
+        return self._remembered(what, tasks, lambda: training_digest(tasks, spec.data, way))
+
+    def _remembered(self, what: list[Any], tasks: Sequence[TaskData], work: Callable[[], str]) -> str:
+        """Return a digest of tasks' rows that was worked out before, as long as the rows look the same."""
         looks = [_looks(data) for data in tasks]
-        if not all(looks):
-            return training_digest(tasks, spec.data, way)
-        learned = what_counts(spec.data, ASKED)
-        prompts = [data.prompt_digest for data in tasks]
-        return self.bench.known.get(
-            ["training", learned, looks, prompts, asks(way)], lambda: training_digest(tasks, spec.data, way)
-        )
+        return self.bench.known.get([*what, looks], work) if all(looks) else work()
 
 
 def _own(rooms: tuple[str, ...]) -> dict[str, str]:
