@@ -31,7 +31,6 @@ class Check:
     """
 
     name: str
-    kind: str  # plugin | metric | task | model | retriever | verb
     wanted: str
     to_do: str
     look: Callable[[Item, Path], None]

@@ -186,54 +186,50 @@ def says_what_it_is(item: Item, folder: Path) -> None:
     want(item.entry.definition.strip() or (item.load().__doc__ or "").strip(), "no definition")
 
 
-def _check(name: str, wanted: str, to_do: str, look: Callable[[Item, Path], None]) -> Check:
-    return Check(name, "metric", wanted, to_do, look)
-
-
 CHECKS = (
-    _check(
+    Check(
         "identity-is-best",
         "no answers score better than the references themselves",
         "check the direction: higher_is_better in the entry, and which argument is the reference",
         identity_is_best,
     ),
-    _check(
+    Check(
         "order",
         "the order of rows does not matter",
         "sum over rows, whatever their order",
         order_does_not_matter,
     ),
-    _check(
+    Check(
         "deterministic", "the same rows give the same value", "seed what is drawn at random", the_same_twice
     ),
-    _check(
+    Check(
         "range",
         "values inside the card's range",
         "correct range in the entry, or the value",
         stays_in_its_range,
     ),
-    _check(
+    Check(
         "silence",
         "empty answers do not beat wrong ones",
         "score an empty answer as wrong, or declare silence_wins in the entry",
         silence_never_wins,
     ),
-    _check(
+    Check(
         "reads-the-answer",
         "the answer counts, not the raw text around it",
         "read prediction.text, not prediction.raw",
         reads_the_answer,
     ),
-    _check(
+    Check(
         "types",
         "a Score of numbers: value, n, one value a row or none, a finite interval or none",
         "return Score(name, value, n, per_example)",
         returns_what_it_should,
     ),
-    _check(
+    Check(
         "odd-texts", "no answer and no lack of rows breaks it", "return None with a note", nothing_breaks_it
     ),
-    _check(
+    Check(
         "card",
         "a definition of the number, edge cases too",
         "fill in definition and edge_cases of the entry, or write the function's docstring",

@@ -210,7 +210,7 @@ def _difference(one: Mapping[str, str], other: Mapping[str, str]) -> str:
 
 
 CHECKS = tuple(
-    Check(name, "model", wanted, to_do, look)
+    Check(name, wanted, to_do, look)
     for name, wanted, to_do, look in (
         (
             "learns",

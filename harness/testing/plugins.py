@@ -80,38 +80,31 @@ def has_a_version(item: Item, folder: Path) -> None:
 CHECKS = (
     Check(
         "loads-lightly",
-        "plugin",
         "no heavy library, no connection, less than half a CPU second",
         "name the heavy module in an entry's target; it is imported when it is chosen",
         loads_lightly,
     ),
-    Check(
-        "brings-something", "plugin", "at least one hook", "mark a function with @hookimpl", brings_something
-    ),
+    Check("brings-something", "at least one hook", "mark a function with @hookimpl", brings_something),
     Check(
         "plain-names",
-        "plugin",
         "names of letters, digits, - and _, with a summary of at most 120 characters",
         "rename the entry, or write its summary",
         names_are_plain,
     ),
     Check(
         "free-names",
-        "plugin",
         "names that no other plugin has taken",
         "choose another name; users would have to write plugin/name",
         names_are_free,
     ),
     Check(
         "targets",
-        "plugin",
         "every target imports",
         "correct the target, and list the libraries that it needs in requires",
         targets_are_there,
     ),
     Check(
         "version",
-        "plugin",
         "a distribution with a version, which records keep",
         "give the package a version in pyproject.toml",
         has_a_version,

@@ -58,18 +58,16 @@ def odd_texts_break_nothing(item: Item, folder: Path) -> None:
 
 
 CHECKS = (
-    Check("each-once", "retriever", "at most k texts, each once", "rank every text once", finds_each_once),
-    Check("nearest-first", "retriever", "the highest score first", "sort by score", nearest_first),
+    Check("each-once", "at most k texts, each once", "rank every text once", finds_each_once),
+    Check("nearest-first", "the highest score first", "sort by score", nearest_first),
     Check(
         "deterministic",
-        "retriever",
         "the same ranks again",
         "seed what is drawn by the query",
         the_same_twice,
     ),
     Check(
         "odd-texts",
-        "retriever",
         "no query and no lack of texts breaks it",
         "return nothing",
         odd_texts_break_nothing,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,12 +127,8 @@ def it_says_where_it_is_from(item: Item, folder: Path) -> None:
         item.subject.registry.metrics.get(name, near=item.subject.plugin)
 
 
-def _check(name: str, wanted: str, to_do: str, look: Callable[[Item, Path], None]) -> Check:
-    return Check(name, "task", wanted, to_do, look)
-
-
 CHECKS = tuple(
-    _check(*facts)
+    Check(*facts)
     for facts in (
         (
             "fixed-rows",

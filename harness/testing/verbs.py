@@ -53,18 +53,16 @@ def needs_nothing_heavy_to_help(item: Item, folder: Path) -> None:
 
 
 CHECKS = (
-    Check("help", "verb", "--help that ends well and names the verb", "describe it in its docstring", helps),
-    Check("examples", "verb", "an example in its help", "give examples in the entry", shows_examples),
+    Check("help", "--help that ends well and names the verb", "describe it in its docstring", helps),
+    Check("examples", "an example in its help", "give examples in the entry", shows_examples),
     Check(
         "mistakes",
-        "verb",
         "exit code 2 for a flag that it does not have",
         "raise UsageError",
         refuses_what_it_does_not_know,
     ),
     Check(
         "light-help",
-        "verb",
         "help without a heavy library",
         "import it in run(), not above",
         needs_nothing_heavy_to_help,
