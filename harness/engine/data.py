@@ -275,9 +275,7 @@ class ValidationScorer:
         requests: list[Request] = []
         for data, examples in parts:
             for example in examples:
-                request = data.request(example)
-                if len(parts) > 1:  # two tasks may number their rows alike
-                    request = replace(request, id=f"{data.name}:{request.id}")
+                request = data.named(example) if len(parts) > 1 else data.request(example)
                 self._answers[request.id] = (data, example, request)
                 requests.append(request)
         self.requests: Sequence[Request] = requests
