@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,13 @@ class Known:
             return
         with suppress(OSError):  # one that cannot be written refuses the run itself, with a sentence
             write_json(self._path, self._facts, sort=False)
+
+
+def named_files(options: Mapping[str, Any]) -> list[list[list[Any]]]:
+    """Return how the files look that options name: alone, for a retriever (`kept:FILE`), in a sum of such."""
+    parts = [part for value in options.values() if isinstance(value, str) for part in value.split("+")]
+    places = [name for part in parts for name in (part, part.partition(":")[2]) if name]
+    return [looks(Path(name)) for name in places if Path(name).exists()]
 
 
 def looks(place: Path) -> list[list[Any]]:

@@ -54,6 +54,9 @@ COLLECTING: dict[str, type] = {
 
 NAME = re.compile(r"[\w.+@-]*\w(/[\w.+@-]*\w)*")  # a name becomes a folder, and so may not climb
 
+# What a plugin's results can rest on; its pages can change without another run.
+HASHED = frozenset((".py", ".toml", ".json", ".jsonl", ".csv", ".tsv", ".txt", ".yaml"))
+
 Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry | StageEntry | VerbEntry
 T = TypeVar("T")
 
@@ -281,7 +284,7 @@ def bundled_modules() -> list[str]:
 
 
 def files_digest(module: ModuleType) -> str:
-    """Hash the Python, TOML and JSON files of a plugin's package, or its single file."""
+    """Hash the code, recipes and data files of a plugin's package, or its single file."""
     # An entry point may name an object; its module is the plugin's.
     home = module if isinstance(module, ModuleType) else sys.modules.get(type(module).__module__)
     file = getattr(home, "__file__", None)
@@ -291,7 +294,7 @@ def files_digest(module: ModuleType) -> str:
     files = sorted(path.parent.rglob("*")) if path.name == "__init__.py" else [path]
     digest = hashlib.sha256()
     for file in files:
-        if file.suffix in (".py", ".toml", ".json") and "__pycache__" not in file.parts:
+        if file.suffix in HASHED and "__pycache__" not in file.parts:
             digest.update(file.relative_to(path.parent).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 

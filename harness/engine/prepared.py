@@ -23,7 +23,7 @@ from harness.files.json_files import digest
 from . import environment, sameness
 from .data import TaskData, open_learned, open_task
 from .graph import inputs_of
-from .known import Known, looks
+from .known import Known, looks, named_files
 from .learned import asks, training_digest
 from .matrix import Cell
 from .ranks import Ranks
@@ -251,11 +251,13 @@ def _own(rooms: tuple[str, ...]) -> dict[str, str]:
 def _looks(data: TaskData) -> list[Any]:
     """Return what a task's rows come from; nothing where that can change unseen."""
     source = data.task.data.source
-    if source == "hub":
-        return []
     plugin = data.registered.plugin
+    # A stranger's task may read whatever it likes; our own say in source and options what they read.
+    if source == "hub" or plugin.origin != "bundled":
+        return []
     code = [plugin.files_digest(), sameness.code_of("data", "chem", "retrieval"), __version__]
-    options = asdict(data.task.options)
+    chosen = asdict(data.task.options)
+    options = [chosen, *named_files(chosen)]
     skipped = data.task.data.skip_bad_rows
     if source == "sample":  # its rows are made by code, molecules with RDKit's help
         return [data.name, "sample", code, options, skipped, environment.version_of("rdkit")]

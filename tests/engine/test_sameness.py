@@ -14,7 +14,7 @@ import pytest
 import harness
 from harness import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
 from harness.engine import sameness
-from harness.engine.known import Known, looks
+from harness.engine.known import Known, looks, named_files
 from harness.engine.sameness import Identity
 
 SPEC = RunSpec("m", "t", train=(TrainSpec(),), train_tasks=("t",))
@@ -192,3 +192,45 @@ def test_stages_are_names_and_not_letters(main):
     assert done.code == 0, done.err
     wrong = main("--model", "toy", "--task", "toy", "--set", "stages=-1")
     assert (wrong.code, "no stage named '-1'" in wrong.err) == (2, True)
+
+
+LISTED = """
+from dataclasses import dataclass
+from pathlib import Path
+from harness import Example, PromptFormat, Task, TaskEntry, TaskOptions, hookimpl
+
+@hookimpl
+def harness_tasks():
+    return [TaskEntry("listed", "rows of a file that an option names", f"{__name__}:Listed")]
+
+@dataclass(frozen=True, slots=True)
+class Options(TaskOptions):
+    words: str = ""
+
+class Listed(Task):
+    Options = Options
+    metrics = ("exact-match",)
+    prompt_format = PromptFormat("listed", "say {word}")
+
+    def examples(self, split):
+        for word in Path(self.options.words.partition(":")[2]).read_text().split():
+            yield Example(word, {"word": word}, (word,))
+"""
+
+
+def test_rows_that_rest_on_a_file_named_by_an_option_are_known_by_what_it_holds(main, write_plugin, tmp_path):
+    plugin = write_plugin(LISTED, "listed_task")
+    words = tmp_path / "words.txt"
+    command = ("--plugin", plugin, "--model", "baseline/random", "--task", "listed")
+    for text in ("a b", "a c", "a c"):
+        words.write_text(text)
+        assert main(*command, "--set", f"task.words=kept:{words}").code == 0
+    assert len(list(tmp_path.glob("runs/listed/*/*/record.json"))) == 2
+
+
+def test_files_that_options_name_are_looked_at(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("1")
+    other.write_text("2")
+    assert named_files({"a": str(one), "b": 3, "c": "", "d": "nowhere"}) == [looks(one)]
+    assert named_files({"retriever": f"bm25+kept:{one}+encoder:{other}"}) == [looks(one), looks(other)]
