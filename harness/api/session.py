@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -82,13 +83,14 @@ class Engine(Protocol):
         fit: Fit = "cut",
         logs: int | None = None,
         echo: bool = False,
+        adapter: str = "",
     ) -> Stream:
         """Take a request, and return what it will say.
 
         `tokens` stand for a prompt that is encoded. `fit` says what gives way where the model cannot hold
         prompt and answer: the prompt is cut, the answer shortened, or the request refused. `logs` asks for
         the log-probability of each token, beside those of so many of the likeliest; with `echo` the
-        prompt's are told as well.
+        prompt's are told as well. `adapter` is one that the session holds, by name.
         """
         ...
 
@@ -138,6 +140,10 @@ class ModelSession:
     def token_text(self, token: int) -> str:
         """Return the text of one token."""
         raise self._unsupported("showing the text of tokens")
+
+    def add_adapter(self, name: str, path: Path) -> None:
+        """Load an adapter that an engine's requests can ask for by its name."""
+        raise self._unsupported("adapters")
 
     def engine(self, spec: GenerateSpec, most_waiting: int) -> Engine | None:
         """Return an engine on the open model with the memory of `spec`, or None where there is none."""

@@ -9,13 +9,14 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from harness.api.errors import MissingDependency, UsageError
 
 from .opening import add_model_arguments, context_of, opened, resolved_models
 
-OWN = ("host", "port", "token", "max_prompt", "max_output", "max_body", "max_seconds", "queue")
+OWN = ("adapter", "host", "port", "token", "max_prompt", "max_output", "max_body", "max_seconds", "queue")
 TOKEN = "HARNESS_SERVE_TOKEN"  # the name of a variable, no token
 
 
@@ -41,13 +42,26 @@ def add_parser(subparsers: Any) -> None:
         ("--queue", 256, "requests that may wait; a further one is told to come again"),
     ):
         group.add_argument(flag, type=int, default=default, metavar="N", help=f"{text} (default: {default})")
+    group.add_argument(
+        "--adapter", action="append", default=[], metavar="NAME=PATH",
+        help="an adapter on the model, asked for as model MODEL:NAME; repeatable",
+    )  # fmt: skip
     add_model_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
     token = args.token or os.environ.get(TOKEN, "")
-    return serve(resolved_models(args, OWN), args.host, args.port, token, limits_of(args))
+    adapters = dict(map(named_adapter, args.adapter))
+    return serve(resolved_models(args, OWN), args.host, args.port, token, limits_of(args), adapters=adapters)
+
+
+def named_adapter(text: str) -> tuple[str, Path]:
+    """Read NAME=PATH."""
+    name, equals, path = text.partition("=")
+    if not equals or not name or not path:
+        raise UsageError(f"--adapter {text} is no NAME=PATH", hint="--adapter chemistry=./adapter")
+    return name, Path(path).expanduser()
 
 
 def limits_of(args: argparse.Namespace) -> dict[str, int]:
@@ -68,6 +82,7 @@ def serve(
     token: str = "",
     limits: Mapping[str, int] | None = None,
     started: Callable[[str], object] = lambda address: None,
+    adapters: Mapping[str, Path] | None = None,
 ) -> int:
     """Open models and listen; `started` is called with the page's address."""
     if missing := [name for name in ("fastapi", "uvicorn", "prometheus_client") if not _there(name)]:
@@ -89,7 +104,7 @@ def serve(
     for model, resolved in models:
         name, spec = resolved.spec.title or resolved.spec.model, resolved.spec.generate
         opening = partial(opened, model, resolved)
-        drivers[name] = Driver(name, opening, spec, context_of(resolved), kept.waiting)
+        drivers[name] = Driver(name, opening, spec, context_of(resolved), kept.waiting, adapters)
     sock = bound(host, port)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     address, port = sock.getsockname()[:2]

@@ -19,6 +19,7 @@ REFILL_SHARE = 4  # new requests are read in when one row in so many is free
 PATIENCE = 4  # steps that a request waits at most for company, where somebody waits for its answer
 OVERTAKEN = 32  # requests that may pass one which does not fit yet
 PADDING = 4096  # tokens of padding that requests of different lengths may cost before they stay apart
+Opening = tuple[str | int, ...]  # the adapter that reads a prompt, and the tokens that it begins with
 LANES = 4  # batches that take turns at most, so that long rows and short ones can stay apart
 
 
@@ -160,10 +161,11 @@ class Queue:
     def _known(self, job: Job) -> Beginning | None:
         if not self.shares or job.echo:  # a prompt is read whole to say how likely it is
             return None
-        return self.beginnings.longest(job.prompt, hidden=job.manner.search.keep_hidden)
+        adapter, hidden = job.kind
+        return self.beginnings.longest(job.prompt, adapter, hidden=hidden)
 
     def _is_read_by_another(
-        self, job: Job, known: Beginning | None, soon_known: dict[tuple[int, ...], list[Job]]
+        self, job: Job, known: Beginning | None, soon_known: dict[Opening, list[Job]]
     ) -> bool:
         """Tell whether more of a prompt than is known of it is just being read by another."""
         length = known.length if known else 0
@@ -187,7 +189,7 @@ class Queue:
 
     def _may_join(self, load: Load, job: Job) -> bool:
         first = load.first
-        if first is None or first.manner.search.keep_hidden != job.manner.search.keep_hidden:
+        if first is None or first.kind != job.kind:
             return False
         if not self.lm.rows_may_join:  # such rows start together, and cannot stand at different steps
             return load.lane is None and first.step == job.step
@@ -206,12 +208,12 @@ class Queue:
         return self.budget.holds(rows, tokens)
 
 
-def _opening(job: Job) -> tuple[int, ...]:
-    return tuple(job.prompt["input_ids"][:LEAST])
+def _opening(job: Job) -> Opening:
+    return job.adapter, *job.prompt["input_ids"][:LEAST]
 
 
-def _by_opening(jobs: Sequence[Job]) -> dict[tuple[int, ...], list[Job]]:
-    found: dict[tuple[int, ...], list[Job]] = {}
+def _by_opening(jobs: Sequence[Job]) -> dict[Opening, list[Job]]:
+    found: dict[Opening, list[Job]] = {}
     for job in jobs:
         found.setdefault(_opening(job), []).append(job)
     return found

@@ -18,23 +18,28 @@ class Beginnings:
         self.most_bytes = most_bytes
         self._kept: list[Beginning] = []  # the latest used last
 
-    def longest(self, prompt: Prompt, *, hidden: bool) -> Beginning | None:
+    def longest(self, prompt: Prompt, adapter: str, *, hidden: bool) -> Beginning | None:
         """Return the longest beginning of a prompt that was read before, and is worth to be used."""
-        length, best = max(
-            ((common(prompt, kept.tokens), place) for place, kept in enumerate(self._kept)), default=(0, 0)
-        )
+        found = [
+            (common(prompt, kept.tokens), place)
+            for place, kept in enumerate(self._kept)
+            if kept.adapter == adapter and not (hidden and kept.hidden is None)
+        ]
+        length, best = max(found, default=(0, 0))
         length = min(length, len(prompt["input_ids"]) - 1)  # the last token is read for its logits
-        if length < LEAST or (hidden and self._kept[best].hidden is None):
+        if length < LEAST:
             return None
-        found = self._kept.pop(best)
-        self._kept.append(found)
-        return found.cut(length)
+        used = self._kept.pop(best)
+        self._kept.append(used)
+        return used.cut(length)
 
     def keep(self, beginning: Beginning) -> None:
         """Keep a beginning, in place of those that it begins with itself."""
         whole = beginning.tokens
         self._kept = [
-            kept for kept in self._kept if common(whole, kept.tokens) < len(kept.tokens["input_ids"])
+            kept
+            for kept in self._kept
+            if kept.adapter != beginning.adapter or common(whole, kept.tokens) < kept.length
         ]
         self._kept.append(beginning)
         while sum(kept.bytes for kept in self._kept) > self.most_bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from harness.api.errors import StageError, UsageError, ran_out_of_memory
+from harness.api.errors import StageError, UsageError, nearest, ran_out_of_memory
 from harness.api.example import Request
 from harness.api.session import Fit
 from harness.api.spec import GenerateSpec
@@ -51,6 +51,7 @@ class Intake:
             [text.tokens for text in slots],
             beginnings=[text.job.beginning for text in slots],
             keep_hidden=jobs[0].manner.search.keep_hidden,
+            adapter=jobs[0].adapter,
         )
         self.batch = Batch(self.reading.rows, slots)
         self._logs = PromptLogs(jobs) if jobs[0].echoes else None
@@ -75,7 +76,8 @@ class Engine:
 
     `submit` returns at once, `step` gives every text its next token. Memory and batch size are those of
     `spec`: `batch_tokens` and `deterministic`. `settings` adds to a request's own what the layout of its
-    prompt asks for, such as the end of a template's turn. An `interactive` engine reads long prompts in
+    prompt asks for, such as the end of a template's turn. `own_adapter` works for those who ask for none,
+    by default the active one; an empty name is none. An `interactive` engine reads long prompts in
     pieces, so that no text waits long for its next token; one that is not does all as fast as it can.
     """
 
@@ -88,10 +90,13 @@ class Engine:
         encode: Encode | None = None,
         decode: Decode | None = None,
         settings: Settings | None = None,
+        own_adapter: str | None = None,
         interactive: bool = True,
         most_waiting: int | None = None,
     ) -> None:
         self.lm = LanguageModel(model, tokenizer)
+        if own_adapter is not None:
+            self.lm.own_adapter = own_adapter
         self.budget = Budget(spec or GenerateSpec(), self.lm.device)
         self.beginnings = Beginnings(int(free_bytes(self.lm.device) * BEGINNINGS_SHARE))
         self.queue = Queue(self.lm, self.budget, self.beginnings, most=most_waiting, interactive=interactive)
@@ -124,13 +129,14 @@ class Engine:
         fit: Fit = "cut",
         logs: int | None = None,
         echo: bool = False,
+        adapter: str = "",
     ) -> Stream:
         """Put a request at the end of the queue, and return what it will say.
 
         `tokens` stand for a prompt that is encoded, with nothing laid around it. `fit` says what gives way
         where the model cannot hold prompt and answer: the prompt is cut, the answer shortened, or the
         request refused. `logs` asks for the log-probability of each token, beside those of so many of the
-        likeliest; with `echo` the prompt's are told as well.
+        likeliest; with `echo` the prompt's are told as well. `adapter` is one of the model's, by name.
         """
         given: Mapping[str, list[int]] = {"input_ids": list(tokens or ())}
         if tokens and not 0 <= min(tokens) <= max(tokens) < self.lm.vocabulary:
@@ -142,6 +148,7 @@ class Engine:
         self._check_logs(manner, logs, echo)
         job = prepare(self.lm, request, given, manner, fit)
         job.logs, job.echo = logs, echo
+        job.adapter = self._adapter(adapter)
         return self._enqueued(job)
 
     def submit_all(self, requests: Sequence[Request], manner: Manner) -> None:
@@ -214,6 +221,12 @@ class Engine:
             raise UsageError("log-probabilities are told of one text, chosen greedily or by sampling")
         if echo and (logs is None or self.lm.encoder_decoder):
             raise UsageError("only a decoder-only model tells log-probabilities of a prompt, with logs")
+
+    def _adapter(self, name: str) -> str:
+        """Return the adapter of a request: the model's own, where it asks for none."""
+        if name and name not in self.lm.adapters:
+            raise UsageError(f"the model has no adapter '{name}'", hint=nearest(name, self.lm.adapters))
+        return name or self.lm.own_adapter
 
     def _enqueued(self, job: Job) -> Stream:
         self.queue.put(job)

@@ -47,6 +47,7 @@ class Job:
     notes: tuple[str, ...] = ()
     live: list[Hypothesis] = field(default_factory=list)
     ended: list[Hypothesis] = field(default_factory=list)
+    adapter: str = ""  # of the model's, by name
     beginning: Beginning | None = None  # what was read of its prompt before
     awaited: bool = False  # whether others wait for what it reads
     overtaken: int = 0  # by how many that came later
@@ -54,6 +55,11 @@ class Job:
     echo: bool = False  # and those of the prompt as well
     answer_logs: list[TokenLog] = field(default_factory=list)
     prompt_logs: list[TokenLog] = field(default_factory=list)
+
+    @property
+    def kind(self) -> tuple[str, bool]:
+        """What requests that share a batch have in common."""
+        return self.adapter, self.manner.search.keep_hidden
 
     @property
     def length(self) -> int:
@@ -140,7 +146,7 @@ def prepare(
             prompt, side = _cut(lm, prompt, room)
             notes.append(f"prompt-truncated-{side}")
         max_new = min(max_new, lm.limit - (1 if lm.encoder_decoder else len(prompt["input_ids"])))
-    job = Job(request, prompt, manner, max_new, tuple(notes))
+    job = Job(request, prompt, manner, max_new, tuple(notes), adapter=lm.own_adapter)
     job.live.append(Hypothesis(job))
     return job
 

@@ -30,6 +30,10 @@ class LanguageModel:
         self.quantised = bool(getattr(base, "is_quantized", False))
         self.vocabulary: int = self.text_config.vocab_size
         self.limit: int | None = getattr(self.text_config, "max_position_embeddings", None)
+        # the adapter that works now does so for all who ask for none
+        self.adapters = tuple(getattr(model, "peft_config", ()))
+        self.own_adapter = str(model.active_adapter) if self.adapters else ""
+        self._used = self.own_adapter
         self._takes = _forward_names(type(base))
         if not self.takes("past_key_values"):
             raise UsageError(
@@ -68,6 +72,16 @@ class LanguageModel:
         """Return the context in which the model is only asked."""
         # What sharded weights are gathered into is used by training again, which inference mode forbids.
         return torch.no_grad() if self._sharded else torch.inference_mode()
+
+    def use(self, adapter: str) -> None:
+        """Let one of the model's adapters work, or none; nothing changes where it does already."""
+        if self.adapters and adapter != self._used:
+            if adapter:
+                self.model.base_model.enable_adapter_layers()
+                self.model.set_adapter(adapter)
+            else:
+                self.model.base_model.disable_adapter_layers()
+            self._used = adapter
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

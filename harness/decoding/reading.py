@@ -45,8 +45,9 @@ class Reading:
         *,
         beginnings: Sequence[Beginning | None] = (),
         keep_hidden: bool = False,
+        adapter: str | None = None,
     ) -> None:
-        self.rows = Rows(lm, prompts, keep_hidden=keep_hidden)
+        self.rows = Rows(lm, prompts, keep_hidden=keep_hidden, adapter=adapter)
         self._beginnings = beginnings if any(beginnings) else ()
         self._blocks: deque[Block] = deque()
         self._begun = False
@@ -104,9 +105,14 @@ class Reading:
         self._blocks.append(Block(ids, mask, further))
 
 
-def read(lm: LanguageModel, prompts: Sequence[Prompt], tails: Sequence[Sequence[int]]) -> Rows:
+def read(
+    lm: LanguageModel,
+    prompts: Sequence[Prompt],
+    tails: Sequence[Sequence[int]],
+    adapter: str | None = None,
+) -> Rows:
     """Read prompts at once."""
-    reading = Reading(lm, prompts, tails)
+    reading = Reading(lm, prompts, tails, adapter=adapter)
     while reading.left:
         reading.advance()
     return reading.rows

@@ -24,6 +24,7 @@ class Beginning:
     tokens: Prompt
     layers: Sequence[tuple[torch.Tensor, torch.Tensor]]
     hidden: torch.Tensor | None = None
+    adapter: str = ""
 
     @property
     def length(self) -> int:
@@ -43,6 +44,7 @@ class Beginning:
             {name: values[:length] for name, values in self.tokens.items()},
             [(keys[:, :, :length], values[:, :, :length]) for keys, values in self.layers],
             None if self.hidden is None else self.hidden[:, :length],
+            self.adapter,
         )
 
 
@@ -56,8 +58,16 @@ class Rows:
     logits: torch.Tensor
     position: torch.Tensor
 
-    def __init__(self, lm: LanguageModel, prompts: Sequence[Prompt], *, keep_hidden: bool = False) -> None:
+    def __init__(
+        self,
+        lm: LanguageModel,
+        prompts: Sequence[Prompt],
+        *,
+        keep_hidden: bool = False,
+        adapter: str | None = None,
+    ) -> None:
         self.lm = lm
+        self.adapter = lm.own_adapter if adapter is None else adapter
         self.prompts = list(prompts)  # of each row, the very object: rows of one request share it
         self.cache: Any = lm.new_cache()
         self.mask = torch.zeros(len(prompts), 0, dtype=torch.bool, device=lm.device)
@@ -162,6 +172,7 @@ class Rows:
             for name in prompts[0]
             if name != "input_ids"
         }
+        self.lm.use(self.adapter)
         encoder = self.lm.model.get_encoder()
         self.encoded = encoder(
             input_ids=ids, attention_mask=self.encoder_mask, return_dict=True, **further
@@ -202,7 +213,9 @@ class Rows:
             for layer in _own(self.cache).layers
         ]
         hidden = None if self.hidden is None else self.hidden[place : place + 1, columns]
-        return Beginning({name: list(values) for name, values in tokens.items()}, layers, hidden)
+        return Beginning(
+            {name: list(values) for name, values in tokens.items()}, layers, hidden, self.adapter
+        )
 
     def append(
         self,
@@ -239,6 +252,7 @@ class Rows:
             inputs["logits_to_keep"] = 1
         if self.keep_hidden:
             inputs["output_hidden_states"] = True
+        lm.use(self.adapter)
         return lm.model(past_key_values=self.cache, use_cache=True, return_dict=True, **inputs)
 
     def _keep_last(self, output: Any) -> None:
@@ -256,7 +270,7 @@ def _collected(parts: Sequence[tuple[Rows, Sequence[int]]]) -> Rows:
     device = first.lm.device
     chosen = [(rows, torch.tensor(indices, device=device)) for rows, indices in parts]
     prompts = [rows.prompts[index] for rows, indices in parts for index in indices]
-    result = Rows(first.lm, prompts, keep_hidden=first.keep_hidden)
+    result = Rows(first.lm, prompts, keep_hidden=first.keep_hidden, adapter=first.adapter)
     length = max(_used_columns(rows.mask[index]) for rows, index in chosen)
     result.mask = gathered([(rows.mask, index) for rows, index in chosen], length, dim=1)
     result.padded = any(rows.padded or rows.columns != length for rows, _ in chosen) and not bool(

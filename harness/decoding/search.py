@@ -60,7 +60,8 @@ class Greedy:
 
     def _alone(self, hypothesis: Hypothesis, seen: torch.Tensor) -> int:
         self.near_ties += self.noise is not None
-        logits = read(self.lm, [hypothesis.job.prompt], [hypothesis.tokens]).logits
+        job = hypothesis.job
+        logits = read(self.lm, [job.prompt], [hypothesis.tokens], job.adapter).logits
         row = shaped(logits, [hypothesis])[0]
         top = row.max()
         noise = (row - seen)[row.isfinite()].abs().max() / top.abs().clamp(min=0.1)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from harness import decoding
+from harness import decoding, training
 from harness.api import Completion, GenerateSpec, ModelSession, PromptTokens, Request, RunContext
 
 from .coding import CausalCoder
@@ -75,6 +76,11 @@ class LanguageModelSession(ModelSession):
         text: str = self.tokenizer.decode([token])
         return text
 
+    def add_adapter(self, name: str, path: Path) -> None:
+        """Load an adapter beside the model's own."""
+        model, tokenizer = self.loaded
+        self.__dict__["loaded"] = Loaded(training.add_adapter(model, path, name), tokenizer)
+
     def engine(self, spec: GenerateSpec, most_waiting: int) -> decoding.Engine:
         """Return an engine on the model."""
         coder = self.plugin.coder(*self.loaded)
@@ -84,6 +90,7 @@ class LanguageModelSession(ModelSession):
             encode=coder.request,
             decode=coder.text,
             settings=partial(self.plugin.settings, coder),
+            own_adapter="default" if training.is_adapter(self.path) else "",
             most_waiting=most_waiting,
         )
 

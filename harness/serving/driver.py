@@ -7,9 +7,10 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.api.errors import HarnessError, StageError
@@ -86,7 +87,9 @@ class Driver:
         spec: GenerateSpec,
         run: RunContext,
         most_waiting: int,
+        adapters: Mapping[str, Path] | None = None,
     ) -> None:
+        self.adapters = dict(adapters or {})
         self.name, self.spec, self.run = name, spec, run
         self.ready = threading.Event()
         self.failed: HarnessError | None = None
@@ -173,6 +176,8 @@ class Driver:
     def _run(self) -> None:
         try:
             self._session = self._open()
+            for name, path in self.adapters.items():
+                self._session.add_adapter(name, path)
             self._engine = self._new_engine()
             self.ready.set()
         except Exception as error:

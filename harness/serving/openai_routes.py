@@ -34,24 +34,27 @@ def routes(service: Service) -> APIRouter:
     @router.get("/models")
     async def models() -> dict[str, Any]:
         """Name the models."""
-        return {"object": "list", "data": [_model(service, name) for name in service.drivers]}
+        return {"object": "list", "data": [_model(service, name) for name in service.names]}
 
     @router.get("/models/{name:path}")
     async def model(name: str) -> dict[str, Any]:
         """Describe a model."""
-        return _model(service, service.driver(name).name)
+        service.driver(name)
+        return _model(service, name)
 
     @router.post("/chat/completions", response_model=Reply)
     async def chat(asked: ChatRequest, http: HttpRequest) -> Response:
         """Answer a conversation."""
-        driver = service.driver(asked.model)
+        driver, adapter = service.driver(asked.model)
         count = _check(service, asked.n, asked.stream, asked.stream_options is not None)
         spec = spec_of(asked, driver.spec, most_tokens(asked), service.limits)
         logs = _chat_logs(asked)
         fit: Fit = "shorten" if most_tokens(asked) is None else "refuse"
         requests = [request_of(number, asked.messages) for number in range(count)]
-        lives = await service.submit(driver, [_chatted(request, spec, fit, logs) for request in requests])
-        words = Chat(f"chatcmpl-{uuid.uuid4().hex}", driver.name, driver.session.token_text)
+        lives = await service.submit(
+            driver, [_chatted(request, spec, fit, logs, adapter) for request in requests]
+        )
+        words = Chat(f"chatcmpl-{uuid.uuid4().hex}", asked.model, driver.session.token_text)
         if asked.stream:
             usage = bool(asked.stream_options and asked.stream_options.include_usage)
             return service.streamed(words, lives, logs=logs is not None, usage=usage, prompts=[0])
@@ -66,7 +69,7 @@ def routes(service: Service) -> APIRouter:
     @router.post("/completions", response_model=Reply)
     async def completions(asked: CompletionRequest, http: HttpRequest) -> Response:
         """Continue texts."""
-        driver = service.driver(asked.model)
+        driver, adapter = service.driver(asked.model)
         count = _check(service, asked.n, asked.stream, asked.stream_options is not None)
         prompts = _prompts(asked)
         if len(prompts) * count > service.limits.choices:
@@ -81,13 +84,13 @@ def routes(service: Service) -> APIRouter:
         lives = await service.submit(
             driver,
             [
-                _continued(number, prompt, spec, fit, asked.logprobs, echo)
+                _continued(number, prompt, spec, fit, asked.logprobs, echo, adapter)
                 for prompt in prompts
                 for number in range(count)
             ],
         )
         firsts = range(0, len(lives), count)
-        words = Text(f"cmpl-{uuid.uuid4().hex}", driver.name, driver.session.token_text)
+        words = Text(f"cmpl-{uuid.uuid4().hex}", asked.model, driver.session.token_text)
         if asked.stream:
             usage = bool(asked.stream_options and asked.stream_options.include_usage)
             told = asked.logprobs is not None
@@ -108,7 +111,9 @@ def routes(service: Service) -> APIRouter:
     @router.post("/decisions")
     async def decisions(asked: DecisionRequest, http: HttpRequest) -> dict[str, Any]:
         """Answer questions by how likely each answer is."""
-        driver = service.driver(asked.model)
+        driver, adapter = service.driver(asked.model)
+        if adapter:
+            raise Refused("decisions are the model's own, without an adapter", param="model")
         requests = requests_of(asked)
         try:
             done = await unless_gone(
@@ -152,22 +157,28 @@ def _chat_logs(asked: ChatRequest) -> int | None:
     return (asked.top_logprobs or 0) if asked.logprobs else None
 
 
-def _chatted(request: Request, spec: GenerateSpec, fit: Fit, logs: int | None) -> Submit:
+def _chatted(request: Request, spec: GenerateSpec, fit: Fit, logs: int | None, adapter: str) -> Submit:
     def submit(session: ModelSession, engine: Engine) -> Stream:
-        return engine.submit(request, spec, fit=fit, logs=logs)
+        return engine.submit(request, spec, fit=fit, logs=logs, adapter=adapter)
 
     return submit
 
 
 def _continued(
-    number: int, prompt: str | list[int], spec: GenerateSpec, fit: Fit, logs: int | None, echo: bool
+    number: int,
+    prompt: str | list[int],
+    spec: GenerateSpec,
+    fit: Fit,
+    logs: int | None,
+    echo: bool,
+    adapter: str,
 ) -> Submit:
     def submit(session: ModelSession, engine: Engine) -> Stream:
         request = Request(str(number), prompt if isinstance(prompt, str) else "")
         if type(session).engine is ModelSession.engine:  # it takes texts alone
-            return engine.submit(request, spec, fit=fit, logs=logs, echo=echo)
+            return engine.submit(request, spec, fit=fit, logs=logs, echo=echo, adapter=adapter)
         tokens = session.text_tokens(prompt) if isinstance(prompt, str) else prompt
-        return engine.submit(request, spec, tokens=tokens, fit=fit, logs=logs, echo=echo)
+        return engine.submit(request, spec, tokens=tokens, fit=fit, logs=logs, echo=echo, adapter=adapter)
 
     return submit
 

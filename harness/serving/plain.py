@@ -65,10 +65,13 @@ class PlainEngine:
         fit: Fit = "cut",
         logs: int | None = None,
         echo: bool = False,
+        adapter: str = "",
     ) -> PlainStream:
         """Take a request."""
         if logs is not None or echo:
             raise UsageError("this model tells no log-probabilities of tokens")
+        if adapter:
+            raise UsageError("this model has no adapters")
         if tokens is not None:
             raise UsageError("this model takes no token ids")
         if len(self._waiting) >= self._most:

@@ -55,16 +55,26 @@ class Service:
         """The model that routes ask which name none."""
         return next(iter(self.drivers.values()))
 
-    def driver(self, model: str) -> Driver:
-        """Return the model of a name, ready to be asked."""
-        if model not in self.drivers:
+    @property
+    def names(self) -> dict[str, tuple[Driver, str]]:
+        """What a request can name: a model, or one with an adapter as `model:adapter`."""
+        return {
+            f"{name}:{adapter}" if adapter else name: (driver, adapter)
+            for name, driver in self.drivers.items()
+            for adapter in ("", *driver.adapters)
+        }
+
+    def driver(self, model: str) -> tuple[Driver, str]:
+        """Return the model of a name, ready to be asked, and the adapter that is meant."""
+        if model not in self.names:
             raise Refused(
-                f"there is no such model; this server has {', '.join(self.drivers)}",
+                f"there is no such model; this server has {', '.join(self.names)}",
                 404,
                 param="model",
                 code="model_not_found",
             )
-        return self.checked(self.drivers[model])
+        driver, adapter = self.names[model]
+        return self.checked(driver), adapter
 
     def checked(self, driver: Driver) -> Driver:
         """Return a model that takes requests, or say why it does not."""

@@ -14,6 +14,7 @@ from .stages import entries
 
 if TYPE_CHECKING:
     from .adapters import (
+        add_adapter,
         base_of,
         export,
         few_bits,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .threads import use_cores
 
 _HOMES = {
+    "add_adapter": "adapters",
     "base_of": "adapters",
     "export": "adapters",
     "few_bits": "adapters",
@@ -81,6 +83,7 @@ __all__ = [
     "Objective",
     "Shape",
     "Stage",
+    "add_adapter",
     "asked_together",
     "base_of",
     "check",

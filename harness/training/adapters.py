@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import warnings
 from collections.abc import Sequence
@@ -200,6 +201,26 @@ def load_adapter(model: nn.Module, adapter: Path) -> nn.Module:
     if (adapter / UNDER).exists():
         model = merge(model, [adapter / UNDER])
     return _put(model, adapter)
+
+
+def add_adapter(model: Any, adapter: Path, name: str) -> Any:
+    """Put a saved adapter beside those of a model, under a name, to be chosen when the model is asked."""
+    if not re.fullmatch(r"[\w-]+", name) or name in "lora_":  # peft finds weights by names with this prefix
+        raise UsageError(f"'{name}' is no name for an adapter", hint="letters, digits, - and _, such as sft")
+    if not is_adapter(adapter):
+        raise DataError(f"{adapter} holds no adapter", hint=f"an adapter folder has an {CONFIG}")
+    facts = _facts(adapter)
+    if (adapter / UNDER).exists() or (facts and facts["vocabulary"]):
+        raise DataError(
+            f"{adapter} changes the weights under it, so it cannot stand beside others",
+            hint="name it alone, as the checkpoint",
+        )
+    if facts:
+        _require_base(model, facts, adapter)
+    if hasattr(model, "peft_config"):
+        model.load_adapter(str(adapter), adapter_name=name)
+        return model
+    return _peft().PeftModel.from_pretrained(model, adapter, adapter_name=name)
 
 
 def _put(model: nn.Module, adapter: Path, *, trainable: bool = False) -> nn.Module:

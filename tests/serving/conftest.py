@@ -42,6 +42,7 @@ def serving(
     folder: Path,
     spec: GenerateSpec = SPEC,
     token: str = "",
+    adapters: dict[str, Path] | None = None,
     **limits: Any,
 ) -> Iterator[Live]:
     from harness.serving.app import application
@@ -51,7 +52,7 @@ def serving(
 
     run = RunContext(folder, RunSpec("tiny", "", generate=spec, device="cpu"))
     kept = Limits(**{"grace_seconds": 5} | limits)
-    driver = Driver("tiny", lambda: open_session(run), spec, run, kept.waiting)
+    driver = Driver("tiny", lambda: open_session(run), spec, run, kept.waiting, adapters)
     app = application({"tiny": driver}, kept, token)
     sock = bound("127.0.0.1", 0)
     server = server_of(app, [driver], kept)

@@ -10,7 +10,7 @@ import torch
 
 from harness import Checkpoint, Completion, GenerateSpec, Message, Request, RunContext, RunSpec
 
-from .conftest import SPEC, Live, openai
+from .conftest import SPEC, Live, llama, openai, serving
 
 USER = [{"role": "user", "content": "CCO is"}]
 
@@ -195,3 +195,21 @@ def test_token_ids_that_the_model_lacks_are_refused(client: Any, live: Live) -> 
         client.completions.create(model="tiny", prompt=[5, 10_000])
     with pytest.raises(openai.BadRequestError):
         client.completions.create(model="tiny", prompt=[-1])
+
+
+def test_a_model_is_asked_with_one_of_its_adapters(weights: Path, tmp_path: Path, session: Any) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(1)
+    model = AutoModelForCausalLM.from_pretrained(weights)
+    config = LoraConfig(target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False, r=16)
+    get_peft_model(model, config).save_pretrained(tmp_path / "adapter")
+    with serving(llama(weights), tmp_path, adapters={"sft": tmp_path / "adapter"}) as live:
+        client = live.client()
+        assert [model.id for model in client.models.list()] == ["tiny", "tiny:sft"]
+        asked = {name: client.completions.create(model=name, prompt="CCO") for name in ("tiny", "tiny:sft")}
+        assert asked["tiny"].choices[0].text == own(session, Request("0", "CCO")).text
+        assert asked["tiny:sft"].choices[0].text != asked["tiny"].choices[0].text
+        with pytest.raises(openai.NotFoundError, match="this server has tiny, tiny:sft"):
+            client.completions.create(model="tiny:other", prompt="CCO")
