@@ -1,0 +1,1 @@
+"""What the server costs against the batch path, one client at a time, and transformers serve."""
