@@ -21,11 +21,13 @@ from harness.engine.values import convert
 from harness.serving.conversation import Conversation, printable
 from harness.serving.plain import PlainEngine
 
+from .aimed_flags import OWN as AIMED
+from .aimed_flags import add_aimed_arguments, take_aimed_arguments
 from .main import report
 from .opening import add_model_arguments, context_of, opened, resolved_models
 from .serve import serve
 
-OWN = ("ask", "system", "web", "port")
+OWN = ("ask", "system", "web", "port", *AIMED)
 PORT = 8082
 HELP = """\
 /clear            forget what was said
@@ -58,10 +60,12 @@ def add_parser(subparsers: Any) -> None:
         "--port", type=int, default=PORT, metavar="N", help=f"of --web (default: {PORT}; 0: any that is free)"
     )
     add_model_arguments(parser)
+    add_aimed_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the model and talk."""
+    take_aimed_arguments(args)
     models = resolved_models(args, OWN)
     if args.web:
         return serve(models, "127.0.0.1", args.port, started=webbrowser.open)
