@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from harness.api.errors import StageError, UsageError
@@ -30,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
     )
 
 
-def add_verb(subparsers: Any, verb: str, description: str) -> None:
+def add_verb(subparsers: Any, verb: str, description: str) -> argparse.ArgumentParser:
     """Describe a verb that works on a matrix of models and tasks."""
     parser: argparse.ArgumentParser = subparsers.add_parser(verb, description=description, allow_abbrev=False)
     parser.set_defaults(verb=verb)
@@ -42,9 +43,10 @@ def add_verb(subparsers: Any, verb: str, description: str) -> None:
     )
     parser.add_argument("--no-compare", action="store_true", help="leave out the rows a recipe compares with")
     add_run_arguments(parser)
+    return parser
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, then: Callable[[list[Outcome]], None] = lambda outcomes: None) -> int:
     """Plan, carry out, print; the exit code is that of the first failure."""
     asked = asked_for(args)
     if args.offline:
@@ -75,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
                 f"{outcome.cell.spec.title} on {outcome.cell.spec.task} failed, the rest goes on\n"
             )
             report(outcome.error)
+    then(outcomes)
     if args.json:
         sys.stdout.write(json.dumps(as_json(outcomes), indent=1, ensure_ascii=False) + "\n")
     elif args.verb == "run" and (len(cells) > 1 or outcomes[0].error is None):
