@@ -64,8 +64,8 @@ class DataReport:
 class TaskOptions:
     """What `--set task.NAME=VALUE` changes on every task; a task with options of its own extends this.
 
-    `shots` examples of `shots_split` stand before the question, drawn by `shots_seed`, never the row
-    itself. `ask` is how a choice is asked for: `likelihood` of each choice's text, `letters` (choices
+    `shots` examples of `shots_split` stand before the question, never the row itself: drawn by
+    `shots_seed`, or where `shots_by` names a retriever, those it finds nearest to the row. `ask` is how a choice is asked for: `likelihood` of each choice's text, `letters` (choices
     listed in the prompt, likelihood of each letter), `letter` (listed, and the letter is read out of
     what the model says), or `auto`: likelihood where the model can, else letter. `permute` is the seed
     by which choices change places, None for their own order; answers are mapped back. With `reading`
@@ -76,6 +76,7 @@ class TaskOptions:
     shots: int = 0
     shots_split: str = "train"
     shots_seed: int = 0
+    shots_by: str = "seed"
     ask: str = "auto"
     permute: int | None = None
     reading: Annotated[str, OneOf("auto", "prose", "strict")] = "auto"
