@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from .bounds import OneOf
+from .bounds import OneOf, Range
 from .errors import DataError, UsageError
 from .example import Example, Request
 from .prompt import PromptFormat
@@ -73,10 +73,10 @@ class TaskOptions:
     `strict` takes what was said, and `auto` reads prose of models that know nothing of the task (hf, api).
     """
 
-    shots: int = 0
+    shots: Annotated[int, Range(least=0)] = 0
     shots_split: str = "train"
     shots_seed: int = 0
-    ask: str = "auto"
+    ask: Annotated[str, OneOf("auto", "likelihood", "letters", "letter")] = "auto"
     permute: int | None = None
     reading: Annotated[str, OneOf("auto", "prose", "strict")] = "auto"
 

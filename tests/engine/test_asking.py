@@ -136,7 +136,6 @@ def test_the_way_is_settled_by_the_task_and_by_what_the_model_can(kind, wanted, 
     [
         ("generate", "letter", "this task has no choices"),
         ("choose", "letters", "this model cannot score choices"),
-        ("choose", "leter", "task.ask is leter"),
     ],
 )
 def test_a_way_that_cannot_be_is_refused(kind, wanted, said):
