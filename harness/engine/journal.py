@@ -114,7 +114,7 @@ def _completion(request_id: str, row: Mapping[str, Any]) -> Completion:
         tuple(row.get("choice_scores", ())),
         tuple(row.get("notes", ())),
         tuple(row.get("alternatives", ())),
-        tuple(row.get("evidence", ())),
+        tuple(row["evidence"]) if "evidence" in row else None,
         row.get("log_likelihood"),
     )
 
