@@ -87,13 +87,14 @@ class Asking:
             text = example.choices[max(range(len(scores)), key=scores.__getitem__)] if self.listed else said
         else:
             text = self._letters(example, said) if self.listed else self.task.answer(said, request)
+        shown = tuple(passage.id for passage in request.passages)
         return Prediction(
             example.id,
             text,
             completion.text,
             scores,
             reasoning,
-            completion.evidence or tuple(passage.id for passage in request.passages),
+            shown if completion.evidence is None else completion.evidence,
             completion.log_likelihood,
             completion.new_tokens,
         )

@@ -68,6 +68,8 @@ class Journal:
         """Write one completion, in one system call, before anything else happens to it."""
         request = self._open(completion)
         row = {key: value for key, value in asdict(completion).items() if value not in ((), 0, None)}
+        if completion.evidence is not None:  # none is said, too
+            row["evidence"] = completion.evidence
         row["key"] = request_key(request)
         line = json.dumps(row).encode() + b"\n"
         if self._file.write(line) != len(line):
@@ -109,7 +111,7 @@ def _completion(request_id: str, row: Mapping[str, Any]) -> Completion:
         tuple(row.get("choice_scores", ())),
         tuple(row.get("notes", ())),
         tuple(row.get("alternatives", ())),
-        tuple(row.get("evidence", ())),
+        tuple(row["evidence"]) if "evidence" in row else None,
         row.get("log_likelihood"),
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import Completion, Example, PromptFormat, Request, Task, TaskOptions, UsageError
+from harness import Completion, Example, Passage, PromptFormat, Request, Task, TaskOptions, UsageError
 from harness.engine.asking import Asking, apart, drawn_shots, unclosed, way_of
 
 LISTED = PromptFormat("listed", "{question}\n{choices}\nAnswer:")
@@ -170,6 +170,20 @@ def test_what_is_read_is_kept_beside_what_was_said():
     )
     assert (found.text, found.raw, found.reasoning) == ("D", "<think>white</think>D", "white")
     assert found.evidence == ("p",)
+
+
+class Shown(Quiz):
+    def request(self, example: Example, prompt: str) -> Request:
+        return Request(example.id, prompt, passages=(Passage("p1", "Snow is white."), Passage("p2", "Ice.")))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [(None, ("p1", "p2")), ((), ()), (("p2",), ("p2",))], ids=["nothing", "none", "one"]
+)
+def test_what_is_shown_is_evidence_only_for_a_model_that_says_nothing_of_it(said, kept):
+    asked = Asking(Shown(), PLAIN)
+    completion = Completion("snow", "unanswerable", evidence=said)
+    assert asked.read(SNOW, asked.request(SNOW), completion).evidence == kept
 
 
 def test_a_request_has_the_choices_in_the_order_they_are_shown():

@@ -25,6 +25,7 @@ def test_what_is_appended_is_found_again_whole(tmp_path):
     said = [
         Completion("1", "a\nb", "length", 3, 4, (), ("odd",), ("c",), ("p1", "p2"), -1.5),
         Completion("2", "y", "choice", choice_scores=(-2.0, -1.0)),
+        Completion("3", "unanswerable", evidence=()),
     ]
     kept(tmp_path, *said)
     assert list(finished(tmp_path, ASKED).values()) == said
