@@ -16,11 +16,10 @@ from harness.api.errors import DataError, UsageError
 from harness.api.example import Completion, Example, Prediction, Request
 from harness.api.prompt import PromptFormat
 from harness.api.task import Task
-from harness.scoring.letters import LETTERS, letters
+from harness.scoring.alphabet import LETTERS
 
 from .shots import BY_SEED, Shots
 
-WAYS = ("auto", "likelihood", "letters", "letter")
 PLACE = "{choices}"  # where a format lists the choices
 
 
@@ -89,13 +88,14 @@ class Asking:
             text = example.choices[max(range(len(scores)), key=scores.__getitem__)] if self.listed else said
         else:
             text = self._letters(example, said) if self.listed else self.task.answer(said, request)
+        shown = tuple(passage.id for passage in request.passages)
         return Prediction(
             example.id,
             text,
             completion.text,
             scores,
             reasoning,
-            completion.evidence or tuple(passage.id for passage in request.passages),
+            shown if completion.evidence is None else completion.evidence,
             completion.log_likelihood,
             completion.new_tokens,
         )
@@ -137,6 +137,8 @@ class Asking:
 
     def _letters(self, example: Example, said: str) -> str:
         """Read letters, and name the choices behind them by the letters they have in the data."""
+        from harness.scoring.letters import letters  # here, because its patterns take long to compile
+
         order = self._order(example) or range(len(example.choices))
         named = [LETTERS.index(letter) for letter in letters(said, self.arranged(example).choices)]
         return "".join(sorted(LETTERS[order[place]] for place in named))
@@ -145,8 +147,6 @@ class Asking:
 def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool | None) -> str:
     """Settle how a task's choices are asked for; a model that cannot score them says a letter."""
     wanted = task.options.ask
-    if wanted not in WAYS:
-        raise UsageError(f"task.ask is {wanted}", hint="it is one of " + ", ".join(WAYS))
     if kind != "choose":
         if wanted != "auto":
             raise UsageError(f"task.ask is {wanted}, and this task has no choices", hint="leave task.ask out")

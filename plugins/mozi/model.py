@@ -49,7 +49,7 @@ class Mozi(LanguageModelPlugin):
         return from_nothing(_texts(data), self.options, spec.seed)
 
     def begin(self, loaded: Loaded, data: TrainData, spec: TrainSpec, run: RunContext) -> TrainSpec:
-        """Repeat the release where that is asked for: what it pretrained on, and where its rate reached zero."""
+        """Repeat the release where that is asked for: how it pretrained, and where its rate reached zero."""
         if not self.options.release_quirks:
             return spec
         if spec.stage == "pretrain":

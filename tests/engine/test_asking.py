@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import Completion, Example, PromptFormat, Request, Task, TaskOptions, UsageError
+from harness import Completion, Example, Passage, PromptFormat, Request, Task, TaskOptions, UsageError
 from harness.engine.asking import Asking, apart, unclosed, way_of
 from harness.engine.shots import shots_of
 from harness.retrieval.words import Tfidf
@@ -150,7 +150,6 @@ def test_the_way_is_settled_by_the_task_and_by_what_the_model_can(kind, wanted, 
     [
         ("generate", "letter", "this task has no choices"),
         ("choose", "letters", "this model cannot score choices"),
-        ("choose", "leter", "task.ask is leter"),
     ],
 )
 def test_a_way_that_cannot_be_is_refused(kind, wanted, said):
@@ -184,6 +183,20 @@ def test_what_is_read_is_kept_beside_what_was_said():
     )
     assert (found.text, found.raw, found.reasoning) == ("D", "<think>white</think>D", "white")
     assert found.evidence == ("p",)
+
+
+class Shown(Quiz):
+    def request(self, example: Example, prompt: str) -> Request:
+        return Request(example.id, prompt, passages=(Passage("p1", "Snow is white."), Passage("p2", "Ice.")))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [(None, ("p1", "p2")), ((), ()), (("p2",), ("p2",))], ids=["nothing", "none", "one"]
+)
+def test_what_is_shown_is_evidence_only_for_a_model_that_says_nothing_of_it(said, kept):
+    asked = Asking(Shown(), PLAIN)
+    completion = Completion("snow", "unanswerable", evidence=said)
+    assert asked.read(SNOW, asked.request(SNOW), completion).evidence == kept
 
 
 def test_a_request_has_the_choices_in_the_order_they_are_shown():

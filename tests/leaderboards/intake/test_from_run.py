@@ -1,12 +1,13 @@
 """A run fills in its submission: what it knows is there, and no machine's folders are."""
 
+import gzip
 import json
 
 import pytest
 
 from harness import DataError, UsageError
 from harness.leaderboards.intake.from_run import find_runs, from_run
-from harness.leaderboards.intake.submission import checked_about
+from harness.leaderboards.intake.submission import checked_about, outputs_as_bytes, read_outputs
 
 
 def test_a_run_says_what_it_is_without_a_folder_of_its_machine(run):
@@ -20,6 +21,21 @@ def test_a_run_says_what_it_is_without_a_folder_of_its_machine(run):
     text = json.dumps(dict(made.about))
     assert "/home" not in text and "/gone" not in text and "secret-tool" not in text
     assert made.evidence["trust"] == "trained"
+
+
+def said(run, row, **facts):
+    (run / "completions.jsonl").write_text(json.dumps({"request_id": "a", "text": " said ", **row}) + "\n")
+    (run / "predictions.jsonl").write_text(json.dumps({"id": "a", "raw": " said ", **facts}) + "\n")
+    outputs = from_run(run).outputs
+    again = read_outputs(gzip.decompress(outputs_as_bytes(outputs, "a")), "it")
+    assert again["a"].evidence == outputs["a"].evidence
+    return outputs["a"].evidence
+
+
+def test_an_answer_that_rests_on_nothing_by_its_own_word_stays_so_on_a_board(run):
+    assert said(run, {"evidence": []}, evidence=[]) == ()
+    assert said(run, {}, evidence=[]) is None
+    assert said(run, {}, evidence=["shown"]) == ("shown",)
 
 
 def change(run, **facts):
