@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,12 +22,17 @@ from .asking import unclosed
 
 logger = logging.getLogger(__name__)
 
+# What a row leaves out; how an answer ended is always said.
+_UNSAID = {field.name: field.default for field in fields(Completion) if field.name != "finish"}
+
 
 def request_key(request: Request) -> str:
     """Identify a request by its content, not by its place in the file."""
     asked: list[Any] = [request.id, request.prompt, dict(request.inputs), list(request.choices)]
     if request.messages or request.passages:
         asked.append([[asdict(m) for m in request.messages], [asdict(p) for p in request.passages]])
+    if request.tools:
+        asked.append(request.tools)
     return digest(asked)
 
 
@@ -75,7 +80,7 @@ class Journal:
     def append(self, completion: Completion) -> None:
         """Write one completion, in one system call, before anything else happens to it."""
         request = self._open(completion)
-        row = {key: value for key, value in asdict(completion).items() if value not in ((), 0, None)}
+        row = {key: value for key, value in asdict(completion).items() if value != _UNSAID.get(key, ...)}
         row["key"] = request_key(request)
         line = line_of(row)
         if self._file.write(line) != len(line):
@@ -117,7 +122,7 @@ def _completion(request_id: str, row: Mapping[str, Any]) -> Completion:
         tuple(row.get("choice_scores", ())),
         tuple(row.get("notes", ())),
         tuple(row.get("alternatives", ())),
-        tuple(row.get("evidence", ())),
+        tuple(row["evidence"]) if "evidence" in row else None,
         row.get("log_likelihood"),
     )
 

@@ -38,6 +38,7 @@ _TEXT = ("text", "output", "prediction", "answer", "predicted_answer")
 _SAID = ("raw", "output", *_TEXT)  # what the model said, before a task reads it
 _REFERENCES = ("references", "reference", "target", "ground truth")
 _CHOICES = ("choices", "options")
+_EVIDENCE = ("predicted_evidence", "evidence")
 _ID = ("id", "example_id", "question_id")
 
 
@@ -54,7 +55,7 @@ class Answer:
     finish: str = ""
     choices: tuple[str, ...] = ()
     choice_scores: tuple[float, ...] = ()
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[str, ...] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def completion(self, key: str) -> Completion:
@@ -163,7 +164,6 @@ def _from_json(line: str, where: str) -> Answer:
         raise DataError(f"{where}: none of {', '.join(_TEXT)} is there")
     text, said = _text(row, _TEXT, where), _text(row, _SAID, where)
     raw = row.get("raw")
-    evidence = row.get("predicted_evidence") or row.get("evidence") or ()
     return Answer(
         text=text if text is not None else said,
         said=said,
@@ -174,7 +174,7 @@ def _from_json(line: str, where: str) -> Answer:
         finish=row["finish"] if isinstance(row.get("finish"), str) else "",
         choices=_choices(row, where),
         choice_scores=_numbers(row, "choice_scores", where),
-        evidence=_texts(evidence, f"{where}: evidence"),
+        evidence=_evidence(row, where),
         meta=_mapping(row, "meta", where),
     )
 
@@ -225,6 +225,14 @@ def _texts(values: Any, where: str) -> tuple[str, ...]:
     if wrong := [value for value in values if not isinstance(value, str)]:
         raise DataError(f"{where} holds {_shown(wrong[0])}, which is not text")
     return tuple(values)
+
+
+def _evidence(row: Mapping[str, Any], where: str) -> tuple[str, ...] | None:
+    """Return what an answer is said to rest on, be it nothing; None where nothing is said of it."""
+    for key in _EVIDENCE:
+        if (value := row.get(key)) is not None:
+            return _texts(value, f'{where}: "{key}"')
+    return None
 
 
 def _numbers(row: Mapping[str, Any], key: str, where: str) -> tuple[float, ...]:
@@ -278,7 +286,7 @@ def pair(
         facts_of_row = (row.inputs or answer.inputs, accepted or (), row.meta or answer.meta)
         example = Example(name, *facts_of_row, choices=row.choices or answer.choices)
         said = (answer.text or "", answer.raw, answer.choice_scores)
-        found.append((example, Prediction(name, *said, evidence=answer.evidence)))
+        found.append((example, Prediction(name, *said, evidence=answer.evidence or ())))
     return Pairs(found, **facts)
 
 

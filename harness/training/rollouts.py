@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from harness.api import DataError, PromptRow, Request, StageError, TrainData
+from harness.api import DataError, PromptRow, Request, StageError, TrainData, TrainRow
 
 from .batching import EncodedRows, Left, MicroBatch, Step, plan
 from .distributed import Group
@@ -75,6 +75,7 @@ class Rollouts:
         self.heard = False  # whether there was one of which something could
         self._held: Lesson | None = None
         self.requests, self.left, self.digest = self._prompts(data)
+        self.taught = list(data.taught) if self.options.supervised else []
 
     def close(self) -> None:
         """Nothing goes on between steps."""
@@ -165,7 +166,7 @@ class Rollouts:
         began = time.perf_counter()
         asked = self._answered(self._next(position), position)
         sampled = time.perf_counter()
-        lesson = self.stage.lesson(asked)
+        lesson = self.stage.lesson(asked, self._taught(position))
         scored = time.perf_counter()
         self.seconds["sampling"] += sampled - began
         self.seconds["scoring"] += scored - sampled
@@ -189,6 +190,12 @@ class Rollouts:
             )
         self.stage.run.event("note", text=f"{told}, and training ended")
         return False
+
+    def _taught(self, position: Position) -> list[TrainRow]:
+        """Draw as many answers in the data as there are prompts."""
+        draw = np.random.default_rng([self.spec.seed, position.epoch, position.window])
+        size = min(self.options.prompts, len(self.taught))
+        return [self.taught[place] for place in draw.choice(len(self.taught), size, replace=False)]
 
     def _next(self, position: Position) -> list[Request]:
         order = np.random.default_rng([self.spec.seed, position.epoch]).permutation(len(self.requests))

@@ -104,7 +104,7 @@ class Stepper:
                 inputs = {key: self._on_device(value) for key, value in batch.inputs.items()}
                 with self.strategy.forward_context():
                     loss = self.objective(self.strategy.callee, inputs)
-                counts = batch.weight > 0  # a process without a row of its own only keeps the others company
+                counts = not batch.weightless  # a process without a row of its own only keeps others company
                 self.strategy.backward(loss.sum * (self.group.world_size / step.weight if counts else 0.0))
             sums.add(loss, counts=counts)
         losses = sums.of_batches()
@@ -121,7 +121,7 @@ class Stepper:
         if not math.isfinite(norm) and self.strategy.scaler is None:
             what = f"the loss is {loss_of_step:.4g} and its gradient {norm}"
             raise self._refusal(what, step.rows, [unit for units in step.batches for unit in units], number)
-        named = {name: value / weight for name, value in zip(sums.names, facts, strict=True)}
+        named = {name: value / (weight or 1.0) for name, value in zip(sums.names, facts, strict=True)}
         return StepFacts(loss_of_step, norm, int(all_tokens), stops > 0, named)
 
     @staticmethod

@@ -52,10 +52,15 @@ def _outputs(directory: Path) -> dict[str, Completion]:
             row["raw"],
             row.get("finish", ""),
             choice_scores=tuple(said.get(row["id"], row).get("choice_scores", ())),
-            evidence=tuple(row.get("evidence", ())),
+            evidence=_rests_on(row, said.get(row["id"], {})),
         )
         for row in read_rows(directory / PREDICTIONS)
     }
+
+
+def _rests_on(row: Mapping[str, Any], said: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the passages of an answer; where it has none, the model says so or nothing is known of them."""
+    return tuple(row.get("evidence", ())) or (() if "evidence" in said else None)
 
 
 def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, Any]:

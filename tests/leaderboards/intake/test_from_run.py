@@ -1,5 +1,6 @@
 """A run fills in its submission: what it knows is there, and no machine's folders are."""
 
+import gzip
 import json
 
 import pytest
@@ -7,10 +8,11 @@ import pytest
 from harness import DataError, UsageError
 from harness.files.finished import digests, write_record
 from harness.files.json_files import write_sealed
+from harness.files.rows import write_rows
 from harness.leaderboards.intake.from_run import find_runs, from_run
-from harness.leaderboards.intake.submission import checked_about
+from harness.leaderboards.intake.submission import checked_about, outputs_as_bytes, read_outputs
 
-from ..conftest import change
+from ..conftest import change, say
 
 
 def test_a_run_says_what_it_is_without_a_folder_of_its_machine(run):
@@ -24,6 +26,21 @@ def test_a_run_says_what_it_is_without_a_folder_of_its_machine(run):
     text = json.dumps(dict(made.about))
     assert "/home" not in text and "/gone" not in text and "secret-tool" not in text
     assert made.evidence["trust"] == "trained"
+
+
+def said(run, row, **facts):
+    write_rows(run / "completions.jsonl", [{"request_id": "a", "text": " said ", **row}])
+    say(run, {"id": "a", "raw": " said ", **facts})
+    outputs = from_run(run).outputs
+    again = read_outputs(gzip.decompress(outputs_as_bytes(outputs, "a")), "it")
+    assert again["a"].evidence == outputs["a"].evidence
+    return outputs["a"].evidence
+
+
+def test_an_answer_that_rests_on_nothing_by_its_own_word_stays_so_on_a_board(run):
+    assert said(run, {"evidence": []}, evidence=[]) == ()
+    assert said(run, {}, evidence=[]) is None
+    assert said(run, {}, evidence=["shown"]) == ("shown",)
 
 
 def test_a_run_says_what_its_training_rows_give_away_and_no_folder_in_a_setting(run):
