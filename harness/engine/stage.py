@@ -6,7 +6,6 @@ Everything a rank needs is in the directory's `spec.json`; `worker` and `runner`
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import time
@@ -25,6 +24,7 @@ from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import RunSpec, TrainSpec
 from harness.api.stage import StageEntry
+from harness.files.digests import folder_digest
 from harness.files.json_files import read_json, write_json
 from harness.files.rows import append_row, read_rows
 from harness.files.writing import sync_all
@@ -246,7 +246,7 @@ def write_checkpoint(
             "format": checkpoint.format,
             "base": checkpoint.base,
             "step": checkpoint.step,
-            "digest": weights_digest(checkpoint.path),
+            "digest": folder_digest(checkpoint.path),
             "model": training.spec.model,
             "stage": training.train.stage,
             "data_digest": training.data_digest,
@@ -273,18 +273,6 @@ def checkpoint_at(path: Path) -> Checkpoint:
     """Return the checkpoint of a training, named by its directory or its weights, or of other weights."""
     folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
     return read_checkpoint(folder) if folder is not None else Checkpoint(path)
-
-
-def weights_digest(path: Path) -> str:
-    """Hash a checkpoint's files, streamed."""
-    total = hashlib.sha256()
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    for file in files:
-        total.update(file.name.encode())
-        with file.open("rb") as stream:
-            while block := stream.read(2**20):
-                total.update(block)
-    return total.hexdigest()[:16]
 
 
 def run_generation(directory: Path, registry: Registry, progress: Progress) -> None:
