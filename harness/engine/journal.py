@@ -6,7 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,12 +20,17 @@ from harness.files.writing import sync
 from .asking import unclosed
 from .run_dir import COMPLETIONS
 
+# What a row leaves out; how an answer ended is always said.
+_UNSAID = {field.name: field.default for field in fields(Completion) if field.name != "finish"}
+
 
 def request_key(request: Request) -> str:
     """Identify a request by its content, not by its place in the file."""
     asked: list[Any] = [request.id, request.prompt, dict(request.inputs), list(request.choices)]
     if request.messages or request.passages:
         asked.append([[asdict(m) for m in request.messages], [asdict(p) for p in request.passages]])
+    if request.tools:
+        asked.append(request.tools)
     return digest(asked)
 
 
@@ -67,9 +72,7 @@ class Journal:
     def append(self, completion: Completion) -> None:
         """Write one completion, in one system call, before anything else happens to it."""
         request = self._open(completion)
-        row = {key: value for key, value in asdict(completion).items() if value not in ((), 0, None)}
-        if completion.evidence is not None:  # none is said, too
-            row["evidence"] = completion.evidence
+        row = {key: value for key, value in asdict(completion).items() if value != _UNSAID.get(key, ...)}
         row["key"] = request_key(request)
         line = json.dumps(row).encode() + b"\n"
         if self._file.write(line) != len(line):

@@ -28,5 +28,6 @@ def harness_models() -> list[ModelEntry]:
 
 @hookimpl
 def harness_prompt(model: str, task: str) -> PromptFormat | None:
-    """Ask about papers as Mozi was taught to."""
-    return PROMPT if model == "mozi" and task.startswith("qasper") else None
+    """Ask about papers as Mozi was taught to; a choice of yes and no has a wording of its own."""
+    asked = model == "mozi" and task.startswith("qasper") and task != "qasper/yes-no"
+    return PROMPT if asked else None
