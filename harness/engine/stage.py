@@ -6,7 +6,6 @@ Everything a rank needs is in the directory's `spec.json`; `worker` and `runner`
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import time
@@ -25,6 +24,7 @@ from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import RunSpec, TrainSpec
 from harness.api.stage import StageEntry
+from harness.files.digests import folder_digest
 from harness.files.json_files import read_json, read_sealed, write_sealed
 from harness.files.rows import append_row, read_rows
 from harness.files.writing import sync_all
@@ -246,7 +246,7 @@ def write_checkpoint(
             "format": checkpoint.format,
             "base": checkpoint.base,
             "step": checkpoint.step,
-            "digest": weights_digest(checkpoint.path),
+            "digest": folder_digest(checkpoint.path),
             "model": training.spec.model,
             "stage": training.train.stage,
             "data_digest": training.data_digest,
@@ -279,24 +279,12 @@ def checkpoint_at(path: Path) -> Checkpoint:
 
 def sound(checkpoint: Checkpoint, digest: str) -> Checkpoint:
     """Return a checkpoint that is about to be opened, unless it is not what the digest was taken of."""
-    if checkpoint.path.exists() and weights_digest(checkpoint.path) != digest:
+    if checkpoint.path.exists() and folder_digest(checkpoint.path) != digest:
         raise DataError(
             f"the weights in {checkpoint.path} are not what was written",
             hint="restore them, or train again with --fresh",
         )
     return checkpoint
-
-
-def weights_digest(path: Path) -> str:
-    """Hash a checkpoint's files, streamed."""
-    total = hashlib.sha256()
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    for file in files:
-        total.update(file.name.encode())
-        with file.open("rb") as stream:
-            while block := stream.read(2**20):
-                total.update(block)
-    return total.hexdigest()[:16]
 
 
 def run_generation(directory: Path, registry: Registry, progress: Progress) -> None:
