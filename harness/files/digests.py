@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+BLOCK = 1 << 20
+
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
