@@ -19,7 +19,7 @@ def harness_models() -> list[ModelEntry]:
             recipes=Path(__file__).parent / "recipes",
             presets=("tiny", "llama-7b", "baichuan-7b", "llama-7b-pretrain", "baichuan-7b-pretrain"),
             multitask=True,
-            stages=("pretrain", "sft"),
+            stages=("*",),
             tags=("papers", "question-answering", "retrieval"),
             licence="Apache-2.0",
         )
