@@ -84,8 +84,10 @@ def test_a_layer_upon_the_vectors_is_kept_and_counts(tiny_encoder, tmp_path):
     plain, layered = TextEncoder(tiny_encoder), TextEncoder(tiny_encoder)
     layered.add_layer()
     assert np.allclose(layered.embed(TEXTS), plain.embed(TEXTS), atol=1e-6)
+    assert layered.layer is not None
+    (weight,) = layered.layer.parameters()
     with torch.no_grad():
-        layered.layer[0].weight.mul_(torch.linspace(-1, 1, len(layered.layer[0].weight))[:, None])
+        weight.mul_(torch.linspace(-1, 1, len(weight))[:, None])
     layered.save(tmp_path / "layered")
     again = TextEncoder(tmp_path / "layered")
     assert np.allclose(again.embed(TEXTS), layered.embed(TEXTS), atol=1e-6)
