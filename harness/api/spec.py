@@ -141,6 +141,8 @@ class GenerateSpec:
         str, ...
     ] = ()  # the tags that thinking aloud stands between, such as <think> and </think>
     constraint: Annotated[str, OneOf("", "smiles")] = ""
+    window: Annotated[int, Range(least=0)] = 0  # tokens of running text read at once; 0: the model's limit
+    stride: Annotated[int, Range(least=0)] = 0  # tokens from one window to the next; 0: half a window
     batch_tokens: Annotated[str, HOW] = "auto"  # auto | a number of tokens
     deterministic: bool = False
     precision: Annotated[str, PRECISIONS] = "auto"

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from harness.api.errors import DataError, UsageError
 from harness.api.example import Completion, Example, Prediction, Request
 from harness.api.prompt import PromptFormat
 from harness.api.task import Task
 from harness.scoring.alphabet import LETTERS
+
+from .shots import BY_SEED, Shots
 
 PLACE = "{choices}"  # where a format lists the choices
 
@@ -28,7 +30,7 @@ class Asking:
     task: Task
     prompt: PromptFormat | None
     way: str = ""
-    shots: Sequence[Example] = field(default_factory=tuple)  # one more than stand before a row
+    shots: Shots | None = None
 
     @property
     def scored(self) -> bool:
@@ -117,8 +119,7 @@ class Asking:
         return f"{text}\n{as_list(shown.choices)}\nAnswer:" if self.listed else text
 
     def _shots(self, example: Example) -> Sequence[Example]:
-        others = [s for s in self.shots if s.id != example.id and s.inputs != example.inputs]
-        return others[: len(self.shots) - 1]
+        return self.shots.before(example) if self.shots else ()
 
     def _order(self, example: Example) -> list[int]:
         seed = self.task.options.permute
@@ -161,17 +162,6 @@ def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool 
     return "letters" if prompt is not None and PLACE in prompt.template else "likelihood"
 
 
-def drawn_shots(task: Task, examples: Sequence[Example]) -> list[Example]:
-    """Draw the rows that stand before every question, and one more in the place of the row itself."""
-    count = task.options.shots
-    if count >= len(examples):
-        raise UsageError(
-            f"task.shots is {count}, and split '{task.options.shots_split}' has {len(examples)} rows",
-            hint=f"--set task.shots={max(len(examples) - 1, 0)}",
-        )
-    return random.Random(task.options.shots_seed).sample(examples, count + 1)
-
-
 def apart(text: str, tags: Sequence[str]) -> tuple[str, str]:
     """Part thinking aloud from the answer; thoughts without an end leave no answer."""
     if len(tags) != 2:
@@ -205,6 +195,8 @@ def facts(asking: Asking) -> Mapping[str, object]:
     found: dict[str, object] = {}
     if options.shots:
         found["shots"] = [options.shots, options.shots_split, options.shots_seed]
+        if options.shots_by != BY_SEED:
+            found["shots_by"] = options.shots_by
     if asking.listed and not (asking.prompt is not None and PLACE in asking.prompt.template):
         found["listed"] = True
     return found

@@ -21,15 +21,7 @@ from .objectives import Loss, Objective, precise
 from .replicated import Replicated
 from .stage import Collate
 from .state import random_state, restore_random_state, saved_steps
-
-SPLITS = "splits.json"  # into how many pieces memory makes a micro-batch be cut
-CONTINUES = "the same command continues from the last state with half the micro-batch"
-
-
-def noted_splits(directory: Path) -> int:
-    """Return into how many pieces micro-batches were cut before processes were started again."""
-    noted = directory / SPLITS
-    return int(noted.read_text(encoding="utf-8")) if noted.exists() else 1
+from .together import CONTINUES, note_splits, noted_splits
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +155,7 @@ class Stepper:
             ) from failure
         self.splits *= 2
         if self.group.world_size > 1:
-            (self.directory / SPLITS).write_text(str(self.splits), encoding="utf-8")
+            note_splits(self.directory, self.splits)
             # The others wait for this process inside the step, and only their end frees them.
             raise TryAgain(
                 f"out of memory at step {number} in process {self.group.rank}", hint=CONTINUES

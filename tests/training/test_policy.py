@@ -16,7 +16,7 @@ import torch
 from harness import Checkpoint, DataError, RunContext, StageError, TrainData, TrainPair, UsageError, training
 from harness.training import advantages
 from harness.training.batching import Collator, EncodedRows
-from harness.training.heads import HEAD
+from harness.training.heads import EXPECTS, HEAD
 from harness.training.stage import stage_of
 
 from .answering import BANDIT, learner, prompts
@@ -328,6 +328,15 @@ def test_a_reward_model_judges_what_is_said(make_run: MakeRun) -> None:
     told = rollouts(run)
     assert told[-1]["reward"] > told[0]["reward"] + 0.5
     assert told[0]["reward/reward"] == told[0]["reward"] and "metric/x" in told[0]
+
+
+def test_ppo_goes_on_from_what_an_earlier_one_expected(make_run: MakeRun) -> None:
+    spec = replace(BANDIT, stage="ppo", max_steps=8)
+    first = training.learn(learner(), prompts("abcd"), spec, make_run("first"))
+    assert (first.path / EXPECTS).exists() and not (first.path / HEAD).exists()
+    for base, expects in ((str(first.path), True), ("", False)):
+        stage: Any = stage_of(replace(spec, base=base), make_run("second"))
+        assert bool(stage.prepare(llama()).head.weight.any()) == expects
 
 
 def test_an_adapter_learns_with_its_base_as_the_reference(make_run: MakeRun) -> None:

@@ -25,8 +25,9 @@ from harness.training.replicated import Replicated
 from harness.training.rewards import Answer, Judged, Rewards
 from harness.training.rollouts import Asked, Lesson, Rollouts, Said
 from harness.training.rows import check_rows
-from harness.training.settings import FitOptions, asked_together
+from harness.training.settings import FitOptions
 from harness.training.stage import Collate, Stage
+from harness.training.together import asked_together
 
 from .preference import answered
 from .reward import reward_of
@@ -159,7 +160,7 @@ class Policy(Stage):
     @property
     def asking(self) -> GenerateSpec:
         """How answers are sampled: from the model's own distribution, whole."""
-        options, generate = self.options, asked_together(self.run.spec.generate, self.spec.launch)
+        options, generate = self.options, asked_together(self.run, self.spec.launch)
         return replace(
             generate,
             decoder="sampling",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from harness.api.bounds import Range
 from harness.training import advantages
 from harness.training.batching import EncodedRows, Shape
-from harness.training.heads import WithHead
+from harness.training.heads import EXPECTS, WithHead
 from harness.training.logprobs import model_inputs, predicted, predicting
 from harness.training.objectives import Loss
 from harness.training.rollouts import Lesson
@@ -70,8 +70,11 @@ class Ppo(Policy):
     grouped = False
 
     def prepare(self, model: nn.Module) -> nn.Module:
-        """Return the model with a value head."""
-        return WithHead(model)
+        """Return the model with a value head, that of an earlier PPO where it goes on from one."""
+        headed = WithHead(model)
+        if self.spec.base and (Path(self.spec.base) / EXPECTS).exists():
+            headed.load(Path(self.spec.base), EXPECTS)
+        return headed
 
     def shape_of(self, *, causal: bool) -> Shape:
         """Return rows of one answer, with what is known of its tokens and what it weighs."""
@@ -190,9 +193,9 @@ class Ppo(Policy):
         return Loss(total, batch[WEIGHT].sum(), said.means(facts, batch[WEIGHT]))
 
     def save(self, model: nn.Module, folder: Path) -> None:
-        """Write the language model; what its head expected is of no use to who asks it."""
+        """Write the language model, and the value head for a PPO that goes on from it."""
         assert isinstance(model, WithHead)
-        model.save(self.learner.save, folder, head=False)
+        model.save(self.learner.save, folder, EXPECTS)
 
 
 def _behind_prompts(values: Sequence[np.ndarray], lines: Sequence[np.ndarray]) -> list[np.ndarray]:
