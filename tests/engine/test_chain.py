@@ -17,7 +17,7 @@ from harness.engine.plugin_manager import load_plugins
 from harness.engine.prepared import Bench, Prepared
 from harness.engine.registry import Registry
 from harness.engine.run_dir import CHECKPOINT, locked
-from harness.files.json_files import read_json, write_json
+from harness.files.json_files import read_json, read_sealed, write_sealed
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def test_a_training_that_is_not_finished_is_no_checkpoint(bench, trained):
 
 
 def test_a_checkpoint_of_another_model_is_refused_with_the_flag_that_is_meant(bench, trained):
-    done = read_json(trained.directory / CHECKPOINT)
-    write_json(trained.directory / CHECKPOINT, done | {"model": "other"})
+    done = read_sealed(trained.directory / CHECKPOINT)
+    write_sealed(trained.directory / CHECKPOINT, done | {"model": "other"})
     with pytest.raises(UsageError, match="was trained by model 'other', not 'toy'") as refused:
         obtain(bench, prepared(bench, checkpoint=str(trained.directory)))
     assert refused.value.hint == "--model other"
@@ -108,9 +108,9 @@ def test_a_checkpoint_is_not_asked_with_another_prompt_unless_one_says_so(bench,
 
 
 def test_the_difference_of_two_prompts_is_shown(bench, trained):
-    done = read_json(trained.directory / CHECKPOINT)
+    done = read_sealed(trained.directory / CHECKPOINT)
     done["prompts"]["toy"] = {"digest": "other", "template": "Cipher of {word}:"}
-    write_json(trained.directory / CHECKPOINT, done)
+    write_sealed(trained.directory / CHECKPOINT, done)
     with pytest.raises(UsageError) as refused:
         obtain(bench, prepared(bench, checkpoint=str(trained.directory)))
     assert "-Cipher of {word}:\n+Write in cipher: {word}" in refused.value.message

@@ -176,11 +176,11 @@ RUN = RunContext(Path(), RunSpec("m", "t"))
 
 def test_a_model_is_opened_once_for_all_that_ask_the_same_weights():
     opened, model = OpenModel(), Told()
-    one = Checkpoint(Path("one"))
+    one = Trained(Checkpoint(Path("one")))
     first = opened.session("a", model, one, RUN)
     assert opened.session("a", model, one, RUN) is first
     assert model.log == ["open one"]
-    opened.session("b", model, Checkpoint(Path("two")), RUN)
+    opened.session("b", model, Trained(Checkpoint(Path("two"))), RUN)
     assert model.log == ["open one", "close", "open two"]
     opened.close()
     opened.close()
@@ -193,7 +193,7 @@ def test_a_model_that_could_not_be_opened_leaves_nothing_to_close():
 
     opened = OpenModel()
     with pytest.raises(UsageError, match="Fails does not support being asked"):
-        opened.session("a", Fails(), None, RUN)
+        opened.session("a", Fails(), Trained(), RUN)
     opened.close()
 
 

@@ -16,7 +16,7 @@ from harness.engine.plugin_manager import load_plugins
 from harness.engine.prepared import Bench
 from harness.engine.registry import Registry
 from harness.engine.runner import Meter, Outcome, command_of, execute, unforeseen
-from harness.files.json_files import read_json, write_json
+from harness.files.json_files import read_sealed, write_sealed
 from harness.files.rows import read_rows
 
 
@@ -44,7 +44,7 @@ def only(bench: Bench, *sets: str, **flags: str) -> Outcome:
 
 def record_of(outcome: Outcome) -> dict[str, Any]:
     assert outcome.directory is not None
-    return dict(read_json(outcome.directory / "record.json"))
+    return dict(read_sealed(outcome.directory / "record.json"))
 
 
 def test_a_cell_ends_in_a_record_that_holds_what_was_asked_and_what_came_of_it(bench):
@@ -93,7 +93,7 @@ def test_code_that_scores_anew_scores_the_kept_answers_and_asks_nothing(bench):
     record["environment"]["scoring_code"] = {"harness.tasks.toy": "older"}
     record["scores"] = {}
     assert first.directory is not None
-    write_json(first.directory / "record.json", record)
+    write_sealed(first.directory / "record.json", record, sort=False)
     again = only(bench, "data.limit=2")
     assert not again.reused
     assert record_of(again)["environment"]["generation"]["asked"] == 0

@@ -45,9 +45,9 @@ from harness.engine.stage import (
     reported,
     run_generation,
     run_training,
-    weights_digest,
 )
-from harness.files.json_files import read_json, write_json
+from harness.files.digests import folder_digest
+from harness.files.json_files import read_json, write_sealed
 from harness.files.rows import read_rows
 
 SPEC = RunSpec("toy", "toy", train_tasks=("toy",), train=(TrainSpec(max_steps=2, batch_size=4),))
@@ -73,7 +73,7 @@ def events(folder: Path, kind: str) -> list[dict[str, Any]]:
 def trained(registry: Registry, tmp_path: Path) -> Path:
     folder = tmp_path / "trained"
     folder.mkdir()
-    write_json(folder / "spec.json", Training(SPEC, data_digest="rows"))
+    write_sealed(folder / "spec.json", Training(SPEC, data_digest="rows"))
     run_training(folder, registry, NOBODY)
     return folder
 
@@ -82,7 +82,7 @@ def test_a_training_leaves_weights_and_says_last_what_they_are(trained: Path) ->
     done = read_json(trained / CHECKPOINT)
     assert done["path"] == "checkpoint"  # seen from its folder, which may be moved
     assert (done["model"], done["stage"], done["step"], done["data_digest"]) == ("toy", "sft", 2, "rows")
-    assert done["digest"] == weights_digest(trained / "checkpoint")
+    assert done["digest"] == folder_digest(trained / "checkpoint")
     assert done["prompts"]["toy"]["template"] == "Write in cipher: {word}"
     assert [event["step"] for event in events(trained, "train_step")] == [1, 2]
 
@@ -110,7 +110,7 @@ def generated(registry: Registry, folder: Path, checkpoint: str, ids: tuple[str,
     known = [example.id for example in task.examples("test")]
     names = dict(zip(ids, known, strict=False))
     asked = tuple(names.values())
-    write_json(folder / "generation.json", Generation(replace(SPEC, train=()), checkpoint, asked))
+    write_sealed(folder / "generation.json", Generation(replace(SPEC, train=()), checkpoint, asked))
     run_generation(folder, registry, NOBODY)
     back = {name: given for given, name in names.items()}
     rows = [row for path in sorted(folder.glob("completions*.jsonl")) for row in read_rows(path)]
@@ -345,24 +345,24 @@ def test_weights_are_known_by_every_file_they_hold(tmp_path: Path, change: Calla
     (tmp_path / "deep").mkdir()
     (tmp_path / "a.bin").write_bytes(b"a" * 2**20 + b"b")
     (tmp_path / "deep" / "b.bin").write_bytes(b"b")
-    before = weights_digest(tmp_path)
-    assert weights_digest(tmp_path) == before
+    before = folder_digest(tmp_path)
+    assert folder_digest(tmp_path) == before
     os.utime(tmp_path / "a.bin", (0, 0))
-    assert weights_digest(tmp_path) == before
+    assert folder_digest(tmp_path) == before
     change(tmp_path)
-    assert weights_digest(tmp_path) != before
+    assert folder_digest(tmp_path) != before
 
 
 def test_a_single_file_of_weights_is_known_by_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "w.gguf").write_bytes(b"1")
-    before = weights_digest(tmp_path / "w.gguf")
+    before = folder_digest(tmp_path / "w.gguf")
     (tmp_path / "w.gguf").write_bytes(b"2")
-    assert weights_digest(tmp_path / "w.gguf") != before
+    assert folder_digest(tmp_path / "w.gguf") != before
 
 
 def test_a_stage_is_written_so_that_a_worker_reads_the_same(tmp_path: Path) -> None:
     training = Training(SPEC, {"base": "weights"}, "digest", ("p.py",), ("q",), offline=True, quiet=True)
-    write_json(tmp_path / "spec.json", training)
+    write_sealed(tmp_path / "spec.json", training)
     read = json.loads((tmp_path / "spec.json").read_text())
     assert read["inputs"] == {"base": "weights"}
     assert (read["plugins"], read["excluded"], read["offline"], read["quiet"]) == (
@@ -402,7 +402,7 @@ def test_a_stage_goes_on_from_the_weights_of_another_and_gets_the_rest_by_name(
     folder = trained.parent / "second"
     folder.mkdir()
     spec = replace(SPEC, model="watcher")
-    write_json(folder / "spec.json", Training(spec, {"base": str(trained), "reward": str(trained)}))
+    write_sealed(folder / "spec.json", Training(spec, {"base": str(trained), "reward": str(trained)}))
     run_training(folder, registry, NOBODY)
     seen = sys.modules["watching"].seen  # type: ignore[attr-defined]
     assert seen["base"] == str(trained / "checkpoint")

@@ -17,7 +17,7 @@ from harness import RunSpec, TrainSpec
 from harness.engine import agent, worker
 from harness.engine.launchers import AGAIN
 from harness.engine.stage import Generation, Training
-from harness.files.json_files import read_json, write_json
+from harness.files.json_files import read_json, write_sealed
 from harness.files.rows import read_rows
 
 SPEC = RunSpec("toy", "toy", train_tasks=("toy",), train=(TrainSpec(max_steps=1, batch_size=4),))
@@ -44,13 +44,13 @@ def run() -> Iterator[Callable[[Path, str], int]]:
 
 
 def test_a_worker_does_the_stage_that_its_directory_describes(tmp_path: Path, run: Any) -> None:
-    write_json(tmp_path / "spec.json", TRAINING)
+    write_sealed(tmp_path / "spec.json", TRAINING)
     assert run(tmp_path, "train") == 0
     assert read_json(tmp_path / "checkpoint.json")["step"] == 1
     asked = tmp_path / "run"
     asked.mkdir()
     generation = Generation(replace(SPEC, train=()), str(tmp_path), ("119",), quiet=True)
-    write_json(asked / "generation.json", replace(generation, requests=(first_row(),)))
+    write_sealed(asked / "generation.json", replace(generation, requests=(first_row(),)))
     assert run(asked, "generate") == 0
     assert len(list(read_rows(asked / "completions.jsonl"))) == 1
 
@@ -74,7 +74,7 @@ def first_row() -> str:
 def test_a_worker_that_fails_leaves_what_it_failed_with(tmp_path, write_plugin, run, raised, code, error):
     plugin = write_plugin(FAILS.replace("{raised}", raised), f"fails_{code}_{len(raised)}")
     spec = replace(SPEC, model="fails")
-    write_json(tmp_path / "spec.json", replace(TRAINING, spec=spec, plugins=(str(plugin),)))
+    write_sealed(tmp_path / "spec.json", replace(TRAINING, spec=spec, plugins=(str(plugin),)))
     assert run(tmp_path, "train") == code
     assert read_json(tmp_path / "failure.json")["error"] == error
     assert "Traceback" in (tmp_path / "log.txt").read_text()
@@ -83,14 +83,14 @@ def test_a_worker_that_fails_leaves_what_it_failed_with(tmp_path, write_plugin, 
 def test_a_worker_may_ask_to_be_started_again(tmp_path, write_plugin, run, capsys):
     plugin = write_plugin(FAILS.replace("{raised}", 'TryAgain("batches were too large")'), "fails_again")
     spec = replace(SPEC, model="fails")
-    write_json(tmp_path / "spec.json", replace(TRAINING, spec=spec, plugins=(str(plugin),)))
+    write_sealed(tmp_path / "spec.json", replace(TRAINING, spec=spec, plugins=(str(plugin),)))
     assert run(tmp_path, "train") == AGAIN
     assert "note: batches were too large; the stage is started again" in capsys.readouterr().err
     assert not (tmp_path / "failure.json").exists()
 
 
 def test_a_plugin_that_is_gone_is_the_workers_failure_too(tmp_path, run):
-    write_json(tmp_path / "spec.json", replace(TRAINING, plugins=("gone.py",)))
+    write_sealed(tmp_path / "spec.json", replace(TRAINING, plugins=("gone.py",)))
     assert run(tmp_path, "train") == 3
     assert "there is no file gone.py" in read_json(tmp_path / "failure.json")["message"]
 
