@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from harness.api.errors import UsageError, nearest
 
 PROGRAM = "run-bench"
+LONGEST = 240  # characters of a wrong argument that a message repeats
 
 
 # What other harnesses call it.
@@ -23,6 +24,34 @@ HABITS = {
 }
 
 
+class Sentences(argparse.HelpFormatter):
+    """Wraps sentences to the terminal's width and leaves indented lines, such as examples, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        wrapped = super()._fill_text
+        parts = text.split("\n\n")
+        return "\n\n".join(part if "\n  " in part else wrapped(part, width, indent) for part in parts)
+
+
+def add_verb(
+    subparsers: Any, verb: str, description: str, *examples: str, summary: str | None = None
+) -> argparse.ArgumentParser:
+    """Add a verb whose help says what it does and ends with examples, each a whole command line.
+
+    `summary` is what the help of the verb above it says of it.
+    """
+    more = {} if summary is None else {"help": summary}
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        verb,
+        description=description,
+        epilog="\n".join(["examples:", *(f"  {line}" for line in examples)]) if examples else None,
+        formatter_class=Sentences,
+        allow_abbrev=False,
+        **more,
+    )
+    return parser
+
+
 class Parser(argparse.ArgumentParser):
     """argparse that raises our errors and suggests the nearest flag."""
 
@@ -30,14 +59,14 @@ class Parser(argparse.ArgumentParser):
         """Raise instead of printing; a misspelt flag gets a suggestion."""
         hint = f"{self.prog} --help lists every flag"
         if message.startswith("unrecognized arguments:"):
-            unknown = message.partition(": ")[2].split()[0].partition("=")[0]
+            unknown = next(iter(message.partition(": ")[2].split()), "''").partition("=")[0]
             known = option_strings(self)
             message = f"unknown argument {unknown}"
             if unknown in HABITS:
                 hint = HABITS[unknown]
             elif (close := nearest(unknown, known)).startswith("did you mean"):
                 hint = close
-        raise UsageError(message, hint=hint)
+        raise UsageError(message if len(message) <= LONGEST else message[: LONGEST - 1] + "…", hint=hint)
 
 
 def option_strings(parser: argparse.ArgumentParser) -> list[str]:

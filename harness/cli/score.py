@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import gc
-import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -24,17 +22,21 @@ from harness.scoring.answers import completions, pair, read
 from harness.scoring.arguments import add_data_arguments
 from harness.scoring.measure import measure, score_as_json, with_intervals
 
+from .output import write_json
+from .parser import add_verb
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "score",
-        description="Score saved answers: JSON lines, MolT5's and LPM-24's tables, one answer a line, zip "
+        "Score saved answers: JSON lines, MolT5's and LPM-24's tables, one answer a line, zip "
         "archives of these, or a run directory. Several files share the work on their references.",
-        allow_abbrev=False,
+        "run-bench score answers.txt --references references.txt --metrics bleu-4,rouge-l",
+        "run-bench score runs/toy/toy/RUN --task toy --intervals",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="saved answers")
     parser.add_argument("--task", default="", help="score against a task's rows, with its metrics")
@@ -222,7 +224,7 @@ def _print_json(
         }
         for path, scores, said in zip(files, found, notes, strict=True)
     ]
-    sys.stdout.write(json.dumps(whole if len(whole) > 1 else whole[0], indent=1, ensure_ascii=False) + "\n")
+    write_json(whole if len(whole) > 1 else whole[0])
 
 
 def _write_rows(path: Path, pairs: Pairs, scores: Mapping[str, Score]) -> None:

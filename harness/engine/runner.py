@@ -175,7 +175,10 @@ def _finished_record(directory: Path, prepared: Prepared) -> RunRecord | None:
     if not (directory / RECORD).exists():
         return None
     record = from_mapping(RunRecord, read_json(directory / RECORD))
-    return record if record.environment.get("scoring_code") == prepared.scoring_code else None
+    was = dict(record.environment.get("scoring_code", {}))
+    if prepared.bench.vocab is None:  # what was scored with a vocabulary stands where none is named
+        was.pop("vocabulary", None)
+    return record if was == prepared.scoring_code else None
 
 
 def _record(
