@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import Any, NoReturn
 
 from harness.api.errors import UsageError, nearest
 
 PROGRAM = "run-bench"
+EXAMPLES = "examples:"
 LONGEST = 240  # characters of a wrong argument that a message repeats
 
 
@@ -25,12 +27,20 @@ HABITS = {
 
 
 class Sentences(argparse.HelpFormatter):
-    """Wraps sentences to the terminal's width and leaves indented lines, such as examples, as they are."""
+    """Wraps sentences and lists to the terminal's width, and leaves examples as they are."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        wrapped = super()._fill_text
-        parts = text.split("\n\n")
-        return "\n\n".join(part if "\n  " in part else wrapped(part, width, indent) for part in parts)
+        return "\n\n".join(self._part(part, width) for part in text.split("\n\n"))
+
+    def _part(self, part: str, width: int) -> str:
+        if part.startswith(EXAMPLES):
+            return part
+        if not part.startswith("  "):
+            return super()._fill_text(part, width, "")
+        return "\n".join(
+            textwrap.fill(line, width, initial_indent="  ", subsequent_indent="      ")
+            for line in map(str.strip, part.splitlines())
+        )
 
 
 def add_verb(
@@ -44,7 +54,7 @@ def add_verb(
     parser: argparse.ArgumentParser = subparsers.add_parser(
         verb,
         description=description,
-        epilog="\n".join(["examples:", *(f"  {line}" for line in examples)]) if examples else None,
+        epilog="\n".join([EXAMPLES, *(f"  {line}" for line in examples)]) if examples else None,
         formatter_class=Sentences,
         allow_abbrev=False,
         **more,

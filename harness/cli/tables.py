@@ -68,9 +68,7 @@ def print_table(table: Table, *, left: bool = False) -> None:
     from rich.text import Text
 
     fitted = table if left else table.fitted(shutil.get_terminal_size().columns)
-    drawn = RichTable(
-        title=visible(table.title) or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
-    )
+    drawn = RichTable(box=box.SIMPLE_HEAD)
     for index, column in enumerate(fitted.columns):
         justify: Literal["left", "right"] = "left" if left or index == 0 else "right"
         drawn.add_column(Text(visible(column)), justify=justify, no_wrap=not left)
@@ -82,6 +80,8 @@ def print_table(table: Table, *, left: bool = False) -> None:
         ]
         drawn.add_row(*cells)
     console = Console(highlight=False)
+    if table.title:  # a line of its own, because a table's title is folded to the table's width
+        console.print(Text(visible(table.title), style="bold"))
     console.print(drawn)
     for note in table.notes:
         console.print(Text(visible(note)))
