@@ -50,7 +50,9 @@ class Leaderboard(Verb):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe the verb."""
         parser.description = "\n".join([self.__doc__ or "", "", *(f"  {n}: {t}" for n, t in ACTIONS.items())])
-        parser.add_argument("action", nargs="?", choices=ACTIONS, default="build", metavar="ACTION", help="what to do")
+        parser.add_argument(
+            "action", nargs="?", choices=ACTIONS, default="build", metavar="ACTION", help="what to do"
+        )
         parser.add_argument(
             "paths",
             nargs="*",
