@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, cast
 
-from harness.api.errors import HarnessError, UsageError
+from harness.api.errors import HarnessError, UsageError, of_system
 from harness.engine import bundled
 from harness.engine.ranks import Ranks, join
 
@@ -43,6 +43,7 @@ VERBS = {
     "doctor": "check Python, libraries, device and folders",
     "completion": "print what makes bash, zsh or fish complete names",
 }
+LONGEST = 500  # characters of a line of an error
 CONTINUED = ("run", "train", "generate", "resume")  # the verbs that keep what they have done
 
 
@@ -146,8 +147,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  our own bug, or a full disk: still a sentence, not a stack
         if "--debug" in arguments:
             traceback.print_exc()
-        report(unexpected(error))
-        return HarnessError.exit_code
+        found = unexpected(error)
+        report(found)
+        return found.exit_code
     finally:
         if ranks is not None and ranks.rank == 0:
             ranks.dismiss()
@@ -194,8 +196,7 @@ def stopped(stop: KeyboardInterrupt, arguments: Sequence[str]) -> int:
 def unexpected(error: Exception) -> HarnessError:
     """Return an error that nobody has foreseen as one sentence."""
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return HarnessError(f"{where}{error.strerror}", hint="--debug shows where it happened")
+        return of_system(error, hint="--debug shows where it happened")
     return HarnessError(
         f"unexpected {type(error).__name__}: {error}",
         hint="this is a fault of the program, not of yours; --debug shows where it happened",
@@ -234,6 +235,11 @@ def collect_seldom() -> None:
 
 def report(error: HarnessError) -> None:
     """Print an expected failure: what happened, and what to do."""
-    say(f"error: {error.message}")
+    say(f"error: {_short(error.message)}")
     if error.hint:
-        say(f"hint: {error.hint}")
+        say(f"hint: {_short(error.hint)}")
+
+
+def _short(text: str) -> str:
+    """Cut lines that repeat what a stranger has written without end."""
+    return "\n".join(line if len(line) <= LONGEST else line[: LONGEST - 1] + "…" for line in text.split("\n"))

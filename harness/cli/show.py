@@ -68,7 +68,7 @@ def find(registry: Registry, name: str) -> list[Registered[Any]]:
         known += names
         if name in names:
             found.append(shelf.get(name))
-    if not found and Path(name).exists():
+    if not found and name.strip() and Path(name).exists():
         raise UsageError(f"{name} holds no finished run", hint=_runs_below(Path(name)))
     if not found:
         raise UsageError(f"nothing is named {shown(name)}", hint=nearest(name, known))

@@ -15,6 +15,7 @@ from harness.api.bounds import refuse_out_of_bounds
 from harness.api.errors import UsageError, nearest
 from harness.api.model import ModelEntry
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
+from harness.files.json_files import why_unread
 
 from .run_dir import training_of
 from .values import convert, from_mapping, listed, shown
@@ -148,8 +149,8 @@ def read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"config {path}, line {line}: not UTF-8") from error
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"config {path} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"config {path} is not TOML: {why_unread(error)}") from error
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
