@@ -76,7 +76,7 @@ def test_results_that_cannot_be_saved_are_shown_all_the_same(main, monkeypatch):
 
 
 def test_the_same_command_finds_the_run_and_fresh_makes_another(main):
-    places = [json.loads(main(*TOY, *more, "--json").out)["runs"][0]["directory"] for more in ([], [])]
+    places = [json.loads(main(*TOY, *more, "--json").out)["runs"][0]["directory"] for more in ((), ())]
     assert places[0] == places[1]
     again = json.loads(main(*TOY, "--fresh", "--json").out)["runs"][0]["directory"]
     assert again != places[0] and Path(places[0]).is_dir()
