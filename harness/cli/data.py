@@ -14,7 +14,7 @@ from harness.api.task import DataReport, Task
 from harness.engine.data import TaskData
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
-from harness.scoring.letters import LETTERS
+from harness.scoring.alphabet import LETTERS
 
 from .data_overlap import opened_tasks, overlaps
 from .output import say, write, write_json

@@ -20,7 +20,7 @@ from harness.api.spec import DataSpec, RunSpec
 from harness.api.workbench import TaskView
 from harness.engine.plugin_manager import LoadedPlugin
 from harness.engine.registry import Registered, Registry
-from harness.files.json_files import read_json
+from harness.files.finished import RECORD, read_record
 from harness.scoring.answers import completions, pair, read
 from harness.scoring.arguments import add_data_arguments
 from harness.scoring.measure import measure, score_as_json, with_intervals
@@ -195,10 +195,9 @@ def _view(
 
 def finished(path: Path) -> RunRecord | None:
     """Return the record of a finished run, where a path is the directory of one."""
-    from harness.engine.run_dir import RECORD  # here and below, because a file of answers needs neither
-    from harness.engine.values import from_mapping
+    from harness.engine.values import from_mapping  # here and above, because answers alone need no engine
 
-    return from_mapping(RunRecord, read_json(path / RECORD)) if (path / RECORD).is_file() else None
+    return from_mapping(RunRecord, read_record(path)) if (path / RECORD).is_file() else None
 
 
 def _reading(run: RunRecord) -> list[Any]:

@@ -21,7 +21,7 @@ from harness import (
     TaskView,
     Workbench,
 )
-from harness.files.json_files import read_json
+from harness.files.finished import read_record
 
 from ..plain import mapping
 
@@ -162,7 +162,7 @@ class Tasks:
 def recorded(run: Path) -> tuple[str, DataSpec] | None:
     """Return the digest of a run's rows and where it had them; nothing where its record does not say."""
     try:
-        record = read_json(run / "record.json")
+        record = read_record(run)
         data = {name: record["spec"]["data"][name] for name in ASKED_OF if name in record["spec"]["data"]}
         return record["data_digest"], DataSpec(**data | {"columns": tuple(data.get("columns", ()))})
     except (DataError, KeyError, TypeError):

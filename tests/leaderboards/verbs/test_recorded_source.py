@@ -1,4 +1,4 @@
-"""Runs on data of one's own are shown, explained, compared, scored and ranked without naming the data again."""
+"""Runs on data of one's own are shown, explained, compared and ranked without naming the data again."""
 
 from __future__ import annotations
 
@@ -59,9 +59,12 @@ def test_a_source_that_is_gone_is_said(main, run):
 
 
 def test_columns_that_were_named_are_named_again(main, tmp_path):
-    (tmp_path / "mine.csv").write_text("structure,text\nCCO,It is an alcohol.\nCCN,It is an amine.\n")
+    (tmp_path / "mine").mkdir()
+    for split in ("train", "test"):
+        text = "structure,text\nCCO,It is an alcohol.\nCCN,It is an amine.\n"
+        (tmp_path / "mine" / f"{split}.csv").write_text(text)
     columns = ("--set", "data.columns.smiles=structure", "--set", "data.columns.caption=text")
-    source = ("--task", "captions/smiles2text", "--data", "mine.csv", *columns)
+    source = ("--task", "captions/smiles2text", "--data", "mine", *columns)
     done = main("--model", "baseline/random", *source, "--metrics", "exact-match", "--json")
     assert done.code == 0, done.err
     run = json.loads(done.out)["runs"][0]["directory"]
