@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,21 @@ from harness.engine.runner import Outcome
 from harness.engine.task_files import of_prompts
 from harness.files.rows import write_rows
 
-from .run import add_verb
+from .output import say
+from .run import add_run_verb
 from .run import run as run_matrix
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser = add_verb(
+    parser = add_run_verb(
         subparsers,
         "generate",
         "Train if needed, generate, and print where the completions are; run scores them. With FILE, answer "
         "the prompts of a file: one a line, or one a row of CSV, TSV, JSON, JSONL or Parquet.",
+        "run-bench generate --model toy --task toy --limit 5",
+        "run-bench generate prompts.jsonl --model ./my-model --processes 2",
     )
-    parser.epilog = "example: run-bench generate prompts.jsonl --model ./my-model --processes 2"
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="prompts to answer")
     parser.add_argument(
         "--answers", type=Path, metavar="FILE", help="where they are written (default: FILE.answers.jsonl)"
@@ -61,4 +62,4 @@ def write_answers(outcomes: list[Outcome], place: Path) -> None:
         for request, completion in outcomes[0].answered
     ]
     write_rows(place, rows, sort=False)
-    sys.stderr.write(f"{len(rows)} answers are in {place}\n")
+    say(f"{len(rows)} answers are in {place}")
