@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
+from collections.abc import Sequence
 
+WIDEST = 100  # columns of prose: longer lines are hard to follow
 KEPT = "\n\t"
 
 
@@ -18,6 +22,24 @@ def escaped(text: str) -> str:
 def write(text: str) -> None:
     """Write a result on standard output."""
     sys.stdout.write(escaped(text))
+
+
+def write_prose(text: str, marked: Sequence[str] = (), indent: int = 0) -> None:
+    """Write a paragraph on standard output, in lines that fit; on a terminal what is `marked` stands out."""
+    # Here, because most of what the program writes needs no rich.
+    from rich.console import Console
+    from rich.text import Text
+
+    drawn = Text(escaped(text))
+    for words in filter(None, map(escaped, marked)):
+        drawn.highlight_regex(
+            rf"(?i)(?<!\w){re.escape(words)}(?!\w)" if words.isascii() else re.escape(words), "bold"
+        )
+    width = min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else 80
+    console = Console(file=sys.stdout, width=width, highlight=False)
+    for line in drawn.wrap(console, width - indent):
+        line.rstrip()
+        console.print(Text(" " * indent) + line, soft_wrap=True)
 
 
 def say(text: str) -> None:
