@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from harness import Completion, Example, Passage, PromptFormat, Request, Task, TaskOptions, UsageError
-from harness.engine.asking import Asking, apart, drawn_shots, unclosed, way_of
+from harness.engine.asking import Asking, apart, unclosed, way_of
+from harness.engine.shots import shots_of
+from harness.retrieval.words import Tfidf
 
 LISTED = PromptFormat("listed", "{question}\n{choices}\nAnswer:")
 PLAIN = PromptFormat("plain", "{question}\nAnswer:")
@@ -27,7 +29,8 @@ def row(name: str, question: str, right: str) -> Example:
 
 def asking(way: str, prompt: PromptFormat = LISTED, **options: Any) -> Asking:
     task = Quiz(options=TaskOptions(**options))
-    shots = drawn_shots(task, list(task.examples("train"))) if task.options.shots else ()
+    task.open_retriever = lambda name: {"tfidf": Tfidf}[name]()
+    shots = shots_of(task, list(task.examples("train"))) if task.options.shots else None
     return Asking(task, prompt, way, shots)
 
 
@@ -110,6 +113,17 @@ def test_shots_stand_before_the_question_with_their_answers_and_never_are_the_ro
     assert len({asking("letter", shots=2, shots_seed=seed).render(SNOW) for seed in range(9)}) > 2
 
 
+def test_shots_may_be_the_nearest_rows_the_nearest_last_and_never_the_row_itself():
+    shown = asking("letter", shots=2, shots_by="tfidf")
+    own = row("mine", "Tell me: is that train not blue?", "blue")
+    *shots, asked = shown.render(own).split("\n\n")
+    assert len(shots) == 2 and "which is blue?" in shots[-1]
+    assert asked.startswith("Tell me")
+    for known in Quiz().examples("train"):
+        assert shown.render(known).count(known.inputs["question"]) == 1
+        assert len(shown.render(known).split("\n\n")) == 3
+
+
 def test_more_shots_than_rows_are_refused():
     with pytest.raises(UsageError, match=r"task\.shots is 4, and split 'train' has 4 rows") as refused:
         asking("letter", shots=4)
@@ -136,7 +150,6 @@ def test_the_way_is_settled_by_the_task_and_by_what_the_model_can(kind, wanted, 
     [
         ("generate", "letter", "this task has no choices"),
         ("choose", "letters", "this model cannot score choices"),
-        ("choose", "leter", "task.ask is leter"),
     ],
 )
 def test_a_way_that_cannot_be_is_refused(kind, wanted, said):
