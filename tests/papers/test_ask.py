@@ -131,6 +131,7 @@ def test_a_question_with_nothing_of_the_paper_finds_nothing_and_asks_no_model(ma
     assert done.code == 0 and "No passage has anything of the question" in done.out
 
 
+@pytest.mark.usefixtures("child")
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

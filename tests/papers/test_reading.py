@@ -89,6 +89,18 @@ def test_one_column_is_read_from_the_top_down_whatever_the_order_it_was_drawn_in
     assert [one.text[:10] for one in paper.paragraphs] == ["The first.", "The second"]
 
 
+def test_a_line_that_did_not_fit_its_column_runs_across_no_page():
+    left = [Words(60, 80 + 12 * row, f"{row:02} {FILL[:42]}") for row in range(20)]
+    left[9] = left[9]._replace(
+        text=f"09 {FILL[:62]}"
+    )  # reaches over the gutter, and nothing stands beside it
+    right = [Words(316, 80 + 12 * row, f"{row + 20} {FILL[:42]}") for row in range(20) if row != 9]
+    centred = [Words(255, 40, "Anne Author, Bob Builder")]
+    text = " ".join(one.text for one in read(pdf(centred + left + right)).paragraphs)
+    found = [int(word) for word in text.split() if word.isdecimal()]
+    assert text.startswith("Anne Author") and found == sorted(found) and len(found) == 39
+
+
 def test_three_columns_are_three():
     columns = [lines(40 + 180 * place, 80, f"Column {place}. " + FILL * 6, wide=32) for place in range(3)]
     paper = read(pdf([words for row in zip(*columns, strict=False) for words in row]))
