@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 WIDEST = 100  # columns of prose: longer lines are hard to follow
 KEPT = "\n\t"
@@ -24,8 +25,12 @@ def write(text: str) -> None:
     sys.stdout.write(escaped(text))
 
 
-def write_prose(text: str, marked: Sequence[str] = (), indent: int = 0) -> None:
-    """Write a paragraph on standard output, in lines that fit; on a terminal what is `marked` stands out."""
+def write_prose(text: str, marked: Sequence[str] = (), indent: int = 0, file: TextIO | None = None) -> None:
+    """Write a paragraph, on standard output if not elsewhere, in lines that fit; `marked` stands out.
+
+    What is no terminal gets 80 columns, and nothing in it stands out.
+    """
+    out = sys.stdout if file is None else file
     # Here, because most of what the program writes needs no rich.
     from rich.console import Console
     from rich.text import Text
@@ -35,8 +40,8 @@ def write_prose(text: str, marked: Sequence[str] = (), indent: int = 0) -> None:
         drawn.highlight_regex(
             rf"(?i)(?<!\w){re.escape(words)}(?!\w)" if words.isascii() else re.escape(words), "bold"
         )
-    width = min(shutil.get_terminal_size().columns, WIDEST) if sys.stdout.isatty() else 80
-    console = Console(file=sys.stdout, width=width, highlight=False)
+    width = min(shutil.get_terminal_size().columns, WIDEST) if out.isatty() else 80
+    console = Console(file=out, width=width, highlight=False)
     for line in drawn.wrap(console, width - indent):
         line.rstrip()
         console.print(Text(" " * indent) + line, soft_wrap=True)
