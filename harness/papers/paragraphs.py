@@ -92,7 +92,7 @@ def _step(lines: Sequence[Line]) -> float:
     """Return how far one line stands below the other."""
     steps = [b.baseline - a.baseline for a, b in itertools.pairwise(lines)]
     close = [step for step, line in zip(steps, lines, strict=False) if 0 < step < 2.4 * line.height]
-    return median(close) if close else float("inf")
+    return median(close or [1.2 * line.height for line in lines])
 
 
 def _begins(line: Line, current: Sequence[Line], after: Line | None, column: Column, step: float) -> bool:
