@@ -100,6 +100,14 @@ class Workbench(Protocol):
         """
         ...
 
+    def tagged(self, tag: str) -> list[str]:
+        """Return the names of the tasks that have a tag."""
+        ...
+
+    def retriever(self, name: str) -> Retriever:
+        """Build a retriever by what users write: `NAME`, `NAME:WHERE`, `A+B` for both at once."""
+        ...
+
     def open_model(
         self,
         name: str,
@@ -114,10 +122,6 @@ class Workbench(Protocol):
 
         `settings` are any others by their keys, such as `generate.max_new_tokens`.
         """
-        ...
-
-    def retriever(self, name: str) -> Retriever:
-        """Open a retriever by the name that `--retriever` takes: `NAME`, `NAME:ARGUMENT` or `A+B`."""
         ...
 
     def render(self, table: Any, form: str) -> str | None:

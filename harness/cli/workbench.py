@@ -78,6 +78,14 @@ class Desk:
         found = self.load_metrics(metrics or opened.task.metrics, name)
         return opened.view(opened.examples(data.split) if data.split else (), found, tags)
 
+    def tagged(self, tag: str) -> list[str]:
+        """Return the names of the tasks that have a tag."""
+        return [self._registry.tasks.name_of(item) for item in self._registry.tasks if tag in item.entry.tags]
+
+    def retriever(self, name: str) -> Retriever:
+        """Build a retriever by what users write: `NAME`, `NAME:WHERE`, `A+B` for both at once."""
+        return self._registry.retriever(name)
+
     def open_model(
         self,
         name: str,
@@ -105,10 +113,6 @@ class Desk:
         run = RunContext(Path(), replace(spec, checkpoint=str(checkpoint or "")))
         with blamed(f"model '{name}'"):
             return ReadyModel(model.open(checkpoint_at(checkpoint) if checkpoint else None, run), run)
-
-    def retriever(self, name: str) -> Retriever:
-        """Open a retriever by the name that `--retriever` takes."""
-        return self._registry.retriever(name)
 
     def render(self, table: Any, form: str) -> str | None:
         """Return a leaderboard's table in a form that a plugin brings, or None."""

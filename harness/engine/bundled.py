@@ -18,7 +18,13 @@ MODULES = (
     "harness.training",
 )
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
-WITH_VERBS = ("harness.leaderboards", "harness.papers", "harness.plugins.scimind", "harness.pseudo")
+WITH_VERBS = (
+    "harness.retrieval",
+    "harness.papers",
+    "harness.leaderboards",
+    "harness.plugins.scimind",
+    "harness.pseudo",
+)
 
 
 def verbs() -> Iterator[VerbEntry]:
