@@ -14,8 +14,7 @@ from typing import Any
 
 from harness.api.errors import MissingDependency, UsageError
 
-from .aimed_flags import OWN as AIMED
-from .aimed_flags import add_aimed_arguments, take_aimed_arguments
+from . import aimed_flags
 from .opening import add_model_arguments, context_of, opened, resolved_models
 from .output import say
 from .parser import add_verb
@@ -62,12 +61,12 @@ def add_parser(subparsers: Any) -> None:
         help="an adapter on the model, asked for as model MODEL:NAME; repeatable",
     )  # fmt: skip
     add_model_arguments(parser)
-    add_aimed_arguments(parser)
+    aimed_flags.add_aimed_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
-    take_aimed_arguments(args)
+    aimed_flags.take_aimed_arguments(args)
     token = args.token or os.environ.get(TOKEN, "")
     adapters = dict(map(named_adapter, args.adapter))
     return serve(resolved_models(args, OWN), args.host, args.port, token, limits_of(args), adapters=adapters)
