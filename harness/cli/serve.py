@@ -29,7 +29,7 @@ OWN = (
     "max_body",
     "max_seconds",
     "queue",
-    *AIMED,
+    *aimed_flags.OWN,
 )
 TOKEN = "HARNESS_SERVE_TOKEN"  # the name of a variable, no token
 
