@@ -77,16 +77,16 @@ def test_every_other_definition_is_shown_with_its_source(main, files):
 
 def test_a_definition_that_nobody_asked_for_by_name_may_lack_its_library(main, files, monkeypatch):
     from harness import MissingDependency
-    from harness.cli import score
+    from harness.engine.registry import Registered
 
-    load = score.Registered.load
+    load = Registered.load
 
     def lacking(self):
         if self.entry.name == "bleu-4@t5":
             raise MissingDependency("it needs sentencepiece", hint="pip install sentencepiece")
         return load(self)
 
-    monkeypatch.setattr(score.Registered, "load", lacking)
+    monkeypatch.setattr(Registered, "load", lacking)
     done = main("score", "half.txt", *REFS, "--metrics", "bleu-4@split", "--all-variants")
     assert done.code == 0
     assert "bleu-4@t5: it needs sentencepiece; pip install sentencepiece" in done.out
