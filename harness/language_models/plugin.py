@@ -129,7 +129,10 @@ class LanguageModelPlugin(ModelPlugin):
         """Name the folder that is asked: the checkpoint's, or the preset's own weights."""
         path = str(checkpoint.path) if checkpoint is not None else self.options.weights
         if not path:
-            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+            raise UsageError(
+                "this preset has no weights before training",
+                hint="--checkpoint DIR names trained ones; a run without --no-train trains them",
+            )
         return path
 
     def answers(
@@ -194,7 +197,10 @@ class LanguageModelPlugin(ModelPlugin):
                 f"{path} is an adapter, and its base is not named", hint="--set model.weights=DIR names it"
             )
         if not weights:
-            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+            raise UsageError(
+                "this preset has no weights before training",
+                hint="--checkpoint DIR names trained ones; a run without --no-train trains them",
+            )
         if training.is_adapter(weights):
             raise UsageError(
                 f"{weights} is an adapter, not whole weights",
