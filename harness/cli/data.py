@@ -1,4 +1,4 @@
-"""`data`: what a task needs and where to get it; checks of files; overlaps; rows as a model meets them."""
+"""`data`: what a task needs and where to get it; files checked and converted; overlaps; rows shown."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from harness.api.errors import DataError, UsageError
 from harness.api.example import Example
 from harness.api.run import Progress
 from harness.api.task import DataReport, Task
+from harness.data.convert import FORMS, convert
 from harness.engine import task_files
 from harness.engine.config import Setting, check_keys, read_flag, rows_of
 from harness.engine.data import TaskData, open_task
@@ -33,19 +34,26 @@ def add_parser(subparsers: Any) -> None:
     """Describe the verb and what it can do."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "data",
-        description="Say what data a task needs and where to get it; check files; find overlaps; show rows.",
+        description="Say what data a task needs and where to get it; check and convert files; find overlaps; "
+        "show rows.",
         allow_abbrev=False,
     )
     parser.add_argument("--task", metavar="TASK", help="only this task or task group")
     add_plugin_arguments(parser)
     actions = parser.add_subparsers(
-        dest="action", metavar="{check,overlap,show}", help="without one: what tasks need"
+        dest="action", metavar="{check,convert,overlap,show}", help="without one: what tasks need"
     )
 
     check = actions.add_parser("check", help="validate every row of a file or folder", allow_abbrev=False)
     check.add_argument("source", nargs="?", help="a file or a folder")
     check.add_argument("--task", metavar="TASK", required=True, help="the task whose rows they should be")
     check.add_argument("--skip-bad-rows", action="store_true", help="exit with 0 although rows are bad")
+
+    convert = actions.add_parser("convert", help="write conversations in another form", allow_abbrev=False)
+    convert.add_argument("source", type=Path, help="a JSON or JSON-lines file of any form that is known")
+    convert.add_argument("target", type=Path, help="the .json or .jsonl file that is written")
+    convert.add_argument("--to", required=True, choices=tuple(FORMS), help="the form")
+    convert.add_argument("--skip-bad-rows", action="store_true", help="leave out rows that do not fit")
 
     overlap = actions.add_parser(
         "overlap", help="find what a test set shares with training pairs", allow_abbrev=False
@@ -73,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked for."""
     if args.action == "overlap":
         return _overlap(args)
+    if args.action == "convert":
+        return _convert(args)
     registry = open_registry(args)
     if args.action == "check":
         return _check(args, registry)
@@ -155,6 +165,15 @@ def _print_report(source: str, task: str, report: DataReport) -> None:
         first = next(finding for finding in report.findings if finding.kind == kind)
         table.rows.append([kind, f"{count:,}", "no" if first.bad else "yes", str(first)])
     print_table(table, left=True)
+
+
+def _convert(args: argparse.Namespace) -> int:
+    if not args.source.is_file():
+        raise DataError(f"there is no file at {args.source}")
+    kept, left = convert(args.source, args.target, args.to, skip=args.skip_bad_rows)
+    without = f", {left:,} left out" if left else ""
+    sys.stdout.write(f"{kept:,} rows written to {args.target}{without}\n")
+    return 0
 
 
 def _overlap(args: argparse.Namespace) -> int:

@@ -15,9 +15,10 @@ MODULES = (
     "harness.pseudo",
     "harness.retrieval",
     "harness.training",
+    "harness.weights",
 )
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
-WITH_VERBS = ("harness.leaderboards", "harness.plugins.scimind", "harness.pseudo")
+WITH_VERBS = ("harness.leaderboards", "harness.plugins.scimind", "harness.pseudo", "harness.weights")
 
 
 def verbs() -> Iterator[VerbEntry]:

@@ -32,6 +32,8 @@ WRITING = {
     *MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.values(),
 }
 
+CONVERTED = {"baichuan": "Baichuan", "chatglm": "ChatGLM"}  # model types that `weights convert` knows
+
 
 class Loaded(NamedTuple):
     """A model with the tokenizer it was made for."""
@@ -113,10 +115,10 @@ def _check(source: Source) -> None:
     if not source.trusted and not source.packed:
         with named_if_absent(source.path):
             config, _ = PreTrainedConfig.get_config_dict(source.place, **source.arguments)
-        if config.get("model_type") == "baichuan":
+        if config.get("model_type") in CONVERTED:
             raise UsageError(
-                f"{source.path} is a Baichuan, whose published code runs no longer",
-                hint=f"python -m harness.language_models.baichuan {source.path} FOLDER makes a LLaMA of it",
+                f"{source.path} is a {CONVERTED[config['model_type']]}, whose published code runs no longer",
+                hint=f"run-bench weights convert {source.path} FOLDER makes one that transformers has",
             )
         if "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING_NAMES:
             raise _own_code(source.path)

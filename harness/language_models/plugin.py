@@ -91,6 +91,10 @@ class LanguageModelPlugin(ModelPlugin):
         """Do what is left to do before training begins, and return the spec that it begins with."""
         return spec
 
+    def taught(self, loaded: Loaded, data: TrainData, spec: TrainSpec) -> TrainData:
+        """Return the rows as the model is to learn them; by default as they are."""
+        return data
+
     def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         """Run a stage from an earlier one, from the preset's weights, or from nothing."""
         stage = training.check(data, spec, run)
@@ -101,6 +105,7 @@ class LanguageModelPlugin(ModelPlugin):
             )
         loaded = self.start(data, spec)
         spec = self.begin(loaded, data, spec, run)
+        data = self.taught(loaded, data, spec)
         return training.learn(self.learner(loaded, spec, run), data, spec, run)
 
     def learner(self, loaded: Loaded, spec: TrainSpec, run: RunContext) -> training.Learner:
