@@ -20,7 +20,7 @@ from harness.engine.config import Setting, check_keys, read_flag, rows_of
 from harness.engine.data import TaskData, open_task
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
-from harness.scoring.letters import LETTERS
+from harness.scoring.alphabet import LETTERS
 
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table

@@ -5,6 +5,7 @@ flag  >  HARNESS_*  >  --config FILE  >  recipe of the preset  >  default
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
@@ -437,7 +438,14 @@ def check(spec: RunSpec) -> None:
             f"generate.reasoning holds {len(spec.generate.reasoning)} tags, it takes two",
             hint='--set \'generate.reasoning=["<think>", "</think>"]\'',
         )
-    if spec.device not in ("auto", "cpu", "mps") and not spec.device.startswith("cuda"):
+    if "" in spec.generate.stop:
+        raise UsageError("generate.stop holds an empty text, at which every answer would end at once")
+    if unnamed := [entry for entry in spec.data.columns if not all(entry.partition("="))]:
+        raise UsageError(
+            f"data.columns holds '{unnamed[0]}', which is no NAME=COLUMN",
+            hint="--set data.columns.answer=Label reads the column Label as the answer",
+        )
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", spec.device):
         raise UsageError(f"device is {spec.device}, it must be auto, cpu, cuda or cuda:N")
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from harness import Completion, DataError, UsageError
 from harness.files.archives import open_files, packed
+from harness.files.finished import PREDICTIONS
 from harness.files.writing import write
-from harness.scoring.answers import PREDICTIONS, by_id, parse
+from harness.scoring.answers import by_id, parse
 
 from ..plain import canonical, slug
 
@@ -153,7 +154,7 @@ def outputs_as_bytes(outputs: Mapping[str, Completion], ids: Iterable[str]) -> b
             row["finish"] = output.finish
         if output.choice_scores:
             row["choice_scores"] = list(output.choice_scores)
-        if output.evidence:
+        if output.evidence is not None:
             row["evidence"] = list(output.evidence)
         lines.append(json.dumps(row, sort_keys=True))
     return packed(("\n".join(lines) + "\n").encode())
