@@ -111,14 +111,14 @@ class Encoder(nn.Module):
 class ChatGlm(nn.Module):
     def __init__(self):
         super().__init__()
-        self.transformer = nn.Module()
+        self.transformer: Any = nn.Module()
         self.transformer.embedding = nn.Module()
         self.transformer.embedding.word_embeddings = nn.Embedding(WORDS, WIDTH)
         self.transformer.encoder = Encoder()
         self.transformer.output_layer = nn.Linear(WIDTH, WORDS, bias=False)
 
     def forward(self, ids, *, base=10000.0, stretched=1.0):
-        body = self.transformer
+        body: Any = self.transformer
         x = body.embedding.word_embeddings(ids)
         positions = torch.arange(len(ids)) / stretched
         for layer in body.encoder.layers:

@@ -118,7 +118,7 @@ def test_questions_that_stand_twice_are_named_and_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", [form for form in FORMS if form != "text"])
 def test_a_form_is_read_back_as_it_was_written(tmp_path: Path, form: str) -> None:
     rows = [*SPELLINGS.values()]
-    more = {
+    more: dict[str, list[Any]] = {
         "sharegpt": [{"conversations": CALLED, "tools": TOOL}],
         "messages": [{"conversations": CALLED, "tools": TOOL}],
         "alpaca": [{"instruction": "b?", "output": "d", "system": "s", "history": [["a?", "e"]]}],
