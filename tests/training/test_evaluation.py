@@ -140,7 +140,9 @@ def test_validation_documents_are_cut_where_training_documents_are(make_run: Mak
     data = TrainData([Document("x" * 9)], validation=[Document("x" * 20), Document("y" * 11)])
     run = make_run()
     training.fit(llama(), data, encode, spec, run, loss=watched)
-    assert max(widths) == 16 and all(row["validation"].keys() == {"loss"} for row in checks(run))
+    assert max(widths) == 16 and all(
+        row["validation"].keys() == {"loss", "perplexity"} for row in checks(run)
+    )
 
 
 def test_what_the_objective_reports_is_logged_and_can_select(make_run: MakeRun) -> None:
