@@ -18,7 +18,13 @@ MODULES = (
     "harness.weights",
 )
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
-WITH_VERBS = ("harness.leaderboards", "harness.plugins.scimind", "harness.pseudo", "harness.weights")
+WITH_VERBS = (
+    "harness.retrieval",
+    "harness.leaderboards",
+    "harness.plugins.scimind",
+    "harness.pseudo",
+    "harness.weights",
+)
 
 
 def verbs() -> Iterator[VerbEntry]:
