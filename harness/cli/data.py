@@ -189,7 +189,7 @@ def _convert(args: argparse.Namespace) -> int:
         raise DataError(f"there is no file at {args.source}")
     kept, left = convert(args.source, args.target, args.to, skip=args.skip_bad_rows)
     without = f", {left:,} left out" if left else ""
-    sys.stdout.write(f"{kept:,} rows written to {args.target}{without}\n")
+    write(f"{kept:,} rows written to {args.target}{without}\n")
     return 0
 
 
