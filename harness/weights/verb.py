@@ -17,7 +17,9 @@ class Weights(Verb):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe what can be done."""
-        actions = parser.add_subparsers(dest="action", metavar="{convert,merge}", required=True)
+        actions = parser.add_subparsers(
+            dest="action", metavar="{convert,merge}", required=True, help="what is done"
+        )
         convert = actions.add_parser(
             "convert", help="Baichuan to LLaMA, ChatGLM to GLM; equal logits", allow_abbrev=False
         )
