@@ -12,6 +12,7 @@ MODULES = (
     "harness.engine.launchers",
     "harness.leaderboards",
     "harness.metrics",
+    "harness.papers",
     "harness.pseudo",
     "harness.retrieval",
     "harness.training",
@@ -20,6 +21,7 @@ MODULES = (
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
 WITH_VERBS = (
     "harness.retrieval",
+    "harness.papers",
     "harness.leaderboards",
     "harness.plugins.scimind",
     "harness.pseudo",
