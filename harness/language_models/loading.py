@@ -32,6 +32,7 @@ WRITING = {
     *MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.values(),
 }
 
+BLOCK = 64  # numbers that share a scale in 4 bits
 CONVERTED = {"baichuan": "Baichuan", "chatglm": "ChatGLM"}  # model types that `weights convert` knows
 
 
@@ -142,6 +143,7 @@ def load(source: Source | str, dtype: torch.dtype, quantization: Any = None) -> 
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""),
             hint="they are not whole, or belong to a model of another kind",
         )
+    _keep_small_layers(model)
     return Loaded(_unpacked(model) if source.packed else model, load_tokenizer(source))
 
 
@@ -179,6 +181,13 @@ def _require_writer(source: Source, config: Any) -> None:
             f"{source.path} holds a {kinds[0]}, which writes no text",
             hint="wanted is a model of the kind …ForCausalLM or …ForConditionalGeneration",
         )
+
+
+def _keep_small_layers(model: Any) -> None:
+    """Keep bitsandbytes from rearranging 4-bit weights on a CPU where layers are no whole blocks."""
+    for module in model.modules() if getattr(model, "is_loaded_in_4bit", False) else ():
+        if getattr(module, "support_avx512bf16_for_cpu", False) and module.in_features % BLOCK:
+            module.support_avx512bf16_for_cpu = False
 
 
 def _unpacked(model: Any) -> Any:

@@ -15,6 +15,8 @@ def harness_verbs() -> list[VerbEntry]:
             examples=(
                 "run-bench weights convert ./chatglm3-6b ./glm",
                 "run-bench weights merge runs/trained/aimed/KEY ./merged",
+                "run-bench weights quantise ./merged ./small --to nf4 --text held-out.txt",
+                "run-bench weights grow ./llama ./llama-zh --text corpus.txt --pieces 2236 --words 1000",
             ),
         )
     ]

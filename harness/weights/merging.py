@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer
 
 from harness import training
 from harness.api import DataError, UsageError
 from harness.files.folders import whole_folder
-from harness.language_models import load
+from harness.language_models import load, named_if_absent
 from harness.training.heads import HEAD
 
 CHECKPOINT = "checkpoint"
@@ -30,8 +30,7 @@ def merge(source: Path, target: Path, *, base: str = "", dtype: str = "auto") ->
     refuse_taken(target)
     under = base or base_of(adapter)
     model, tokenizer = load(under, torch.float32)
-    stored = DTYPES.get(dtype) or _stored(model)
-    merged: Any = training.merge(model, [adapter]).to(stored)
+    merged: Any = training.merge(model, [adapter]).to(DTYPES.get(dtype) or stored_dtype(under))
     with whole_folder(target) as folder:
         merged.save_pretrained(folder)
         own = (adapter / "tokenizer_config.json").is_file()
@@ -70,7 +69,8 @@ def bytes_of(model: Any) -> int:
     return sum(seen.values())
 
 
-def _stored(model: Any) -> torch.dtype:
-    """Return the precision in which the weights were stored."""
-    found = getattr(model.config, "dtype", None)
+def stored_dtype(source: str) -> torch.dtype:
+    """Return the precision in which weights are stored, as their settings say."""
+    with named_if_absent(source):
+        found = getattr(AutoConfig.from_pretrained(source), "dtype", None)
     return found if isinstance(found, torch.dtype) else torch.float32
