@@ -58,7 +58,7 @@ def quantise(source: str, target: Path, kind: str, texts: Sequence[str]) -> Quan
 
 
 def measured(model: Any, tokenizer: Any, texts: Sequence[str]) -> Measured:
-    """Return a model's bytes, and its perplexity: exp of the mean surprise of all tokens but each text's first."""
+    """Return a model's bytes and its perplexity: exp of the mean surprise of all but the first tokens."""
     run = RunContext(Path(), RunSpec("weights", "ppl"))
     requests = [Request(str(number), text) for number, text in enumerate(texts)]
     told = list(decoding.log_likelihoods(model.eval(), tokenizer, requests, GenerateSpec(), run))
