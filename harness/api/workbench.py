@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from .example import Completion, Example, Pairs, Prediction, Request
 from .metric import MetricEntry, Metrics
+from .retrieval import Retriever
 from .run import Progress, RunContext
 from .session import ModelSession
 from .spec import DataSpec
@@ -99,16 +100,28 @@ class Workbench(Protocol):
         """
         ...
 
+    def tagged(self, tag: str) -> list[str]:
+        """Return the names of the tasks that have a tag."""
+        ...
+
+    def retriever(self, name: str) -> Retriever:
+        """Build a retriever by what users write: `NAME`, `NAME:WHERE`, `A+B` for both at once."""
+        ...
+
     def open_model(
         self,
         name: str,
-        task: str,
+        task: str = "",
         *,
         preset: str = "",
         options: Mapping[str, Any] | None = None,
         checkpoint: Path | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> ReadyModel:
-        """Open a model as its preset and options say; close its session when done."""
+        """Open a model as its preset and options say, for a task or as a chat asks it; close its session.
+
+        `settings` are any others by their keys, such as `generate.max_new_tokens`.
+        """
         ...
 
     def render(self, table: Any, form: str) -> str | None:
@@ -121,6 +134,10 @@ class Workbench(Protocol):
 
     def write(self, text: str) -> None:
         """Write a result on standard output, whatever strangers put into it made visible."""
+        ...
+
+    def prose(self, text: str, *, marked: Sequence[str] = (), indent: int = 0) -> None:
+        """Write a paragraph in lines that fit a terminal; there what is `marked` stands out."""
         ...
 
     def say(self, text: str) -> None:

@@ -11,21 +11,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TextIO, get_type_hints
 
 from harness.api.bounds import refuse_out_of_bounds
 from harness.api.errors import HarnessError, MissingDependency, UsageError, nearest
 from harness.api.spec import GenerateSpec
 from harness.engine.config import read_flag
 from harness.engine.values import convert
-from harness.serving.conversation import Conversation, printable
+from harness.serving.conversation import Conversation
 from harness.serving.plain import PlainEngine
 
+from . import paper
 from .main import report
 from .opening import add_model_arguments, context_of, opened, resolved_models
+from .output import flush, say, write
+from .parser import add_verb
 from .serve import serve
 
-OWN = ("ask", "system", "web", "port")
+OWN = ("ask", "system", "web", "port", *paper.OWN)
 PORT = 8082
 HELP = """\
 /clear            forget what was said
@@ -34,6 +37,7 @@ HELP = """\
 /undo             take the last question and its answer back
 /retry            ask the last question again
 /save FILE        write the conversation as a line of JSON
+/evidence         show the passages of the paper for the last question again
 /edit             write the next question in $EDITOR
 /exit             leave, as Ctrl-D does
 Alt-Enter begins a new line, Enter sends. Ctrl-C stops an answer.
@@ -43,13 +47,13 @@ WORDS = {"exit": "/exit", "clear": "/clear", "vim": "/edit"}  # AiMed's own
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "chat",
-        description="Talk to a model in the terminal, or with --web in the browser. With --ask, or where the "
+        "Talk to a model in the terminal, or with --web in the browser. With --ask, or where the "
         "question is piped in, it answers once and leaves.",
-        epilog="examples: run-bench chat --model ./my-model    "
-        "echo 'What burns?' | run-bench chat --model ./my-model",
-        allow_abbrev=False,
+        "run-bench chat --model ./my-model",
+        "run-bench chat --model ./my-model --ask 'What burns?'",
     )
     parser.add_argument("--ask", metavar="TEXT", help="ask this, print the answer, and leave")
     parser.add_argument("--system", metavar="TEXT", default="", help="the system prompt")
@@ -57,6 +61,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--port", type=int, default=PORT, metavar="N", help=f"of --web (default: {PORT}; 0: any that is free)"
     )
+    paper.add_paper_arguments(parser)
     add_model_arguments(parser)
 
 
@@ -68,16 +73,18 @@ def run(args: argparse.Namespace) -> int:
     [(model, resolved), *more] = models
     if more:
         raise UsageError("chat talks to one model", hint="name one --model")
+    about = paper.paper_of(args)
     once = question_of(args.ask)
     prompt = None if once is not None else line_editor()
     spec = resolved.spec.generate
     with opened(model, resolved) as session:
         engine = session.engine(spec, 1) or PlainEngine(session, context_of(resolved), 1)
-        conversation = Conversation(engine, spec, args.system)
+        conversation = Conversation(engine, spec, args.system, about)
         if once is not None:
-            answer(conversation, once)
+            answer(conversation, once, sys.stderr)  # standard output holds the answer alone
             return 0
-        sys.stdout.write(f"{resolved.spec.title or resolved.spec.model}; /help says what can be done\n")
+        subject = f", about {about.paper.title or args.paper}" if about else ""
+        write(f"{resolved.spec.title or resolved.spec.model}{subject}; /help says what can be done\n")
         assert prompt is not None
         talk(conversation, prompt)
     return 0
@@ -170,10 +177,12 @@ def command(conversation: Conversation, text: str) -> str:
         answer(conversation, conversation.undo())
     elif name == "/save" and rest:
         conversation.save(Path(rest).expanduser())
+    elif name == "/evidence":
+        show_again(conversation)
     elif name == "/edit":
         return EDIT
     elif name == "/help":
-        sys.stdout.write(HELP)
+        write(HELP)
     else:
         known = [line.split()[0] for line in HELP.splitlines() if line.startswith("/")]
         hint = "/save FILE" if name == "/save" else nearest(name, [*known, "/help"])
@@ -186,7 +195,7 @@ def change(conversation: Conversation, text: str) -> None:
     spec = conversation.spec
     names = [field.name for field in fields(GenerateSpec) if field.name != "options"]
     if not text:
-        sys.stdout.writelines(f"{name}={getattr(spec, name)}\n" for name in names)
+        write("".join(f"{name}={getattr(spec, name)}\n" for name in names))
         return
     key, value = read_flag(text)
     name = key.removeprefix("generate.")
@@ -199,15 +208,26 @@ def change(conversation: Conversation, text: str) -> None:
     conversation.spec = changed
 
 
-def answer(conversation: Conversation, text: str) -> None:
-    """Print an answer as it comes; Ctrl-C stops it alone."""
+def show_again(conversation: Conversation) -> None:
+    """Show the evidence of the last question again."""
+    if conversation.paper is None:
+        raise UsageError("there is no paper", hint="run-bench chat --paper FILE.pdf")
+    if not conversation.turns:
+        raise UsageError("nothing was asked yet")
+    paper.show(conversation.evidence, conversation.turns[-2].text)
+
+
+def answer(conversation: Conversation, text: str, beside: TextIO | None = None) -> None:
+    """Print an answer as it comes, after its evidence where there is a paper; Ctrl-C stops it alone."""
+    if conversation.paper is not None:
+        paper.show(conversation.find(text), text, beside)
     with stoppable() as stopped:
         for piece in conversation.ask(text, stopped):
-            sys.stdout.write(printable(piece))
-            sys.stdout.flush()
-    sys.stdout.write("\n")
+            write(piece)
+            flush()
+    write("\n")
     if conversation.last is not None and conversation.last.finish == "length":
-        sys.stderr.write(f"(cut at {conversation.last.new_tokens} tokens)\n")
+        say(f"(cut at {conversation.last.new_tokens} tokens)")
 
 
 @contextmanager
