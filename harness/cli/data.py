@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
 from harness.scoring.alphabet import LETTERS
 
+from . import data_learning
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
@@ -33,18 +34,27 @@ def add_parser(subparsers: Any) -> None:
     """Describe the verb and what it can do."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "data",
-        description="Say what data a task needs and where to get it; check files; find overlaps; show rows.",
+        description="Say what data a task needs and where to get it; check files; find overlaps; make preferences; show rows.",
         allow_abbrev=False,
     )
     parser.add_argument("--task", metavar="TASK", help="only this task or task group")
     add_plugin_arguments(parser)
     actions = parser.add_subparsers(
-        dest="action", metavar="{check,overlap,show}", help="without one: what tasks need"
+        dest="action", metavar="{check,overlap,preferences,show}", help="without one: what tasks need"
     )
 
     check = actions.add_parser("check", help="validate every row of a file or folder", allow_abbrev=False)
     check.add_argument("source", nargs="?", help="a file or a folder")
-    check.add_argument("--task", metavar="TASK", required=True, help="the task whose rows they should be")
+    check.add_argument(
+        "--task", metavar="TASK", help="the task whose rows they should be (default: that of --stage)"
+    )
+    check.add_argument(
+        "--stage", metavar="STAGE", help="check as what a stage learns from: dpo, reward, grpo, …"
+    )
+    check.add_argument("--tokenizer", metavar="NAME", help="with --max-length: what counts tokens")
+    check.add_argument(
+        "--max-length", type=int, metavar="N", help="say which rows take more tokens than this"
+    )
     check.add_argument("--skip-bad-rows", action="store_true", help="exit with 0 although rows are bad")
 
     overlap = actions.add_parser(
@@ -53,6 +63,8 @@ def add_parser(subparsers: Any) -> None:
     overlap.add_argument("train", type=Path, help="molecule-caption pairs: a file, or a folder's train split")
     overlap.add_argument("test", type=Path, help="molecule-caption pairs: a file, or a folder's test split")
     overlap.add_argument("--list", metavar="KIND", help="also list the ids of test rows of this kind")
+
+    preferences = data_learning.add_preferences(actions)
 
     show = actions.add_parser("show", help="show rows with their exact prompts", allow_abbrev=False)
     show.add_argument("--task", metavar="TASK", required=True, help="the task")
@@ -64,7 +76,7 @@ def add_parser(subparsers: Any) -> None:
         action.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", help="settings of data and task"
         )
-    for action in (check, overlap, show):
+    for action in (check, overlap, preferences, show):
         action.add_argument("--json", action="store_true", help="print JSON")
         add_plugin_arguments(action)
 
@@ -73,6 +85,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked for."""
     if args.action == "overlap":
         return _overlap(args)
+    if args.action == "preferences":
+        return data_learning.make_preferences(args)
     registry = open_registry(args)
     if args.action == "check":
         return _check(args, registry)
@@ -119,11 +133,18 @@ def _needs(args: argparse.Namespace, registry: Registry) -> int:
 
 
 def _check(args: argparse.Namespace, registry: Registry) -> int:
+    stage = registry.stages.get(args.stage).entry if args.stage else None
+    args.task = args.task or (stage.task if stage else "")
+    if not args.task:
+        raise UsageError("the rows of which task are they?", hint="--task NAME, or --stage dpo")
     data = next(_opened(args, registry, args.source))
     args.source = data.task.data.source
     progress = choose_progress(quiet=args.json)
     progress.start(f"checking {args.source}", unit="rows")
     report = data.task.check()
+    if stage is not None:
+        data.task.data = replace(data.task.data, skip_bad_rows=True)  # they are in the report
+        report = data_learning.checked_for(stage, data, report, args.tokenizer, args.max_length)
     progress.finish()
     bad = sum(1 for finding in report.findings if finding.bad)
     if args.json:
