@@ -114,6 +114,7 @@ class RunRecord:
     environment: Mapping[str, Any]
     notes: tuple[str, ...] = ()  # sentences a reader of the table must know, from data, training, generation
     overlap: Mapping[str, Any] = field(default_factory=dict)  # rows that training gives away
+    files: Mapping[str, str] = field(default_factory=dict)  # digests of answers, predictions and scores
     series: str = ""  # what it shares with runs that differ in their seeds alone
     started: str = ""
     finished: str = ""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from harness.api.errors import HarnessError
+from harness.api.errors import DataError, HarnessError
 from harness.api.spec import DataSpec
 from harness.engine.config import flatten
 from harness.engine.data import TaskData
 from harness.engine.matrix import Cell
 from harness.engine.prepared import Bench, Prepared
 from harness.engine.progress import duration
-from harness.engine.run_dir import CHECKPOINT, RECORD
-from harness.files.json_files import read_json
+from harness.engine.run_dir import CHECKPOINT
+from harness.files.finished import RECORD, read_record
 
 from .tables import Table, print_table
 
@@ -92,7 +93,7 @@ def _facts(bench: Bench, cell: Cell) -> dict[str, Any]:
         facts["training digest"] = training.data_digest
         if not places:
             known = False
-    seconds = [read_json(path)["seconds"] for path in _earlier(bench, cell)]
+    seconds = [record["seconds"] for record in _earlier(bench, cell)]
     if seconds:
         estimate = sum(seconds[-1].values())
     facts["estimate"] = (
@@ -123,6 +124,10 @@ def _size(data: TaskData, spec: DataSpec) -> str:
     return f"{len(data.scored(spec.train_split, spec.train_limit)):,} rows"
 
 
-def _earlier(bench: Bench, cell: Cell) -> list[Any]:
+def _earlier(bench: Bench, cell: Cell) -> list[Mapping[str, Any]]:
     found = sorted((bench.output / cell.spec.task / cell.spec.model.replace("/", "-")).glob(f"*/{RECORD}"))
-    return [path for path in found if read_json(path)["spec"]["preset"] == cell.spec.preset]
+    records = []
+    for path in found:
+        with suppress(DataError):  # a damaged run tells nothing
+            records.append(read_record(path.parent))
+    return [record for record in records if record["spec"]["preset"] == cell.spec.preset]

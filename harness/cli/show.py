@@ -16,7 +16,7 @@ from harness.api.retrieval import RetrieverEntry
 from harness.api.stage import StageEntry
 from harness.engine.config import read_file
 from harness.engine.registry import Registered, Registry
-from harness.engine.run_dir import RECORD
+from harness.files.finished import RECORD
 from harness.scoring.arguments import add_data_arguments
 
 from .hosted import HostedVerb

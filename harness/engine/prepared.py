@@ -14,7 +14,7 @@ from harness.api.bounds import ASKED, what_counts
 from harness.api.example import Example
 from harness.api.metric import Metric, MetricEntry
 from harness.api.model import ModelPlugin
-from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
+from harness.api.run import Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
 from harness.api.stage import StageEntry
@@ -28,7 +28,7 @@ from .learned import asks, training_digest
 from .matrix import Cell
 from .ranks import Ranks
 from .registry import Registry
-from .stage import Training, make_model
+from .stage import Training, make_model, sound
 
 if TYPE_CHECKING:
     from .chain import Trained
@@ -43,12 +43,11 @@ class OpenModel:
         self._key = ""
         self._session: ModelSession | None = None
 
-    def session(
-        self, key: str, model: ModelPlugin, checkpoint: Checkpoint | None, run: RunContext
-    ) -> ModelSession:
+    def session(self, key: str, model: ModelPlugin, trained: Trained, run: RunContext) -> ModelSession:
         """Return the open session of a key, or close the one before and open this one."""
         if self._session is None or key != self._key:
             self.close()
+            checkpoint = trained.checkpoint and sound(trained.checkpoint, trained.digest)
             self._session, self._key = model.open(checkpoint, run), key
         return self._session
 
@@ -89,7 +88,7 @@ class Bench:
         weights = trained.digest or str(trained.checkpoint and trained.checkpoint.path)
         precision = spec.generate.precision
         key = digest([spec.model, spec.preset, dict(spec.model_options), weights, spec.device, precision])
-        return self.opened.session(key, prepared.model, trained.checkpoint, run)
+        return self.opened.session(key, prepared.model, trained, run)
 
     @property
     def quiet(self) -> bool:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.example import Completion, Example, Pairs, Prediction, Score
+from harness.files.finished import PREDICTIONS, SCORES
 from harness.files.json_files import write_json
 from harness.files.rows import write_rows
 from harness.scoring.clean_subset import CleanSubset, clean_subset
 from harness.scoring.measure import measure, score_as_json, with_intervals
 
 from .prepared import Prepared
-from .run_dir import PREDICTIONS, SCORES
 from .stage import reasoning_tags
 
 

@@ -1,9 +1,8 @@
-"""What a file holds, as a short text: the full digest, and a fast one that still sees a flipped bit."""
+"""What a file holds, as a short text."""
 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from pathlib import Path
 
 BLOCK = 1 << 20
@@ -25,13 +24,3 @@ def folder_digest(path: Path) -> str:
             while block := stream.read(BLOCK):
                 total.update(block)
     return total.hexdigest()[:16]
-
-
-def quick_digest(path: Path) -> str:
-    """Return a file's size and CRC-32: damage shows, for a fraction of the time; forgery does not."""
-    crc, size = 0, 0
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            crc = zlib.crc32(block, crc)
-            size += len(block)
-    return f"{size}-{crc:08x}"

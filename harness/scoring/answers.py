@@ -25,10 +25,10 @@ from harness.api.errors import DataError, UsageError, nearest
 from harness.api.example import Completion, Example, Pairs, Prediction
 from harness.api.workbench import TaskView
 from harness.files.archives import open_files
+from harness.files.finished import PREDICTIONS, RECORD, read_record
 
 SUBMIT = "submit.txt"  # what L+M-24 asked for; some of its zips hold other files too
 CLS = "[CLS] "  # what some tokenizers leave before a caption; the MolT5 scorers cut exactly this
-PREDICTIONS = "predictions.jsonl"
 MAX_ANSWER = 100_000  # characters; far above any task's longest reference
 # L+M-24's blind captions have 137 more lines than its scorer reads; no other surplus is forgiven.
 LPM24_ROWS, LPM24_LINES = 21_805, 21_942
@@ -78,6 +78,8 @@ class AnswerFile:
 def read(path: Path, form: str = "") -> AnswerFile:
     """Return the answers of a file, an archive or a run; the form is recognised, or named."""
     if path.is_dir():
+        if (path / RECORD).is_file():
+            read_record(path)
         found = [path / name for name in (PREDICTIONS, f"{PREDICTIONS}.gz") if (path / name).is_file()]
         if not found:
             raise DataError(f"{path} holds no {PREDICTIONS}")

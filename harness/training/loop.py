@@ -15,7 +15,7 @@ from torch import nn
 
 from harness.api import Checkpoint, RunContext, StageError, TrainData, TrainSpec, UsageError
 from harness.files import folders
-from harness.files.json_files import read_json, write_json
+from harness.files.json_files import read_sealed, write_sealed
 
 from . import adapters, memory, settings, strategies, threads
 from .apartness import require_documents_apart
@@ -125,7 +125,7 @@ def _finished(states: StateFolder, run: RunContext, spec: TrainSpec) -> Checkpoi
     done, checkpoint = states.directory / "done.json", run.directory / "checkpoint"
     if not done.exists() or not (checkpoint / folders.MANIFEST).exists():
         return None
-    facts = read_json(done)
+    facts = read_sealed(done)
     states.refuse_others(facts["identity"], done)
     return _checkpoint(run, spec, facts)
 
@@ -363,7 +363,7 @@ class Training:
         done = {"identity": self.states.identity, "step": chosen, "format": kind, **facts}
         if self.run.is_main:
             draw_curves(self.run.directory / "train_log.jsonl", self.run.directory / "curves")
-            write_json(self.states.directory / "done.json", done)
+            write_sealed(self.states.directory / "done.json", done)
             self.states.clear()
         self.group.wait()
         self.run.event("training_finished", **facts)

@@ -14,8 +14,9 @@ from typing import Any
 
 from harness import Completion, DataError, UsageError
 from harness.files.archives import open_files, packed
+from harness.files.finished import PREDICTIONS
 from harness.files.writing import write
-from harness.scoring.answers import PREDICTIONS, by_id, parse
+from harness.scoring.answers import by_id, parse
 
 from ..plain import canonical, slug
 
