@@ -34,7 +34,8 @@ def add_parser(subparsers: Any) -> None:
     """Describe the verb and what it can do."""
     parser: argparse.ArgumentParser = subparsers.add_parser(
         "data",
-        description="Say what data a task needs and where to get it; check files; find overlaps; make preferences; show rows.",
+        description="Say what data a task needs and where to get it; check files; find overlaps; make "
+        "preferences out of a run; show rows.",
         allow_abbrev=False,
     )
     parser.add_argument("--task", metavar="TASK", help="only this task or task group")

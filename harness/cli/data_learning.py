@@ -33,7 +33,13 @@ def add_preferences(actions: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--metric", required=True, metavar="A[=W],B[=W]", help="metrics of the task, with their weights"
     )
-    parser.add_argument("--output", type=Path, default=Path("preferences.jsonl"), metavar="FILE")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("preferences.jsonl"),
+        metavar="FILE",
+        help="where they are written (default: %(default)s)",
+    )
     return parser
 
 
