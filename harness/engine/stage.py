@@ -227,18 +227,26 @@ def run_training(
     if run.is_main:
         seconds = time.perf_counter() - start
         if checkpoint.last is not None:
-            write_checkpoint(directory / "last", checkpoint.last, training, tasks, seconds)
-        write_checkpoint(directory, checkpoint, training, tasks, seconds)
+            write_checkpoint(directory / "last", directory, checkpoint.last, training, tasks, seconds)
+        write_checkpoint(directory, directory, checkpoint, training, tasks, seconds)
 
 
 def write_checkpoint(
-    directory: Path, checkpoint: Checkpoint, training: Training, tasks: list[TaskData], seconds: float
+    directory: Path,
+    home: Path,
+    checkpoint: Checkpoint,
+    training: Training,
+    tasks: list[TaskData],
+    seconds: float,
 ) -> None:
-    """Say that a stage is done, what it left, and what it may be asked with."""
+    """Say in a folder that a stage is done, what it left, and what it may be asked with.
+
+    What lies in the stage's `home` is named as seen from the folder, so that both may be moved.
+    """
     path = checkpoint.path.resolve()
-    if path.is_relative_to(directory.resolve()):
+    if path.is_relative_to(home.resolve()):
         sync_all(path)  # it is said to be there, whoever wrote it
-        path = path.relative_to(directory.resolve())
+        path = Path(os.path.relpath(path, directory.resolve()))
     write_sealed(
         directory / CHECKPOINT,
         {
