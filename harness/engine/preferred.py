@@ -12,13 +12,13 @@ from harness.api.errors import DataError, UsageError
 from harness.api.example import Request
 from harness.api.spec import RunSpec, TrainSpec
 from harness.files.json_files import read_json
-from harness.files.rows import read_rows
 from harness.training.rewards import Answer, Rewards, check
 
 from .data import TaskData, open_task
+from .journal import finished
 from .judge import TaskJudge
 from .registry import Registry
-from .run_dir import COMPLETIONS, SPEC
+from .run_dir import SPEC
 from .stage import reasoning_tags
 from .values import from_mapping
 
@@ -59,12 +59,14 @@ def preferences_of(registry: Registry, directory: Path, reward: Mapping[str, flo
 
 def _answers(data: TaskData, spec: RunSpec, directory: Path) -> list[Answer]:
     """Return all that was said, whatever is empty left out."""
-    requests = {row.id: data.named(row) for row in data.scored(spec.data.split, spec.data.limit)}
+    rows = data.scored(spec.data.split, spec.data.limit)
+    said = finished(directory, [data.request(row) for row in rows])
     found = [
-        Answer(requests[row["request_id"]], text)
-        for row in read_rows(directory / COMPLETIONS)
-        for text in (row["text"], *row.get("alternatives", ()))
-        if row["request_id"] in requests and text.strip()
+        Answer(data.named(row), text)
+        for row in rows
+        if row.id in said
+        for text in (said[row.id].text, *said[row.id].alternatives)
+        if text.strip()
     ]
     if not found:
         raise DataError(f"{directory} holds no answer", hint="the run has not been asked yet")

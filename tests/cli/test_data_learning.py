@@ -8,6 +8,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
+from harness.files.rows import read_rows, write_rows
+
 GOOD = {"prompt": "Name an alcohol.", "chosen": "Ethanol is one.", "rejected": "Benzene is one."}
 OLD = {"question": "Name an arene.", "response_chosen": "Benzene.", "response_rejected": "Ethanol."}
 NEW = {"conversations": [{"from": "human", "value": "Name it."}], "chosen": "It.", "rejected": "No."}
@@ -80,14 +82,12 @@ def answered(run_bench, tmp_path):
     asked = ("--model", "baseline/random", "--task", "design/constraints", "--limit", "4")
     done = run_bench("generate", *asked, "--split", "train", "--output", tmp_path / "runs", "--json")
     run = tmp_path / json.loads(done.out)["runs"][0]["directory"]
-    rows = [json.loads(line) for line in (run / "completions.jsonl").read_text().splitlines()]
-    return run, rows
+    return run, list(read_rows(run / "completions.jsonl"))
 
 
 def say(run, rows, *alternatives):
     told = zip(rows, alternatives, strict=True)
-    text = "".join(json.dumps(row | {"alternatives": others}) + "\n" for row, others in told)
-    (run / "completions.jsonl").write_text(text)
+    write_rows(run / "completions.jsonl", [row | {"alternatives": others} for row, others in told])
 
 
 def test_a_run_becomes_preferences_that_can_be_learned(run_bench, tmp_path, answered):
