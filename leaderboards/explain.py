@@ -23,7 +23,7 @@ from .pages.html import Child, Html, h, page
 from .pages.notes import SAMPLE
 from .pages.numbers import number
 from .pages.site import write_assets
-from .plain import mapping, visible
+from .plain import mapping
 
 MAX_PIECES = 200
 
@@ -177,7 +177,7 @@ def as_text(found: Explained) -> str:
             first, *rest = text.split("\n")
             lines.append(f"  {name}: {first}")
             lines += [f"    {line}" for line in rest]
-    return visible("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def write_page(found: Explained, folder: Path) -> Path:

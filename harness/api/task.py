@@ -44,6 +44,7 @@ class Finding:
     expected: str
     found: str
     bad: bool = True
+    hint: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -133,9 +134,9 @@ class Task(ABC):
             try:
                 rows[split] = sum(1 for _ in self.examples(split))
             except DataError as error:
-                findings.append(
-                    Finding("unreadable", self.data.source, 0, f"a readable split '{split}'", error.message)
-                )
+                wanted = f"a readable split '{split}'"
+                finding = Finding("unreadable", self.data.source, 0, wanted, error.message, hint=error.hint)
+                findings.append(finding)
         return DataReport(rows, {}, tuple(findings), {"unreadable": len(findings)} if findings else {})
 
     def seen_in_training(

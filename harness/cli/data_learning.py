@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,18 +14,24 @@ from harness.api.stage import StageEntry
 from harness.api.task import DataReport, Finding
 from harness.engine.data import TaskData
 from harness.engine.learned import asks
+from harness.engine.registry import Registry
 from harness.files.rows import write_rows
 from harness.training.rows import fault_of
 
-from .run_arguments import open_registry
+from .output import write, write_json
+from .parser import add_verb
 
 
 def add_preferences(actions: Any) -> argparse.ArgumentParser:
     """Describe how preferences are made."""
-    parser: argparse.ArgumentParser = actions.add_parser(
+    parser = add_verb(
+        actions,
         "preferences",
-        help="make preferences out of a run: of all answers to a request, the best against the worst",
-        allow_abbrev=False,
+        "Make preferences out of a run on the train split: of all answers to a request, the best by the "
+        "metrics against the worst. Requests whose answers are equally good give none.",
+        "run-bench data preferences RUN --metric morgan",
+        "run-bench data preferences RUN --metric morgan=1,validity=0.2 --output pairs.jsonl",
+        summary="make preferences out of a run: of all answers to a request, the best against the worst",
     )
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="a run on the train split")
     parser.add_argument(
@@ -43,12 +47,12 @@ def add_preferences(actions: Any) -> argparse.ArgumentParser:
     return parser
 
 
-def make_preferences(args: argparse.Namespace) -> int:
+def make_preferences(args: argparse.Namespace, registry: Registry) -> int:
     """Write the preferences of a run, and say how many requests gave none."""
     # here, because reading the arguments of `data` must not load the engine's judge
     from harness.engine.preferred import preferences_of
 
-    found = preferences_of(open_registry(args), args.run_directory, weights(args.metric))
+    found = preferences_of(registry, args.run_directory, weights(args.metric))
     if not found.rows:
         raise DataError(
             f"{args.run_directory} holds no preference: {found.single} requests have one answer, of "
@@ -63,9 +67,9 @@ def make_preferences(args: argparse.Namespace) -> int:
         "single": found.single,
     }
     if args.json:
-        sys.stdout.write(json.dumps(facts, indent=1) + "\n")
+        write_json(facts)
         return 0
-    sys.stdout.write(
+    write(
         f"{len(found.rows):,} preferences in {args.output}; left out: {found.ties:,} requests whose answers "
         f"are equally good, {found.single:,} with one answer\n"
     )

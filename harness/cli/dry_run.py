@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -19,17 +17,26 @@ from harness.engine.progress import duration
 from harness.engine.run_dir import CHECKPOINT
 from harness.files.finished import RECORD, read_record
 
+from .output import write, write_json
 from .tables import Table, print_table
 
+DEFAULT = "default"  # where a setting comes from that nobody sets
 
-def settings_table(cell: Cell) -> Table:
-    """Return every value of a cell's spec beside where it came from."""
+
+def settings_table(cell: Cell, *, everything: bool) -> Table:
+    """Return what differs from the defaults beside where it came from, and the rest where it is wanted."""
     sources = cell.resolved.sources
-    rows: list[Sequence[str]] = []
+    chosen: list[Sequence[str]] = []
+    rest: list[Sequence[str]] = []
     for key, value in settings(cell).items():
-        plain = key.partition(" ")[0]
-        rows.append([key, _shown(value), sources.get(key, sources.get(plain, "default"))])
-    return Table(f"{cell.spec.title} on {cell.spec.task}", ["setting", "value", "from"], rows)
+        source = sources.get(key, sources.get(key.partition(" ")[0], DEFAULT))
+        (rest if source == DEFAULT else chosen).append([key, _shown(value), source])
+    table = Table(f"{cell.spec.title} on {cell.spec.task}", ["setting", "value", "from"], chosen)
+    if everything:
+        table.rows += rest
+    else:
+        table.notes.append(f"and {len(rest)} settings at their defaults, which --all shows")
+    return table
 
 
 def settings(cell: Cell) -> dict[str, Any]:
@@ -50,7 +57,7 @@ def _shown(value: Any) -> str:
     return "-" if value in (None, "") else str(value)
 
 
-def print_plan(bench: Bench, cells: Sequence[Cell], *, as_json: bool) -> int:
+def print_plan(bench: Bench, cells: Sequence[Cell], *, as_json: bool, everything: bool) -> int:
     """Print the plan of every cell; one that could not run says why and makes the exit code non-zero."""
     code = 0
     plans = []
@@ -63,14 +70,14 @@ def print_plan(bench: Bench, cells: Sequence[Cell], *, as_json: bool) -> int:
             code = code or error.exit_code
         plans.append(facts)
         if not as_json:
-            print_table(settings_table(cell), left=True)
+            print_table(settings_table(cell, everything=everything), left=True)
             rows: list[Sequence[str]] = [[key, _shown(value)] for key, value in facts.items()]
             print_table(Table("", ["what would run", ""], rows), left=True)
-            sys.stdout.write("\n")
+            write("\n")
         else:
             facts |= {"settings": settings(cell), "sources": dict(cell.resolved.sources)}
     if as_json:
-        sys.stdout.write(json.dumps(plans, indent=1, default=str) + "\n")
+        write_json(plans)
     return code
 
 

@@ -85,9 +85,10 @@ class TaskData:
         """Return a split's rows as the task gives them, checked."""
         if split not in self._examples:
             if split not in self.task.splits():
-                raise UsageError(
-                    f"task '{self.name}' has no split '{split}'", hint=nearest(split, self.task.splits())
-                )
+                hint = nearest(split, self.task.splits())
+                if split == self.task.data.train_split:
+                    hint = f"--no-train asks the model as it is; {hint}"
+                raise UsageError(f"task '{self.name}' has no split '{split}'", hint=hint)
             with blamed(f"task '{self.name}', split '{split}',"):
                 self._examples[split] = list(_checked(self.task.examples(split), self.name, split))
         return self._examples[split]

@@ -105,6 +105,11 @@ class Journal:
                 f"the model gave {len(completion.choice_scores)} scores for the {len(request.choices)} "
                 f"choices of request '{request.id}'"
             )
+        if wrong := [score for score in completion.choice_scores if not isinstance(score, int | float)]:
+            raise StageError(
+                f"the model gave a choice of request '{request.id}' the score {wrong[0]!r:.80}, "
+                "which is no number"
+            )
         return request
 
     def missing(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.api.bounds import ASKED, what_counts
+from harness.api.errors import DataError
 from harness.api.example import Example
 from harness.api.metric import Metric, MetricEntry
 from harness.api.model import ModelPlugin
@@ -72,6 +73,7 @@ class Bench:
     fresh: bool = False
     resume: bool = False  # refuse to begin anything new
     other_prompt: bool = False
+    vocab: Path | None = None  # where metrics find vocabularies that are not ours to ship
     until: str = "score"  # the last thing done: train | generate | score
     ranks: Ranks | None = None  # the other processes, inside somebody else's launcher
     opened: OpenModel = field(default_factory=OpenModel)
@@ -146,9 +148,14 @@ class Prepared:
         self.scoring_code = {plugin.source: plugin.files_digest() for plugin in scorers}
         if own := sameness.code_of(*sameness.SCORING):
             self.scoring_code["harness"] = own
+        if bench.vocab is not None:
+            if not bench.vocab.exists():
+                raise DataError(f"there is no vocabulary at {bench.vocab}")
+            self.scoring_code["vocabulary"] = bench.known.content(str(bench.vocab))
 
     def load(self) -> None:
         """Import model and metrics and read the rows, so that what is missing fails before long work."""
+        environment.refuse_absent_device(self.spec.device)
         assert self.model is not None
         assert self.metrics is not None
         if self.bench.until != "train":

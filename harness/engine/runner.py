@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.api.errors import DataError, HarnessError, StageError, UsageError
+from harness.api.errors import DataError, HarnessError, StageError, UsageError, of_system
 from harness.api.example import Completion, Example, Request
 from harness.api.run import SCHEMA_VERSION, RunContext, RunRecord
 from harness.api.spec import RunSpec
@@ -114,8 +114,8 @@ def _outcome(bench: Bench, cell: Cell) -> Outcome:
 def unforeseen(error: BaseException) -> HarnessError:
     """Return what no plugin's name could be put to as one sentence; a full disk is the likeliest."""
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        made = StageError(f"{where}{error.strerror}", hint="make room, or choose another --output DIR")
+        said = of_system(error, hint="make room, or choose another --output DIR")
+        made = said if isinstance(said, UsageError) else StageError(said.message, hint=said.hint)
     else:
         made = StageError(f"{type(error).__name__}: {error}", hint="--debug shows where it happened")
     made.__cause__ = error
@@ -184,7 +184,10 @@ def _finished_record(directory: Path, prepared: Prepared) -> RunRecord | None:
     except DataError as damage:
         logger.warning("%s; what is sound is kept, the rest is made again", damage.message)
         return None
-    return record if record.environment.get("scoring_code") == prepared.scoring_code else None
+    was = dict(record.environment.get("scoring_code", {}))
+    if prepared.bench.vocab is None:  # what was scored with a vocabulary stands where none is named
+        was.pop("vocabulary", None)
+    return record if was == prepared.scoring_code else None
 
 
 def _record(

@@ -34,7 +34,7 @@ def score_run(
     view = prepared.data.view(
         examples, prepared.metrics, reasoning_tags(directory, prepared.spec.generate.reasoning)
     )
-    view = replace(view, cache=prepared.bench.parsed(prepared.spec))
+    view = replace(view, cache=prepared.bench.parsed(prepared.spec), vocab=prepared.bench.vocab)
     pairs = view.answered({completion.request_id: completion for completion in completions})
     scores = with_intervals(measure(pairs, view.metrics))
     return Scored(scores, _rows(pairs, completions, scores), clean_subset(view, pairs))

@@ -53,12 +53,19 @@ def write_json(path: Path, value: Any, *, sort: bool = True) -> None:
     write(path, to_json(value, sort=sort) + "\n")
 
 
+def why_unread(error: Exception) -> str:
+    """Say why a text could not be read, without words that are meant for programmers."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return "a number of thousands of digits" if "int_max_str_digits" in str(error) else str(error)
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file of ours; what is wrong with it is said with its name."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {why_unread(error)}") from error
 
 
 def write_sealed(path: Path, value: Any, *, sort: bool = True) -> None:

@@ -26,6 +26,7 @@ from harness.api.example import Completion, Example, Pairs, Prediction
 from harness.api.workbench import TaskView
 from harness.files.archives import open_files
 from harness.files.finished import PREDICTIONS, RECORD, read_record
+from harness.files.json_files import why_unread
 
 SUBMIT = "submit.txt"  # what L+M-24 asked for; some of its zips hold other files too
 CLS = "[CLS] "  # what some tokenizers leave before a caption; the MolT5 scorers cut exactly this
@@ -157,7 +158,7 @@ def _from_json(line: str, where: str) -> Answer:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: not JSON: {str(error)[:200]}") from None
+        raise DataError(f"{where}: not JSON: {why_unread(error)[:200]}") from None
     if not isinstance(row, dict):
         raise DataError(f"{where}: a row is an object, this is none")
     if not any(key in row for key in (*_SAID, *_REFERENCES)):

@@ -200,8 +200,7 @@ class Training:
         log = self.run.directory / "train_log.jsonl" if self.run.is_main else None
         self.log = TrainLog(log, resume_step=self.position.step)
         self.examples = TrainLog(log and log.with_name("examples.jsonl"), resume_step=self.position.step)
-        self.run.progress.start("training", self.total, "steps")
-        self.run.progress.advance(self.position.step)
+        self.run.progress.start("training", self.total, "steps", self.position.step)
         try:
             with noted() as stop, learning(self.strategy.module, self.spec):
                 self._train(stop)

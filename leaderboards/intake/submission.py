@@ -15,6 +15,7 @@ from typing import Any
 from harness import Completion, DataError, UsageError
 from harness.files.archives import open_files, packed
 from harness.files.finished import PREDICTIONS
+from harness.files.json_files import why_unread
 from harness.files.writing import write
 from harness.scoring.answers import by_id, parse
 
@@ -112,7 +113,7 @@ def _strict(data: bytes, where: str) -> Any:
     try:
         about = json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_bounded)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not JSON: {str(error)[:200]}") from error
+        raise DataError(f"{where} is not JSON: {why_unread(error)[:200]}") from error
     if _depth(about) > MAX_DEPTH:
         raise DataError(f"{where} is nested more than {MAX_DEPTH} deep")
     return about

@@ -240,7 +240,7 @@ class Evidence(Whole):
 
     prompt_format = PromptFormat("qasper-evidence", "{question}")
     official: ClassVar[tuple[str, ...]] = (
-        *(f"evidence-f1@{k}" for k in (1, 2, 3, "best")),
+        *(f"evidence-f1@{k}" for k in (1, 2, 3, 4, 5, 6, "best")),
         "recall@1",
         "recall@3",
         "recall@5",

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cli.output import escaped
 from harness.files.finished import read_record, write_record
+from harness.files.visible import visible
 
 EVIL = "\x1b[2Jgone\u202e\x00\x9b31m"
 
 
 @given(st.text())
 def test_what_is_escaped_is_printable_and_the_same_text_to_a_reader_of_json(text):
-    shown = escaped(text)
+    shown = visible(text)
     assert all(c.isprintable() or c in "\n\t" for c in shown)
     if "\\" not in text and '"' not in text:
         quoted = shown.replace("\n", "\\n").replace("\t", "\\t")

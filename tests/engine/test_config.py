@@ -203,8 +203,8 @@ def test_a_value_that_cannot_be_is_refused_with_its_key_and_source(resolved, set
         ({"config": "[data]\nlimits = 3"}, "sets 'data.limits', which nothing reads", "data.limit"),
         ({"config": "[run]\nmodle = 'm'"}, "sets run.modle, which nothing reads", "model"),
         ({"config": "run = 3"}, "run is 3, it must be a table", "[run]"),
-        ({"config": "[run]\nseeds = [1.5]"}, "seed '1.5' is no whole number", ""),
-        ({"config": "[run]\nseeds = [true]"}, "seed 'True' is no whole number", ""),
+        ({"config": "[run]\nseeds = [1.5]"}, "seed 1.5 is no whole number", ""),
+        ({"config": "[run]\nseeds = [true]"}, "seed True is no whole number", ""),
         ({"recipe": "[train]\nepoch = 3"}, "recipe small.toml of 'm' sets 'train.epoch'", "train.epochs"),
         (
             {"recipe": "[stage.sft]\nepoch = 3"},

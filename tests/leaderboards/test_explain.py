@@ -104,11 +104,6 @@ def test_an_unknown_row_is_said_with_the_nearest(tmp_path, view):
     assert "row-199" in caught.value.hint
 
 
-def test_control_characters_of_an_answer_do_not_reach_the_terminal(explained):
-    text = as_text(explained(["exact-match"], "x", "\x1b[2J\u202eevil"))
-    assert "\x1b" not in text and "\u202e" not in text and "\ufffd[2J" in text
-
-
 def test_a_prompt_is_shown_as_the_model_plugin_itself_reads_it(run):
     class Reads(Answers):
         def prompt_tokens(self, request):
