@@ -56,6 +56,7 @@ def test_a_policy_learns_from_a_reward_model_that_was_learned_before_it(
     (record,) = tmp_path.glob("runs/lpm24/*/*/*/record.json")
     stages = json.loads(record.read_text())["training"]
     assert [one["stage"] for one in stages] == ["sft", "reward", stage]
+    assert "trained with rewards: reward" in record["notes"]
     again = main(
         *model, "--task", "lpm24/text2smiles", "--config", "chain.toml", "--limit", "3", "--no-compare"
     )
