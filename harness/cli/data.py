@@ -151,11 +151,13 @@ def _check(args: argparse.Namespace, registry: Registry) -> int:
     args.source = data.task.data.source
     progress = choose_progress(quiet=args.json)
     progress.start(f"checking {args.source}", unit="rows")
-    report = data.task.check()
-    if stage is not None:
-        data.task.data = replace(data.task.data, skip_bad_rows=True)  # they are in the report
-        report = data_learning.checked_for(stage, data, report, args.tokenizer, args.max_length)
-    progress.finish()
+    try:
+        report = data.task.check()
+        if stage is not None:
+            data.task.data = replace(data.task.data, skip_bad_rows=True)  # they are in the report
+            report = data_learning.checked_for(stage, data, report, args.tokenizer, args.max_length)
+    finally:
+        progress.finish()
     bad = sum(1 for finding in report.findings if finding.bad)
     if args.json:
         facts = asdict(report) | {"rows": dict(report.rows)}

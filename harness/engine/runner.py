@@ -152,6 +152,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         _remember(directory, cell.spec, bench)
         bench.notify("harness_run_started", spec=cell.spec, directory=directory)
         run = context(directory, cell.spec, bench.registry, bench.progress, [prepared.data])
+        run = replace(run, other_prompt=bench.other_prompt)
         with meter.measured("generate"):
             completions, schedule = _generate(bench, prepared, trained, run, examples)
         meter.peak_memory_mib["generate"] = max(
@@ -330,6 +331,7 @@ def _generate_in_processes(
         bench.excluded,
         bench.offline,
         bench.quiet,
+        bench.other_prompt,
     )
     write_json(directory / GENERATION, generation)
     if bench.ranks is not None:
