@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness import Example, Message, Preference, PromptFormat, TrainRow
+from harness import DataError, Example, Message, Preference, PromptFormat, TrainRow
 from harness.data.file_task import FileTask
 from harness.data.preferences import PreferenceRow, read_preferences
 from harness.data.text_lines import Fault
@@ -36,7 +36,7 @@ class Preferences(FileTask[PreferenceRow]):
         *before, asked = row.turns
         meta = {"rejected": row.rejected, "margin": row.margin, "tools": row.tools}
         inputs = {**row.inputs, "prompt": asked.text}
-        return Example(name, inputs, (row.chosen,), meta, messages=tuple(before))
+        return Example(name, inputs, (row.chosen,) if row.chosen else (), meta, messages=tuple(before))
 
     def sample(self, split: str) -> Iterator[Example]:
         """Yield made-up words; the worse answer has two letters in each other's place."""
@@ -55,7 +55,12 @@ class Preferences(FileTask[PreferenceRow]):
             yield Example(f"word-{number}", prompt, (right,), meta)
 
     def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
-        """Yield the preference."""
+        """Yield the preference; a prompt alone has none."""
+        if not example.meta["rejected"]:
+            raise DataError(
+                f"row '{example.id}' is a prompt alone, and there is nothing to prefer",
+                hint="rows hold chosen and rejected; prompts alone are for grpo, rloo and ppo",
+            )
         turns = (*example.messages, Message("user", prompt)) if example.messages else ()
         meta = example.meta
         inputs = {name: text for name, text in example.inputs.items() if name != "prompt"}
