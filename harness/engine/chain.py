@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.api.errors import DataError, StageError, UsageError
 from harness.api.run import Checkpoint
+from harness.files.finished import REWARDED
 from harness.files.json_files import read_sealed, write_sealed
 from harness.files.rows import heal_rows
 
@@ -48,7 +49,7 @@ def obtain(bench: Bench, prepared: Prepared) -> Trained:
         str(summaries[last]["digest"]),
         directory,
         summaries,
-        tuple(note for _, path in stages for note in noted(path)),
+        tuple(note for _, path in stages for note in (*noted(path), *_rewarded(path))),
         {f"train ({stage['stage']})": stage["seconds"] for stage in summaries},
         {f"train ({stage['stage']})": stage["peak_memory_mib"] for stage in summaries},
     )
@@ -126,7 +127,13 @@ def _given(prepared: Prepared) -> Trained:
             hint=f"--model {done['model']}",
         )
     _check_prompt(prepared, done)
-    return Trained(read_checkpoint(folder), done["digest"], folder)
+    return Trained(read_checkpoint(folder), done["digest"], folder, notes=_rewarded(folder))
+
+
+def _rewarded(directory: Path) -> tuple[str, ...]:
+    """Return a note of what a training's answers have earned by; nothing where they have not."""
+    earned = read_sealed(directory / CHECKPOINT).get("rewards")
+    return (f"{REWARDED}: {', '.join(earned)}",) if earned else ()
 
 
 def _check_prompt(prepared: Prepared, done: Mapping[str, Any]) -> None:
