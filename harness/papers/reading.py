@@ -73,7 +73,8 @@ def read(data: bytes) -> Paper:
     found = list(_blocks(pages, [height for _, height in sizes]))
     if not found:
         raise _no_text(len(pages))
-    return Paper(_title(found, document), tuple(sizes), tuple(_paragraphs(found)))
+    title = _title(found, document)
+    return Paper(title, tuple(sizes), tuple(_paragraphs(found, title)))
 
 
 def page_of(document: Any, number: int) -> Any:
@@ -124,7 +125,7 @@ def _title(found: Sequence[Block], document: Any) -> str:
     return joined(lines, Counter())[:300]
 
 
-def _paragraphs(found: Sequence[Block]) -> Iterator[Paragraph]:
+def _paragraphs(found: Sequence[Block], title: str) -> Iterator[Paragraph]:
     known = vocabulary([text for block in found for text in block.texts])
     above: list[tuple[int, str]] = []
     romans = any(block.kind == HEADING and ROMAN.match(block.lines[0].text) for block in found)
@@ -133,7 +134,7 @@ def _paragraphs(found: Sequence[Block]) -> Iterator[Paragraph]:
         text = joined([text for block in group for text in block.texts], known)
         kind = group[0].kind
         begun = begun or _is_section(group[0])
-        if kind == HEADING and begun:
+        if kind == HEADING and begun and text not in title:
             level = _level(text, romans=romans)
             above = [*(one for one in above if one[0] < level), (level, text)]
         elif kind == TEXT and any(REFERENCES.fullmatch(name) for _, name in above):
