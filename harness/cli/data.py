@@ -131,8 +131,10 @@ def _check(args: argparse.Namespace, registry: Registry) -> int:
     args.source = data.task.data.source
     progress = choose_progress(quiet=args.json)
     progress.start(f"checking {args.source}", unit="rows")
-    report = data.task.check()
-    progress.finish()
+    try:
+        report = data.task.check()
+    finally:
+        progress.finish()
     bad = sum(1 for finding in report.findings if finding.bad)
     if args.json:
         facts = asdict(report) | {"rows": dict(report.rows)}

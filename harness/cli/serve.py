@@ -16,7 +16,7 @@ from harness.api.errors import MissingDependency, UsageError
 from harness.api.retrieval import Retriever
 from harness.papers.apart import read_file
 
-from . import paper
+from . import aimed_flags, paper
 from .opening import add_model_arguments, context_of, opened, resolved_models
 from .output import say
 from .parser import add_verb
@@ -32,6 +32,7 @@ OWN = (
     "max_seconds",
     "queue",
     "retriever",
+    *aimed_flags.OWN,
 )
 TOKEN = "HARNESS_SERVE_TOKEN"  # the name of a variable, no token
 
@@ -64,10 +65,12 @@ def add_parser(subparsers: Any) -> None:
     )  # fmt: skip
     paper.add_retriever_argument(group)
     add_model_arguments(parser)
+    aimed_flags.add_aimed_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
+    aimed_flags.take_aimed_arguments(args)
     token = args.token or os.environ.get(TOKEN, "")
     adapters = dict(map(named_adapter, args.adapter))
     return serve(
