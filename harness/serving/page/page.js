@@ -179,7 +179,7 @@ async function answer() {
 
 async function ask() {
   const text = at("question").value.trim();
-  if (!text || asking || at("send").disabled) return;
+  if (!text || asking || at("send").hidden) return;
   const passages = at("evidence").value.split("\n").map((line) => line.trim()).filter(Boolean);
   const turn = { role: "user", content: text, evidence: passages.length ? passages : undefined };
   if (paper.current() && !(await found(turn))) return;
@@ -190,7 +190,7 @@ async function ask() {
 }
 
 async function found(turn) { // whether the question may be asked
-  at("send").disabled = true;
+  at("send").hidden = true;
   say(word("finding"));
   try {
     turn.found = await paper.find(turn.content);
@@ -199,7 +199,7 @@ async function found(turn) { // whether the question may be asked
     say(error instanceof TypeError ? word("lost") : error.message);
     return false;
   } finally {
-    at("send").disabled = false;
+    at("send").hidden = false;
   }
 }
 
