@@ -18,7 +18,7 @@ from . import phrases as say
 from .fields import answer_fields
 from .plain import before_run_on, plain, tidy
 
-VERSION = "2"  # of what is read: scores of different versions are not compared
+VERSION = "3"  # of what is read: scores of different versions are not compared
 LETTERS = ascii_uppercase
 UNKNOWN = 10  # letters that are looked for where nobody says how many choices there are
 LONGEST_LINE = 1000  # characters of a line that are looked at

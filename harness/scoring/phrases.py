@@ -132,7 +132,7 @@ DECLINED = re.compile(
     r"\bnone of (?:the|these|those)\b|\bno (?:correct|valid|right|suitable|appropriate) "
     r"(?:answer|option|choice)|"
     r"\bnot (?:listed|provided|given|available|among|enough|sure|specified|present|possible|applicable|"
-    r"able)\b|\b(?:can ?not|can't|could not|couldn't|unable to|impossible to|difficult to) (?:be )?"
+    r"determinable|able)\b|\b(?:can ?not|can't|could not|couldn't|unable to|impossible to|difficult to) (?:be )?"
     r"(?:\w+ ){0,2}?(?:determined?|answer|say|know|decide|provide|tell|assist|help|give|choose|comply|"
     r"conclude|confirm|fulfill|diagnose|select|identify)|\binsufficient\b|"
     r"\bi(?:'m| am) (?:sorry|unable|not)\b|"

@@ -17,7 +17,7 @@ def harness_models() -> list[ModelEntry]:
             recipes=Path(__file__).parent / "recipes",
             presets=("tiny", "tiny-full", "7b", "13b"),
             multitask=True,
-            stages=("pretrain", "sft", "reward", "dpo"),
+            stages=("*",),
             tags=("medicine", "question-answering"),
             licence="Apache-2.0",
         )

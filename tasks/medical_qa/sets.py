@@ -27,6 +27,7 @@ def _bigbio(repository: str, config: str) -> dict[str, HubFiles]:
 
 
 CHOSEN = ("accuracy", "parse-rate", "abstention", "letter-bias", "ece", "brier")
+MIRAGES = "accuracy-letter@mirage"  # of the sets that MIRAGE has: how it counts them
 
 
 class Exam(Questions):
@@ -44,6 +45,7 @@ class MedQaUs(Exam):
     """MedQA of the United States, four options."""
 
     names: ClassVar[tuple[str, ...]] = ("medqa", "medqa-usmle")
+    scored = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "GBaker/MedQA-USMLE-4-options: 10,178 train, 1,273 test",
         "dir": "files of US/4_options, such as phrases_no_exclude_test.jsonl",
@@ -60,6 +62,7 @@ class MedQaUs(Exam):
 class MedQaUs5(MedQaUs):
     """MedQA of the United States, five options."""
 
+    scored = CHOSEN
     sources: Mapping[str, str] = {
         "hub": "bigbio/med_qa (med_qa_en_source)",
         "dir": "files of US, such as test.jsonl",
@@ -72,6 +75,7 @@ class MedQaMainland(MedQaUs):
     """MedQA of mainland China, four options."""
 
     names = ("medqa-mcmle",)
+    scored = CHOSEN
     sources: Mapping[str, str] = {
         "hub": "bigbio/med_qa (med_qa_zh_4options_source)",
         "dir": "files of Mainland/4_options, or Apollo's XMedBench: test_zh.json",
@@ -94,6 +98,7 @@ class MedMcqa(Exam):
     """MedMCQA; its test has no public answers, so that its validation rows are the test, as elsewhere."""
 
     names = ("medmcqa",)
+    scored = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "openlifescienceai/medmcqa: 182,822 train, 4,183 test (published as validation)",
         "dir": "train.json and dev.json, or the hub's tables",
@@ -112,7 +117,7 @@ class PubMedQa(Exam):
 
     names = ("pubmedqa",)
     shows_context = True
-    scored = ("accuracy", "macro-f1", *CHOSEN[1:])
+    scored = ("accuracy", "macro-f1", *CHOSEN[1:], MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "bigbio/pubmed_qa (pubmed_qa_labeled_fold0_source)",
         "dir": "ori_pqal.json, with test_ground_truth.json beside it to name the test",
@@ -223,6 +228,7 @@ class MmluMedical(Exam):
         *("anatomy", "clinical_knowledge", "college_biology", "college_medicine"),
         *("medical_genetics", "professional_medicine"),
     )
+    scored = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "cais/mmlu: 123 validation, 1,089 test",
         "dir": "the folders dev, val and test of MMLU, a CSV file a subject",
@@ -239,7 +245,7 @@ class BioAsq(Exam):
     """BioASQ's yes or no questions."""
 
     names = ("bioasq",)
-    scored = ("accuracy", "macro-f1", *CHOSEN[1:])
+    scored = ("accuracy", "macro-f1", *CHOSEN[1:], MIRAGES)
     sources: Mapping[str, str] = {"dir": "BioASQ's JSON, or MIRAGE's questions"}
     homepage = "http://bioasq.org"
     licence = "CC BY 2.5 for participants; see its page"
