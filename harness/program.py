@@ -143,11 +143,10 @@ def score(
 
 def load_run(path: str | Path) -> Result:
     """Return a finished run from its folder."""
-    from harness.engine.run_dir import RECORD
     from harness.engine.values import from_mapping
-    from harness.files.json_files import read_json
+    from harness.files.finished import RECORD, read_record
 
     folder = Path(path)
     if not (folder / RECORD).exists():
         raise DataError(f"{folder} holds no finished run", hint=f"a run's folder has a {RECORD}")
-    return Result(from_mapping(RunRecord, read_json(folder / RECORD)), folder)
+    return Result(from_mapping(RunRecord, read_record(folder)), folder)

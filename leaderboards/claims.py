@@ -140,7 +140,7 @@ def repeated(claim: Claim, claims: Sequence[Claim]) -> str:
     One system measured on different tasks does not reach that by chance.
     """
     for other in claims:
-        if other.row == claim.row and other.task != claim.task:
+        if other.row == claim.row and (other.task, other.data) != (claim.task, claim.data):
             equal = [c for c, v in claim.cells.items() if other.cells.get(c) == v and _places(v, c) >= DIGITS]
             if len(equal) > 1:
                 return other.table

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError, Pairs, Score, TaskView, UsageError, nearest
+from harness.files.finished import RECORD
 from harness.metrics.statistics import Sums
 from harness.scoring.measure import measure
 from harness.scoring.statistics import holm, paired_bootstrap, permutation_test
@@ -76,7 +77,7 @@ class Compared:
 
 def read_any(path: Path) -> Submission:
     """Read a run or a submission."""
-    return from_run(path) if (path / "record.json").is_file() else read_submission(path)
+    return from_run(path) if (path / RECORD).is_file() else read_submission(path)
 
 
 def compare(a: Path, b: Path, open_task: OpenTask, metric: str = "") -> Compared:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import Example, Explaining, HarnessError, Request, TaskView, UsageError, Workbench, nearest
-from harness.files.json_files import read_json
+from harness.files.finished import COMPLETIONS, RECORD, read_record
 from harness.files.rows import read_rows
 from harness.files.writing import write
 from harness.scoring.measure import measure
@@ -23,10 +23,9 @@ from .pages.html import Child, Html, h, page
 from .pages.notes import SAMPLE
 from .pages.numbers import number
 from .pages.site import write_assets
-from .plain import mapping, visible
+from .plain import mapping
 
 MAX_PIECES = 200
-RECORD = "record.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def _prompt(path: Path, view: TaskView, example: Example, bench: Workbench | Non
 
 def _read(path: Path, request: Request, bench: Workbench) -> list[tuple[str, str]]:
     """Return the prompt's pieces as the run's own model reads them, or why they are not known."""
-    record = read_json(path / RECORD)
+    record = read_record(path)
     spec = record["spec"]
     given = Path(spec["checkpoint"]) if spec.get("checkpoint") else None
     folder = next(iter(trained_folders(record["training"], path)), given)
@@ -132,7 +131,7 @@ def _output(path: Path, submission: Submission, row: str) -> list[tuple[str, str
 
 def _completion(path: Path, row: str) -> Mapping[str, Any]:
     """Return what a run journalled of a row; a submission has nothing of the kind."""
-    for file in sorted(path.glob("completions*.jsonl")) if path.is_dir() else []:
+    for file in sorted(path.glob(COMPLETIONS)) if path.is_dir() else []:
         for found in read_rows(file):
             if found.get("request_id") == row:
                 return found
@@ -147,7 +146,7 @@ def _pieces(path: Path, text: str) -> str:
     """
     if not (path / RECORD).is_file():
         return ""
-    for folder in trained_folders(read_json(path / RECORD)["training"], path):
+    for folder in trained_folders(read_record(path)["training"], path):
         file = folder / "checkpoint" / "tokenizer.json"
         if file.is_file():
             try:
@@ -178,7 +177,7 @@ def as_text(found: Explained) -> str:
             first, *rest = text.split("\n")
             lines.append(f"  {name}: {first}")
             lines += [f"    {line}" for line in rest]
-    return visible("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def write_page(found: Explained, folder: Path) -> Path:

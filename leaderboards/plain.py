@@ -25,11 +25,6 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60].strip("-") or "unnamed"
 
 
-def visible(text: str) -> str:
-    """Show characters that would reorder, hide or erase text, or that no page or terminal can carry."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
-
-
 def unique(names: Iterable[str]) -> list[str]:
     """Return the names once each, in their first order."""
     return list(dict.fromkeys(names))

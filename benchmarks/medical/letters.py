@@ -12,8 +12,8 @@ from typing import Any
 from benchmarks import report
 from harness import Example, Pairs, Prediction, Score
 from harness.metrics import letters as metrics
+from harness.scoring.alphabet import LETTERS
 from harness.scoring.fields import answer_fields
-from harness.scoring.letters import LETTERS
 from harness.scoring.origins import letter_mirage
 
 DECLINED, NO_CHOICE, NOTHING, OTHER = "declined", "no such letter", "said nothing", "something else"

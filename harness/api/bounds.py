@@ -65,7 +65,8 @@ class OneOf(tuple[str, ...]):
         return super().__new__(cls, words)
 
     def __str__(self) -> str:
-        return ", ".join(self[:-1]) + f" or {self[-1]}" if len(self) > 1 else self[0]
+        *others, last = (word or "empty" for word in self)
+        return f"{', '.join(others)} or {last}" if others else last
 
 
 def marks(kind: type) -> dict[str, tuple[Any, ...]]:
@@ -105,14 +106,19 @@ def _counted(value: Any, without: tuple[Effect, ...]) -> Any:
 
 
 def refuse_out_of_bounds(settings: Any, section: str) -> None:
-    """Refuse the first value that its field does not allow, in settings inside others too."""
+    """Refuse the first value that its field does not allow, in settings inside others too.
+
+    Of a field with several values each must be allowed.
+    """
     for name, written in marks(type(settings)).items():
         key, value = f"{section}.{name}", getattr(settings, name)
         if is_dataclass(value):
             refuse_out_of_bounds(value, key)
+        values = value if isinstance(value, tuple) else (value,)
         for bound in written:
-            if isinstance(bound, Range | OneOf) and value is not None and value not in bound:
-                raise UsageError(f"{key} is {value}, it must be {bound}", hint=_hint(key, value, bound))
+            for one in values if isinstance(bound, Range | OneOf) else ():
+                if one is not None and one not in bound:
+                    raise UsageError(f"{key} is {one}, it must be {bound}", hint=_hint(key, one, bound))
 
 
 def _hint(key: str, value: Any, bound: Range | OneOf) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from errno import ENAMETOOLONG
 
 
 class HarnessError(Exception):
@@ -87,6 +88,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return ""
     shown = ", ".join(names[:12])
     return f"known: {shown}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def of_system(error: OSError, hint: str) -> HarnessError:
+    """Return what the system says against a file; a name that no file can have is a usage error."""
+    name = str(error.filename or "")
+    if error.errno == ENAMETOOLONG:
+        return UsageError(f"{name[:60]}… has {len(name):,} characters, which no file's name can have")
+    return HarnessError(f"{name}: {error.strerror}" if name else str(error.strerror), hint=hint)
 
 
 NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "status_alloc_failed")

@@ -88,8 +88,10 @@ class Completion:
     `finish` is `stop`, `length`, `stop-string` or `choice`; `choice_scores` are log-likelihoods in the
     order of the request's choices; `notes` name anything odd (`prompt-truncated-left`, `double-bos`, …)
     and are counted in the record; `alternatives` are the further texts of an n-best search, best first;
-    `evidence` are the ids of the passages that the model says its answer rests on. `log_likelihood` is
-    that of the request's own text, where it was asked for, and `new_tokens` how many tokens it counts.
+    `evidence` are the ids of the passages that the model says its answer rests on: none of them where it is
+    empty, as for an answer that declines; None where the model says nothing of it, and what it was shown
+    counts. `log_likelihood` is that of the request's own text, where it was asked for, and `new_tokens` how
+    many tokens it counts.
     """
 
     request_id: str
@@ -100,7 +102,7 @@ class Completion:
     choice_scores: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     alternatives: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[str, ...] | None = None
     log_likelihood: float | None = None
 
 

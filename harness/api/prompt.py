@@ -25,12 +25,29 @@ class PromptFormat:
 
     def render(self, inputs: Mapping[str, str]) -> str:
         """Fill the template; an input that is not there is an error, never an empty string."""
-        wanted = {key for _, key, _, _ in string.Formatter().parse(self.template) if key}
-        if missing := sorted(wanted - set(inputs)):
+        if missing := sorted(set(self.names) - set(inputs)):
             raise UsageError(
                 f"prompt '{self.name}' needs input {', '.join(missing)}, the example has {', '.join(inputs)}"
             )
-        return self.template.format_map(inputs)
+        try:
+            return self.template.format_map(inputs)
+        except ValueError as error:
+            raise self._unreadable(error) from error
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs that the template names, in its order."""
+        try:
+            parts = list(string.Formatter().parse(self.template))
+        except ValueError as error:
+            raise self._unreadable(error) from error
+        return tuple(dict.fromkeys(key for _, key, _, _ in parts if key))
+
+    def _unreadable(self, error: ValueError) -> UsageError:
+        return UsageError(
+            f"prompt '{self.name}' is no template: {error}",
+            hint="an input stands in braces, {smiles}; a brace itself is written twice, {{",
+        )
 
     @property
     def digest(self) -> str:

@@ -134,7 +134,8 @@ class Judge(Protocol):
 class TrainData:
     """What a stage learns from. `train` is re-iterable; a streamed corpus has no length.
 
-    `evaluator` scores answers to validation requests, `judge` single answers to training requests.
+    `evaluator` scores answers to validation requests, `judge` single answers to training requests. `taught`
+    are the answers in the data to the prompts of `train`, read where a stage also learns them.
     """
 
     train: Iterable[TrainRow]
@@ -142,3 +143,4 @@ class TrainData:
     digest: str = ""
     evaluator: Evaluator | None = None
     judge: Judge | None = None
+    taught: Iterable[TrainRow] = ()

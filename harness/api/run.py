@@ -17,8 +17,8 @@ SCHEMA_VERSION = 1
 class Progress(Protocol):
     """Where long work says how far it is. Calls are cheap; the listener decides how often to draw."""
 
-    def start(self, label: str, total: int | None = None, unit: str = "steps") -> None:
-        """Begin a bar; `total` None means unknown."""
+    def start(self, label: str, total: int | None = None, unit: str = "steps", done: int = 0) -> None:
+        """Begin a bar; `total` None means unknown, `done` is what earlier work has done of it."""
         ...
 
     def advance(self, amount: int = 1, **facts: float | str) -> None:
@@ -33,7 +33,7 @@ class Progress(Protocol):
 class SilentProgress:
     """Progress that nobody watches."""
 
-    def start(self, label: str, total: int | None = None, unit: str = "steps") -> None:
+    def start(self, label: str, total: int | None = None, unit: str = "steps", done: int = 0) -> None:
         """Do nothing."""
 
     def advance(self, amount: int = 1, **facts: float | str) -> None:
@@ -114,6 +114,7 @@ class RunRecord:
     environment: Mapping[str, Any]
     notes: tuple[str, ...] = ()  # sentences a reader of the table must know, from data, training, generation
     overlap: Mapping[str, Any] = field(default_factory=dict)  # rows that training gives away
+    files: Mapping[str, str] = field(default_factory=dict)  # digests of answers, predictions and scores
     series: str = ""  # what it shares with runs that differ in their seeds alone
     started: str = ""
     finished: str = ""

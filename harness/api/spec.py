@@ -75,7 +75,7 @@ class TrainSpec:
     final_lr: NotNegative = 0.0  # as a share of learning_rate
     optimizer: Annotated[str, OneOf("adamw", "adam", "muon", "adamw8bit")] = "adamw"
     weight_decay: NotNegative = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: Annotated[tuple[float, float], Range(least=0, below=1)] = (0.9, 0.999)
     max_grad_norm: NotNegative = 1.0
     batch_size: Count = 8
     # when set, a batch holds about this many tokens, not batch_size rows
@@ -141,6 +141,8 @@ class GenerateSpec:
         str, ...
     ] = ()  # the tags that thinking aloud stands between, such as <think> and </think>
     constraint: Annotated[str, OneOf("", "smiles")] = ""
+    window: Annotated[int, Range(least=0)] = 0  # tokens of running text read at once; 0: the model's limit
+    stride: Annotated[int, Range(least=0)] = 0  # tokens from one window to the next; 0: half a window
     batch_tokens: Annotated[str, HOW] = "auto"  # auto | a number of tokens
     deterministic: bool = False
     precision: Annotated[str, PRECISIONS] = "auto"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from .bounds import OneOf
+from .bounds import OneOf, Range
 from .errors import DataError, UsageError
 from .example import Example, Request
 from .prompt import PromptFormat
@@ -44,6 +44,7 @@ class Finding:
     expected: str
     found: str
     bad: bool = True
+    hint: str = ""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -64,19 +65,21 @@ class DataReport:
 class TaskOptions:
     """What `--set task.NAME=VALUE` changes on every task; a task with options of its own extends this.
 
-    `shots` examples of `shots_split` stand before the question, drawn by `shots_seed`, never the row
-    itself. `ask` is how a choice is asked for: `likelihood` of each choice's text, `letters` (choices
-    listed in the prompt, likelihood of each letter), `letter` (listed, and the letter is read out of
-    what the model says), or `auto`: likelihood where the model can, else letter. `permute` is the seed
-    by which choices change places, None for their own order; answers are mapped back. With `reading`
-    `prose` an answer is read out of what a chat model says around it, where the task has a rule for that;
+    `shots` examples of `shots_split` stand before the question, never the row itself: drawn by
+    `shots_seed`, or where `shots_by` names a retriever, those it finds nearest to the row. `ask` is how a
+    choice is asked for: `likelihood` of each choice's text, `letters` (choices listed in the prompt,
+    likelihood of each letter), `letter` (listed, and the letter is read out of what the model says), or
+    `auto`: likelihood where the model can, else letter. `permute` is the seed by which choices change
+    places, None for their own order; answers are mapped back. With `reading` `prose` an answer is read
+    out of what a chat model says around it, where the task has a rule for that;
     `strict` takes what was said, and `auto` reads prose of models that know nothing of the task (hf, api).
     """
 
-    shots: int = 0
+    shots: Annotated[int, Range(least=0)] = 0
     shots_split: str = "train"
     shots_seed: int = 0
-    ask: str = "auto"
+    shots_by: str = "seed"
+    ask: Annotated[str, OneOf("auto", "likelihood", "letters", "letter")] = "auto"
     permute: int | None = None
     reading: Annotated[str, OneOf("auto", "prose", "strict")] = "auto"
 
@@ -131,9 +134,9 @@ class Task(ABC):
             try:
                 rows[split] = sum(1 for _ in self.examples(split))
             except DataError as error:
-                findings.append(
-                    Finding("unreadable", self.data.source, 0, f"a readable split '{split}'", error.message)
-                )
+                wanted = f"a readable split '{split}'"
+                finding = Finding("unreadable", self.data.source, 0, wanted, error.message, hint=error.hint)
+                findings.append(finding)
         return DataReport(rows, {}, tuple(findings), {"unreadable": len(findings)} if findings else {})
 
     def seen_in_training(

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from .example import Completion, Example, Pairs, Prediction, Request
 from .metric import MetricEntry, Metrics
+from .retrieval import Retriever
 from .run import Progress, RunContext
 from .session import ModelSession
 from .spec import DataSpec
@@ -97,6 +98,14 @@ class Workbench(Protocol):
         `options` are the task's, `tags` those between which the model thinks aloud.
         Without a split in `data` no row is read: `view.task` tells its splits and yields their rows.
         """
+        ...
+
+    def tagged(self, tag: str) -> list[str]:
+        """Return the names of the tasks that have a tag."""
+        ...
+
+    def retriever(self, name: str) -> Retriever:
+        """Build a retriever by what users write: `NAME`, `NAME:WHERE`, `A+B` for both at once."""
         ...
 
     def open_model(

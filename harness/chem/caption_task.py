@@ -17,7 +17,7 @@ from .captioned import CaptionedMolecule
 from .reading import read_molecule
 
 if TYPE_CHECKING:  # it imports RDKit, which showing a task must not
-    from .overlap import Overlap
+    from harness.data.overlap import Overlap
 
 
 class CaptionTask(Task):

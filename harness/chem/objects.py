@@ -9,8 +9,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from harness import DataError, MissingDependency
+from harness import DataError
 from harness.data.json_items import Item, read_items
+from harness.data.parquet import parquet_columns, read_parquet
 from harness.data.text_lines import Fault, shown
 
 from .raw_row import PairFile, RawRow, columns
@@ -171,27 +172,14 @@ def _shared_start(texts: list[str]) -> str:
 
 def open_parquet(path: Path, named: Mapping[str, str] | None = None) -> PairFile:
     """Read a Parquet table as the hub serves it."""
-    try:
-        # optional: only files of the hub need it
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise MissingDependency(f"reading {path} needs pyarrow", hint="pip install pyarrow") from error
-    try:
-        names = list(parquet.ParquetFile(path).schema_arrow.names)
-    except (OSError, ArrowException) as error:
-        raise DataError(f"{path} is no readable Parquet file: {error}") from error
+    names = parquet_columns(path)
     found = columns(names, named)
     if found is None:
         raise DataError(f"{path}: expected a SMILES and a caption column, found {', '.join(names)}")
 
     def rows() -> Iterator[RawRow]:
-        number = 0
-        try:
-            for batch in parquet.ParquetFile(path).iter_batches(4096, columns=list(found.values())):
-                for value in batch.to_pylist():
-                    number += 1
-                    yield from _read(iter([Item(number, value)]), lambda item: _pair(item, dict(found)))
-        except (OSError, ArrowException) as error:
-            raise DataError(f"{path} cannot be read past row {number}: {error}") from error
+        values = read_parquet(path, 4096, list(found.values()))
+        items = (Item(number, value) for number, value in enumerate(values, start=1))
+        return _read(items, lambda item: _pair(item, dict(found)))
 
     return PairFile(path, f"Parquet ({', '.join(names)})", rows)

@@ -1,15 +1,16 @@
-"""What a test set shares with the training rows: strings, molecules, scaffolds, captions, CIDs."""
+"""What a test set of molecules shares with training beyond text: the molecule, its skeleton, its scaffold."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolHash
 
-from harness.data.near_duplicates import THRESHOLD, WORDS, near_duplicates
+from harness.data import overlap as of_texts
+from harness.data.overlap import NEARLY, Found, Overlap, Texts
 
 from .captioned import CaptionedMolecule
 from .smiles import molecule
@@ -19,7 +20,7 @@ KINDS = {
     "inchikey": "the same InChIKey: one molecule, however it is written",
     "connectivity": "the same first InChIKey block: stereo, isotopes and protonation aside",
     "caption": "the same caption string",
-    "near-caption": f"a caption whose word {WORDS}-grams overlap by {THRESHOLD:.0%} or more (Jaccard)",
+    "near-caption": f"a caption {NEARLY}",
     "cid": "the same PubChem CID",
     "scaffold": "the same ring system and linkers (Murcko, stereo aside): likeness, not a leak",
 }
@@ -31,18 +32,10 @@ _STEREO = str.maketrans("", "", "@/\\")
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
-    """Ids of test rows by what they share with training, among `rows` test and `train_rows` training rows."""
+class MoleculeOverlap(Overlap):
+    """An overlap, and how many molecules on either side RDKit refuses: those are compared as strings only."""
 
-    ids: Mapping[str, frozenset[str]]
-    rows: int
-    train_rows: int
-    unreadable: int  # molecules that RDKit refuses, on either side: compared as strings only
-
-    @property
-    def leaked(self) -> frozenset[str]:
-        """Return the ids of rows that training gives away; a shared scaffold gives nothing away."""
-        return frozenset().union(*(self.ids[kind] for kind in LEAKS))
+    unreadable: int
 
 
 class _Molecules:
@@ -77,7 +70,7 @@ class _Molecules:
         if scaffold := _scaffold(flat):
             self._by_scaffold.setdefault(scaffold, []).append(place)
 
-    def match(self, smiles: str, found: dict[str, set[str]]) -> bool:
+    def match(self, smiles: str, found: Found) -> bool:
         """Note which test rows a training molecule matches; False where it cannot be read."""
         flat = _flat(smiles)
         if flat is None:
@@ -124,35 +117,23 @@ class _Composition:
     is_unusual: bool
 
 
-def overlap(train: Iterable[CaptionedMolecule], test: Sequence[CaptionedMolecule]) -> Overlap:
+def overlap(train: Iterable[CaptionedMolecule], test: Sequence[CaptionedMolecule]) -> MoleculeOverlap:
     """Compare test rows with training rows, which are read once and not kept."""
-    found: dict[str, set[str]] = {kind: set() for kind in KINDS}
-    smiles, captions, cids = _by(test, "smiles"), _by(test, "caption"), _by(test, "cid")
     molecules = _Molecules(test)
-    count, unreadable = 0, molecules.unreadable
+    unreadable = molecules.unreadable
 
-    def train_captions() -> Iterator[str]:
-        nonlocal count, unreadable
-        for row in train:
-            count += 1
-            found["smiles"].update(smiles.get(row.smiles, ()))
-            found["caption"].update(captions.get(row.caption, ()))
-            found["cid"].update(cids.get(str(row.meta.get("cid", "")), ()))
-            unreadable += not molecules.match(row.smiles, found)
-            yield row.caption
+    def match(row: Texts, found: Found) -> None:
+        nonlocal unreadable
+        unreadable += not molecules.match(row.same["smiles"], found)
 
-    near = near_duplicates(train_captions(), [row.caption for row in test])
-    found["near-caption"] = {test[index].id for index in near}
-    return Overlap({kind: frozenset(ids) for kind, ids in found.items()}, len(test), count, unreadable)
+    shared = of_texts.overlap(map(_texts, train), list(map(_texts, test)), "near-caption", LEAKS, match)
+    ids = {kind: shared.ids.get(kind, frozenset()) for kind in KINDS}
+    return MoleculeOverlap(ids, shared.rows, shared.train_rows, LEAKS, unreadable)
 
 
-def _by(rows: Sequence[CaptionedMolecule], what: str) -> dict[str, list[str]]:
-    index: dict[str, list[str]] = {}
-    for row in rows:
-        key = str(row.meta.get("cid", "")) if what == "cid" else getattr(row, what)
-        if key:
-            index.setdefault(key, []).append(row.id)
-    return index
+def _texts(row: CaptionedMolecule) -> Texts:
+    same = {"smiles": row.smiles, "caption": row.caption, "cid": str(row.meta.get("cid", ""))}
+    return Texts(row.id, same, row.caption)
 
 
 def _flat(smiles: str) -> Chem.Mol | None:

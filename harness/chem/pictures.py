@@ -10,6 +10,8 @@ from typing import Any
 from rdkit.Chem import rdDepictor, rdFMCS
 from rdkit.Chem.Draw import rdMolDraw2D
 
+from harness.files.visible import visible
+
 from .smiles import molecule
 
 SIZE = (320, 240)  # pixels of one molecule
@@ -147,4 +149,4 @@ def _written(text: str, legend: str, size: tuple[int, int]) -> str:
 
 def _xml(text: str) -> str:
     """Escape a text; characters that XML forbids are replaced."""
-    return escape("".join(char if char.isprintable() else "\ufffd" for char in text))
+    return escape(visible(text))

@@ -245,8 +245,8 @@ def _to_check(source: Path, tally: _Tally, named: Mapping[str, str] | None) -> I
         try:
             yield name, _Opened([open_pairs(path, named)]) if path.is_file() else _open(path, name, named)
         except DataError as error:
-            said = f"{error.message} ({error.hint})" if error.hint else error.message
-            tally.add(Finding("unreadable", str(path), 0, "molecule-caption pairs", said))
+            wanted = "molecule-caption pairs"
+            tally.add(Finding("unreadable", str(path), 0, wanted, error.message, hint=error.hint))
 
 
 @dataclass(slots=True)

@@ -18,11 +18,13 @@ from harness.api.errors import HarnessError, MissingDependency, UsageError, near
 from harness.api.spec import GenerateSpec
 from harness.engine.config import read_flag
 from harness.engine.values import convert
-from harness.serving.conversation import Conversation, printable
+from harness.serving.conversation import Conversation
 from harness.serving.plain import PlainEngine
 
 from .main import report
 from .opening import add_model_arguments, context_of, opened, resolved_models
+from .output import flush, say, write
+from .parser import add_verb
 from .serve import serve
 
 OWN = ("ask", "system", "web", "port")
@@ -43,13 +45,13 @@ WORDS = {"exit": "/exit", "clear": "/clear", "vim": "/edit"}  # AiMed's own
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "chat",
-        description="Talk to a model in the terminal, or with --web in the browser. With --ask, or where the "
+        "Talk to a model in the terminal, or with --web in the browser. With --ask, or where the "
         "question is piped in, it answers once and leaves.",
-        epilog="examples: run-bench chat --model ./my-model    "
-        "echo 'What burns?' | run-bench chat --model ./my-model",
-        allow_abbrev=False,
+        "run-bench chat --model ./my-model",
+        "run-bench chat --model ./my-model --ask 'What burns?'",
     )
     parser.add_argument("--ask", metavar="TEXT", help="ask this, print the answer, and leave")
     parser.add_argument("--system", metavar="TEXT", default="", help="the system prompt")
@@ -77,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         if once is not None:
             answer(conversation, once)
             return 0
-        sys.stdout.write(f"{resolved.spec.title or resolved.spec.model}; /help says what can be done\n")
+        write(f"{resolved.spec.title or resolved.spec.model}; /help says what can be done\n")
         assert prompt is not None
         talk(conversation, prompt)
     return 0
@@ -173,7 +175,7 @@ def command(conversation: Conversation, text: str) -> str:
     elif name == "/edit":
         return EDIT
     elif name == "/help":
-        sys.stdout.write(HELP)
+        write(HELP)
     else:
         known = [line.split()[0] for line in HELP.splitlines() if line.startswith("/")]
         hint = "/save FILE" if name == "/save" else nearest(name, [*known, "/help"])
@@ -186,7 +188,7 @@ def change(conversation: Conversation, text: str) -> None:
     spec = conversation.spec
     names = [field.name for field in fields(GenerateSpec) if field.name != "options"]
     if not text:
-        sys.stdout.writelines(f"{name}={getattr(spec, name)}\n" for name in names)
+        write("".join(f"{name}={getattr(spec, name)}\n" for name in names))
         return
     key, value = read_flag(text)
     name = key.removeprefix("generate.")
@@ -203,11 +205,11 @@ def answer(conversation: Conversation, text: str) -> None:
     """Print an answer as it comes; Ctrl-C stops it alone."""
     with stoppable() as stopped:
         for piece in conversation.ask(text, stopped):
-            sys.stdout.write(printable(piece))
-            sys.stdout.flush()
-    sys.stdout.write("\n")
+            write(piece)
+            flush()
+    write("\n")
     if conversation.last is not None and conversation.last.finish == "length":
-        sys.stderr.write(f"(cut at {conversation.last.new_tokens} tokens)\n")
+        say(f"(cut at {conversation.last.new_tokens} tokens)")
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import platform
 import shutil
@@ -18,6 +17,8 @@ from typing import Any
 from harness.api.errors import HarnessError
 from harness.engine.run_dir import check_output
 
+from .output import write_json
+from .parser import add_verb
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
@@ -47,8 +48,11 @@ class Check:
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "doctor", description="Check Python, libraries, device, memory and folders.", allow_abbrev=False
+    parser = add_verb(
+        subparsers,
+        "doctor",
+        "Check Python, libraries, device, memory and folders.",
+        "run-bench doctor",
     )
     parser.add_argument(
         "--output", type=Path, default=Path("runs"), metavar="DIR", help="the folder runs are kept in"
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     """Print every check; something bad makes the exit code 1."""
     checks = [*_python(), *_parts(), _device(), _memory(), _folder(args.output), _plugins(args)]
     if args.json:
-        sys.stdout.write(json.dumps([asdict(check) for check in checks], indent=1) + "\n")
+        write_json([asdict(check) for check in checks])
     else:
         rows: list[Sequence[str]] = [
             [c.state.upper() if c.state == "bad" else c.state, c.name, c.found, c.mend] for c in checks

@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from harness.api.errors import HarnessError
+from harness.api.errors import DataError, HarnessError
 from harness.api.spec import DataSpec
 from harness.engine.config import flatten
 from harness.engine.data import TaskData
 from harness.engine.matrix import Cell
 from harness.engine.prepared import Bench, Prepared
 from harness.engine.progress import duration
-from harness.engine.run_dir import CHECKPOINT, RECORD
-from harness.files.json_files import read_json
+from harness.engine.run_dir import CHECKPOINT
+from harness.files.finished import RECORD, read_record
 
+from .output import write, write_json
 from .tables import Table, print_table
 
+DEFAULT = "default"  # where a setting comes from that nobody sets
 
-def settings_table(cell: Cell) -> Table:
-    """Return every value of a cell's spec beside where it came from."""
+
+def settings_table(cell: Cell, *, everything: bool) -> Table:
+    """Return what differs from the defaults beside where it came from, and the rest where it is wanted."""
     sources = cell.resolved.sources
-    rows: list[Sequence[str]] = []
+    chosen: list[Sequence[str]] = []
+    rest: list[Sequence[str]] = []
     for key, value in settings(cell).items():
-        plain = key.partition(" ")[0]
-        rows.append([key, _shown(value), sources.get(key, sources.get(plain, "default"))])
-    return Table(f"{cell.spec.title} on {cell.spec.task}", ["setting", "value", "from"], rows)
+        source = sources.get(key, sources.get(key.partition(" ")[0], DEFAULT))
+        (rest if source == DEFAULT else chosen).append([key, _shown(value), source])
+    table = Table(f"{cell.spec.title} on {cell.spec.task}", ["setting", "value", "from"], chosen)
+    if everything:
+        table.rows += rest
+    else:
+        table.notes.append(f"and {len(rest)} settings at their defaults, which --all shows")
+    return table
 
 
 def settings(cell: Cell) -> dict[str, Any]:
@@ -49,7 +57,7 @@ def _shown(value: Any) -> str:
     return "-" if value in (None, "") else str(value)
 
 
-def print_plan(bench: Bench, cells: Sequence[Cell], *, as_json: bool) -> int:
+def print_plan(bench: Bench, cells: Sequence[Cell], *, as_json: bool, everything: bool) -> int:
     """Print the plan of every cell; one that could not run says why and makes the exit code non-zero."""
     code = 0
     plans = []
@@ -62,14 +70,14 @@ def print_plan(bench: Bench, cells: Sequence[Cell], *, as_json: bool) -> int:
             code = code or error.exit_code
         plans.append(facts)
         if not as_json:
-            print_table(settings_table(cell), left=True)
+            print_table(settings_table(cell, everything=everything), left=True)
             rows: list[Sequence[str]] = [[key, _shown(value)] for key, value in facts.items()]
             print_table(Table("", ["what would run", ""], rows), left=True)
-            sys.stdout.write("\n")
+            write("\n")
         else:
             facts |= {"settings": settings(cell), "sources": dict(cell.resolved.sources)}
     if as_json:
-        sys.stdout.write(json.dumps(plans, indent=1, default=str) + "\n")
+        write_json(plans)
     return code
 
 
@@ -92,7 +100,7 @@ def _facts(bench: Bench, cell: Cell) -> dict[str, Any]:
         facts["training digest"] = training.data_digest
         if not places:
             known = False
-    seconds = [read_json(path)["seconds"] for path in _earlier(bench, cell)]
+    seconds = [record["seconds"] for record in _earlier(bench, cell)]
     if seconds:
         estimate = sum(seconds[-1].values())
     facts["estimate"] = (
@@ -123,6 +131,10 @@ def _size(data: TaskData, spec: DataSpec) -> str:
     return f"{len(data.scored(spec.train_split, spec.train_limit)):,} rows"
 
 
-def _earlier(bench: Bench, cell: Cell) -> list[Any]:
+def _earlier(bench: Bench, cell: Cell) -> list[Mapping[str, Any]]:
     found = sorted((bench.output / cell.spec.task / cell.spec.model.replace("/", "-")).glob(f"*/{RECORD}"))
-    return [path for path in found if read_json(path)["spec"]["preset"] == cell.spec.preset]
+    records = []
+    for path in found:
+        with suppress(DataError):  # a damaged run tells nothing
+            records.append(read_record(path.parent))
+    return [record for record in records if record["spec"]["preset"] == cell.spec.preset]

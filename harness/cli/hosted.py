@@ -13,7 +13,7 @@ from harness.api.verb import Verb, VerbEntry
 from harness.engine.plugin_manager import blamed
 from harness.engine.registry import Registered, Registry
 
-from .parser import Parser
+from .parser import Parser, add_verb
 from .run_arguments import add_plugin_arguments, open_registry
 
 
@@ -45,14 +45,8 @@ class HostedVerb:
     def add_parser(self, subparsers: Any) -> None:
         """Describe the verb as its class does, with what every verb takes."""
         entry = self._found.entry
-        examples = "\n".join(["examples:", *(f"  {line}" for line in entry.examples)])
-        parser = subparsers.add_parser(
-            self._name,
-            description=inspect.getdoc(self._verb) or entry.summary,
-            epilog=examples if entry.examples else None,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
+        said = inspect.getdoc(self._verb) or entry.summary
+        parser = add_verb(subparsers, self._name, said, *entry.examples)
         with self._blamed():
             self._verb.add_arguments(parser)
             add_plugin_arguments(parser)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
 
 from harness.api.model import ModelEntry
@@ -13,14 +11,21 @@ from harness.api.stage import StageEntry
 from harness.engine.plugin_manager import Entry
 from harness.engine.registry import Registered, Registry
 
+from .output import write_json
+from .parser import add_verb
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
-        "list", description="List what there is. Nothing heavy is imported for it.", allow_abbrev=False
+    parser = add_verb(
+        subparsers,
+        "list",
+        "List what there is. Nothing heavy is imported for it.",
+        "run-bench list models",
+        "run-bench list tasks --tag molecule --kind generate",
+        "run-bench list metrics --json",
     )
     parser.add_argument(
         "what", choices=["models", "tasks", "metrics", "retrievers", "stages"], help="which of them"
@@ -40,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     chosen = [item for item in shelf if _passes(item.entry, args)]
     if args.json:
         rows = [{"name": names[i.full_name], "full_name": i.full_name, **facts(i)} for i in chosen]
-        sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        write_json(rows)
         return 0
     table = Table("", [args.what.removesuffix("s"), _second(args.what), "plugin", "summary"])
     for item in chosen:

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, cast
 
-from harness.api.errors import HarnessError, UsageError
+from harness.api.errors import HarnessError, UsageError, of_system
 from harness.engine import bundled
 from harness.engine.ranks import Ranks, join
 
-from .output import say, take_any_text
+from .output import flush, say, take_any_text, write
 from .parser import PROGRAM, Parser
 
 # The program's own verbs and what they do; plugins bring the others. The module of a verb is imported
@@ -31,7 +31,6 @@ VERBS = {
     "generate": "generate answers and stop before scoring",
     "score": "score saved answers: no model, no GPU",
     "resume": "continue a run from its directory",
-    "retrieve": "rank the passages of questions with several retrievers, side by side",
     "chat": "talk to a model in the terminal, or ask it once",
     "serve": "open models and answer over HTTP, as OpenAI's server does",
     "list": "list models, tasks, metrics, retrievers or stages",
@@ -42,7 +41,9 @@ VERBS = {
     "plugins": "list plugins, good and bad, and what they cost",
     "new-plugin": "write a working plugin package to start from",
     "doctor": "check Python, libraries, device and folders",
+    "completion": "print what makes bash, zsh or fish complete names",
 }
+LONGEST = 500  # characters of a line of an error
 CONTINUED = ("run", "train", "generate", "resume")  # the verbs that keep what they have done
 
 
@@ -123,15 +124,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         if (text := short_answer(arguments)) is not None:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            write(text + "\n")
+            flush()
             return 0 if arguments else UsageError.exit_code
         if (ranks := join()) is not None and ranks.rank > 0:
             return follow(ranks)
         program, args = parse(arguments)
         args.ranks = ranks
         code = int(program.run(args))
-        sys.stdout.flush()
+        flush()
         return code
     except HarnessError as error:
         if "--debug" in arguments:
@@ -146,8 +147,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  our own bug, or a full disk: still a sentence, not a stack
         if "--debug" in arguments:
             traceback.print_exc()
-        report(unexpected(error))
-        return HarnessError.exit_code
+        found = unexpected(error)
+        report(found)
+        return found.exit_code
     finally:
         if ranks is not None and ranks.rank == 0:
             ranks.dismiss()
@@ -183,19 +185,18 @@ def _terminate(signum: int, frame: Any) -> NoReturn:
 
 def stopped(stop: KeyboardInterrupt, arguments: Sequence[str]) -> int:
     """Say how to continue, and return the exit code of the signal."""
-    sys.stderr.write("\nstopped" + "".join(f"; {note}" for note in getattr(stop, "__notes__", ())))
+    text = "\nstopped" + "".join(f"; {note}" for note in getattr(stop, "__notes__", ()))
     if arguments[0].startswith("-") or arguments[0] in CONTINUED:
         again = shlex.join([PROGRAM, *(part for part in arguments if part != "--fresh")])
-        sys.stderr.write(f"; what is finished is kept, and the same command continues:\n  {again}")
-    sys.stderr.write("\n")
+        text += f"; what is finished is kept, and the same command continues:\n  {again}"
+    say(text)
     return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
 
 
 def unexpected(error: Exception) -> HarnessError:
     """Return an error that nobody has foreseen as one sentence."""
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return HarnessError(f"{where}{error.strerror}", hint="--debug shows where it happened")
+        return of_system(error, hint="--debug shows where it happened")
     return HarnessError(
         f"unexpected {type(error).__name__}: {error}",
         hint="this is a fault of the program, not of yours; --debug shows where it happened",
@@ -234,6 +235,11 @@ def collect_seldom() -> None:
 
 def report(error: HarnessError) -> None:
     """Print an expected failure: what happened, and what to do."""
-    say(f"error: {error.message}")
+    say(f"error: {_short(error.message)}")
     if error.hint:
-        say(f"hint: {error.hint}")
+        say(f"hint: {_short(error.hint)}")
+
+
+def _short(text: str) -> str:
+    """Cut lines that repeat what a stranger has written without end."""
+    return "\n".join(line if len(line) <= LONGEST else line[: LONGEST - 1] + "…" for line in text.split("\n"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import keyword
 import re
-import sys
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -14,6 +13,8 @@ from harness.api.errors import StageError, UsageError, nearest
 
 from . import plugin_template as template
 from . import table_task
+from .output import write
+from .parser import add_verb
 
 KINDS = {
     "model": ("ModelEntry", template.MODEL_HOOK, {"model.py": template.MODEL}),
@@ -24,11 +25,13 @@ KINDS = {
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "new-plugin",
-        description="Write a plugin package to start from; it installs, works and passes its test at once. "
+        "Write a plugin package to start from; it installs, works and passes its test at once. "
         "With --from, look at a table and write a task of it, which needs no code.",
-        allow_abbrev=False,
+        "run-bench new-plugin my-model --kind model",
+        "run-bench new-plugin capitals --from capitals.csv",
     )
     parser.add_argument("name", help="the plugin's name, such as my-model; also the name of the folder")
     parser.add_argument(
@@ -62,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
             f"{folder} is there already, and nothing in it is touched", hint="choose another name"
         )
     try:
-        write(folder, args.name, kinds)
+        write_package(folder, args.name, kinds)
     except OSError as error:
         raise StageError(f"{folder} cannot be written: {error.strerror}", hint="--output DIR") from error
-    sys.stdout.write(f"{folder}\nnext: cd {folder} && pip install -e '.[test]' && pytest\n")
+    write(f"{folder}\nnext: cd {folder} && pip install -e '.[test]' && pytest\n")
     return 0
 
 
@@ -78,11 +81,11 @@ def write_task(path: Path, name: str, table: Path) -> int:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise StageError(f"{path} cannot be written: {error.strerror}", hint="--output DIR") from error
-    sys.stdout.write(f"{path}\n{text}next: look at it, then run-bench --model MODEL --task {path}\n")
+    write(f"{path}\n{text}next: look at it, then run-bench --model MODEL --task {path}\n")
     return 0
 
 
-def write(folder: Path, name: str, kinds: list[str]) -> None:
+def write_package(folder: Path, name: str, kinds: list[str]) -> None:
     """Write the files of a package that brings these kinds."""
     chosen = [KINDS[kind] for kind in KINDS if kind in kinds]
     module = name.replace("-", "_")

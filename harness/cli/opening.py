@@ -9,6 +9,7 @@ from typing import Any
 from harness.api.run import Checkpoint, RunContext
 from harness.api.session import ModelSession
 from harness.engine.config import Resolved
+from harness.engine.environment import refuse_absent_device
 from harness.engine.matrix import models_alone
 from harness.engine.registry import Registered
 from harness.engine.stage import checkpoint_at, go_offline, make_model
@@ -66,5 +67,6 @@ def context_of(resolved: Resolved) -> RunContext:
 def opened(model: Registered[Any], resolved: Resolved) -> ModelSession:
     """Open a model."""
     spec = resolved.spec
+    refuse_absent_device(spec.device)
     checkpoint: Checkpoint | None = checkpoint_at(Path(spec.checkpoint)) if spec.checkpoint else None
     return make_model(model, spec.model_options).open(checkpoint, context_of(resolved))

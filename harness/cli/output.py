@@ -1,28 +1,32 @@
-"""What reaches a terminal: strangers' text moves no cursor, reorders nothing and stops no program."""
+"""The one way out: results on standard output, words about the work on standard error, both made visible."""
 
 from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
-KEPT = "\n\t"
-
-
-def escaped(text: str) -> str:
-    """Return text with every character that a terminal would obey written as JSON writes it."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in KEPT else json.dumps(c)[1:-1] for c in text)
+from harness.files.visible import visible
 
 
 def write(text: str) -> None:
     """Write a result on standard output."""
-    sys.stdout.write(escaped(text))
+    sys.stdout.write(visible(text))
+
+
+def write_json(facts: Any) -> None:
+    """Write a result as JSON; what JSON does not know is written as text."""
+    write(json.dumps(facts, indent=1, ensure_ascii=False, default=str) + "\n")
 
 
 def say(text: str) -> None:
     """Write a line about the work on standard error."""
-    sys.stderr.write(escaped(text) + "\n")
+    sys.stderr.write(visible(text) + "\n")
+
+
+def flush() -> None:
+    """Let a reader have what is written so far."""
+    sys.stdout.flush()
 
 
 def take_any_text() -> None:

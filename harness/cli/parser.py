@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+import textwrap
+from typing import Any, NoReturn
 
 from harness.api.errors import UsageError, nearest
 
 PROGRAM = "run-bench"
+EXAMPLES = "examples:"
+LONGEST = 240  # characters of a wrong argument that a message repeats
 
 
 # What other harnesses call it.
@@ -23,6 +26,42 @@ HABITS = {
 }
 
 
+class Sentences(argparse.HelpFormatter):
+    """Wraps sentences and lists to the terminal's width, and leaves examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n\n".join(self._part(part, width) for part in text.split("\n\n"))
+
+    def _part(self, part: str, width: int) -> str:
+        if part.startswith(EXAMPLES):
+            return part
+        if not part.startswith("  "):
+            return super()._fill_text(part, width, "")
+        return "\n".join(
+            textwrap.fill(line, width, initial_indent="  ", subsequent_indent="      ")
+            for line in map(str.strip, part.splitlines())
+        )
+
+
+def add_verb(
+    subparsers: Any, verb: str, description: str, *examples: str, summary: str | None = None
+) -> argparse.ArgumentParser:
+    """Add a verb whose help says what it does and ends with examples, each a whole command line.
+
+    `summary` is what the help of the verb above it says of it.
+    """
+    more = {} if summary is None else {"help": summary}
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        verb,
+        description=description,
+        epilog="\n".join([EXAMPLES, *(f"  {line}" for line in examples)]) if examples else None,
+        formatter_class=Sentences,
+        allow_abbrev=False,
+        **more,
+    )
+    return parser
+
+
 class Parser(argparse.ArgumentParser):
     """argparse that raises our errors and suggests the nearest flag."""
 
@@ -30,14 +69,14 @@ class Parser(argparse.ArgumentParser):
         """Raise instead of printing; a misspelt flag gets a suggestion."""
         hint = f"{self.prog} --help lists every flag"
         if message.startswith("unrecognized arguments:"):
-            unknown = message.partition(": ")[2].split()[0].partition("=")[0]
+            unknown = next(iter(message.partition(": ")[2].split()), "''").partition("=")[0]
             known = option_strings(self)
             message = f"unknown argument {unknown}"
             if unknown in HABITS:
                 hint = HABITS[unknown]
             elif (close := nearest(unknown, known)).startswith("did you mean"):
                 hint = close
-        raise UsageError(message, hint=hint)
+        raise UsageError(message if len(message) <= LONGEST else message[: LONGEST - 1] + "…", hint=hint)
 
 
 def option_strings(parser: argparse.ArgumentParser) -> list[str]:

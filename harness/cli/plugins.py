@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,20 +11,24 @@ from typing import Any
 from harness.api.errors import UsageError
 from harness.api.hooks import API_VERSION
 from harness.engine.plugin_manager import Entry, Plugins, describe, load_plugins
-from harness.files.writing import write
+from harness.files import writing
 
+from .output import write, write_json
+from .parser import add_verb
 from .run_arguments import add_plugin_arguments, local_plugins
 from .tables import Table, print_table
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "plugins",
-        description="List every plugin that was found: in use or not and why, its load time, "
+        "List every plugin that was found: in use or not and why, its load time, "
         "and what heavy library it was the first to import. `plugins check NAME` holds plugins to the "
         "conformance kit.",
-        allow_abbrev=False,
+        "run-bench plugins",
+        "run-bench plugins check ./my_plugin.py",
     )
     parser.add_argument("action", nargs="?", choices=["check"], help="hold plugins to the conformance kit")
     parser.add_argument("names", nargs="*", metavar="NAME_OR_PATH", help="the plugins to check")
@@ -54,13 +56,13 @@ def _check(names: list[str], *, as_json: bool, badge: Path | None) -> int:
         for item, check in checks_of(subject_of(name)):
             results.append(run_check(item, check))
             if not as_json:
-                sys.stdout.write(f"{results[-1]}\n")
+                write(f"{results[-1]}\n")
     if as_json:
-        sys.stdout.write(json.dumps([asdict(result) for result in results], indent=1) + "\n")
+        write_json([asdict(result) for result in results])
     else:
-        sys.stdout.write("\n".join(lines_of(results)) + "\n")
+        write("\n".join(lines_of(results)) + "\n")
     if badge is not None:
-        write(badge, badge_of(results))
+        writing.write(badge, badge_of(results))
     return 1 if any(result.status == "failed" for result in results) else 0
 
 
@@ -70,7 +72,7 @@ def _list(plugins: Plugins, *, as_json: bool) -> int:
             {**describe(p), "ok": p.ok, "reason": p.reason, "seconds": round(p.seconds, 4), "heavy": p.heavy}
             for p in plugins.loaded
         ]
-        sys.stdout.write(json.dumps(rows, indent=1) + "\n")
+        write_json(rows)
         return 0
     table = Table("", ["", "plugin", "origin", "version", "load", "brings", "remark"])
     for plugin in plugins.loaded:

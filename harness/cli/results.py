@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +13,7 @@ from harness.engine.progress import duration
 from harness.engine.registry import Registered, Registry
 from harness.engine.runner import Outcome
 
+from .output import write
 from .tables import Table, print_table
 
 SAMPLE = "built-in sample: not comparable with published numbers"
@@ -51,16 +51,18 @@ def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 def print_results(outcomes: Sequence[Outcome], registry: Registry) -> None:
     """Print one table a task, then where everything is."""
     for task in dict.fromkeys(outcome.cell.spec.task for outcome in outcomes):
-        print_table(task_table(task, [o for o in outcomes if o.cell.spec.task == task], registry))
-        sys.stdout.write("\n")
+        of_task = _of(outcomes, task)
+        if any(outcome.record is not None for outcome in of_task):  # else there is nothing but reasons, which
+            print_table(task_table(task, of_task, registry))  # were said as they came
+            write("\n")
     for group in registry.tasks:
         if (table := settings_table(group, outcomes, registry)) is not None:
             print_table(table)
-            sys.stdout.write("\n")
+            write("\n")
     for outcome in outcomes:
         if outcome.directory is not None and not outcome.cell.shown_beside and outcome.error is None:
             again = " (was finished; --fresh starts over)" if outcome.reused else ""
-            sys.stdout.write(f"run: {outcome.directory}{again}\n")
+            write(f"run: {outcome.directory}{again}\n")
 
 
 def task_table(task: str, outcomes: Sequence[Outcome], registry: Registry) -> Table:

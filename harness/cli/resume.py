@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
 from harness.api.errors import UsageError
 from harness.engine.runner import command_of
 
+from .output import say
+from .parser import add_verb
+
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "resume",
-        description="Continue a run by its directory, from anywhere: the command that made it is repeated.",
-        allow_abbrev=False,
+        "Continue a run by its directory, from anywhere: the command that made it is repeated.",
+        "run-bench resume runs/toy/toy/RUN",
     )
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="a run directory")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -30,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
     command, directory, environment = command_of(args.run_directory)
     command = [part for part in command[1:] if part != "--fresh"]
-    sys.stderr.write(f"continuing, in {directory}: run-bench {shlex.join(command)}\n")
+    say(f"continuing, in {directory}: run-bench {shlex.join(command)}")
     try:
         os.chdir(directory)
     except OSError as error:

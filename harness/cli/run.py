@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
 
 from harness.api.errors import StageError, UsageError
@@ -16,29 +14,37 @@ from harness.engine.stage import go_offline
 
 from .dry_run import print_plan
 from .main import report
+from .output import say, write, write_json
+from .parser import add_verb
 from .results import as_json, print_results
 from .run_arguments import add_run_arguments, asked_for, open_registry
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    add_verb(
+    add_run_verb(
         subparsers,
         "run",
         "Fine-tune a model on a task, generate, score, and keep everything under runs/. "
         "The same command again continues where it stopped, or shows the finished result.",
+        "run-bench --model toy --task toy",
+        "run-bench run --model toy --task toys --seeds 0,1,2",
+        "run-bench run --model ./my-model --task my-task.toml --no-train",
     )
 
 
-def add_verb(subparsers: Any, verb: str, description: str) -> None:
+def add_run_verb(subparsers: Any, verb: str, description: str, *examples: str) -> None:
     """Describe a verb that works on a matrix of models and tasks."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(verb, description=description, allow_abbrev=False)
+    parser = add_verb(subparsers, verb, description, *examples)
     parser.set_defaults(verb=verb)
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--fresh", action="store_true", help="start over, beside what is there")
     again.add_argument("--resume", action="store_true", help="continue, and refuse to begin anything new")
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would run, with the source of every value"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="with --dry-run: also the settings at their defaults"
     )
     parser.add_argument("--no-compare", action="store_true", help="leave out the rows a recipe compares with")
     add_run_arguments(parser)
@@ -62,21 +68,19 @@ def run(args: argparse.Namespace) -> int:
         fresh=args.fresh,
         resume=args.resume,
         other_prompt=args.other_prompt,
+        vocab=args.vocab,
         ranks=args.ranks,
         until={"run": "score", "train": "train", "generate": "generate"}[args.verb],
     )
     if args.dry_run:
-        return print_plan(bench, cells, as_json=args.json)
+        return print_plan(bench, cells, as_json=args.json, everything=args.all)
     outcomes: list[Outcome] = []
     for outcome in execute(bench, cells):
-        outcomes.append(outcome)
         if outcome.error is not None and len(cells) > 1 and not args.json:
-            sys.stderr.write(
-                f"{outcome.cell.spec.title} on {outcome.cell.spec.task} failed, the rest goes on\n"
-            )
-            report(outcome.error)
+            _say_failure(outcome, outcomes)
+        outcomes.append(outcome)
     if args.json:
-        sys.stdout.write(json.dumps(as_json(outcomes), indent=1, ensure_ascii=False) + "\n")
+        write_json(as_json(outcomes))
     elif args.verb == "run" and (len(cells) > 1 or outcomes[0].error is None):
         print_results(outcomes, registry)
     else:
@@ -84,11 +88,21 @@ def run(args: argparse.Namespace) -> int:
     return _exit_code(outcomes, alone=len(cells) == 1)
 
 
+def _say_failure(outcome: Outcome, before: list[Outcome]) -> None:
+    """Say why a cell failed; a reason that others had too is said once."""
+    assert outcome.error is not None
+    known = {other.error.message for other in before if other.error is not None}
+    same = " for the same reason" if outcome.error.message in known else ""
+    say(f"{outcome.cell.spec.title} on {outcome.cell.spec.task} failed{same}, the rest goes on")
+    if not same:
+        report(outcome.error)
+
+
 def _print_places(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         place = outcome.directory or outcome.trained
         if outcome.error is None and place is not None:
-            sys.stdout.write(f"{outcome.cell.spec.title} on {outcome.cell.spec.task}: {place}\n")
+            write(f"{outcome.cell.spec.title} on {outcome.cell.spec.task}: {place}\n")
 
 
 def _exit_code(outcomes: list[Outcome], *, alone: bool) -> int:

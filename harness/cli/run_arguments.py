@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 from harness.api.errors import PluginError
 from harness.engine.plugin_manager import Plugins, load_plugins
 from harness.engine.registry import Registry
+from harness.scoring.arguments import add_vocabulary
+
+from .output import say
 
 if TYPE_CHECKING:
     from harness.engine.config import Asked
@@ -29,6 +31,7 @@ NOT_SETTINGS = {
         "dry_run",
         "fresh",
         "resume",
+        "all",
     ),
     *(
         "offline",
@@ -37,6 +40,7 @@ NOT_SETTINGS = {
         "stage",
         "no_train",
         "dtype",
+        "vocab",
         "processes",
         "verb",
         "command",
@@ -80,6 +84,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     setting("--seed", "seed", int, "seed of training and sampling")
     setting("--seeds", "seeds", text="run once for each seed and report mean and spread", metavar="A,B,C")
     setting("--metrics", "metrics", text="score with these instead of the task's own", metavar="A,B")
+    add_vocabulary(group)
     group = parser.add_argument_group("data")
     setting("--data", "data.source", text="sample, hub, or a folder or file", metavar="SOURCE")
     setting("--split", "data.split", text="the split that is scored (default: test)")
@@ -155,7 +160,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="generate each answer alone, so that no batch can matter",
     )  # fmt: skip
     group = parser.add_argument_group("configuration and output")
-    group.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings")
+    group.add_argument("--config", type=named, metavar="FILE", help="a TOML file of settings")
     group.add_argument(
         "--set",
         action="append",
@@ -163,7 +168,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="any setting, such as train.learning_rate=1e-3",
     )
-    group.add_argument("--output", type=Path, metavar="DIR", help="where runs are kept (default: runs)")
+    group.add_argument("--output", type=named, metavar="DIR", help="where runs are kept (default: runs)")
     group.add_argument("--offline", action="store_true", help="refuse every connection to another machine")
     group.add_argument(
         "--other-prompt", action="store_true", help="allow a prompt that the checkpoint was not trained with"
@@ -171,6 +176,13 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--quiet", action="store_true", help="no progress")
     group.add_argument("--json", action="store_true", help="print the result as JSON")
     add_plugin_arguments(parser)
+
+
+def named(text: str) -> Path:
+    """Read a path; nothing is no name for the current folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a path is expected, found nothing")
+    return Path(text)
 
 
 def asked_for(args: argparse.Namespace) -> Asked:
@@ -189,7 +201,7 @@ def asked_for(args: argparse.Namespace) -> Asked:
         with_stages(asked, (), "flag")
     elif args.stage:
         with_stages(asked, (args.stage,), "flag")
-    if args.output:
+    if args.output is not None:
         asked = replace(asked, output=args.output)
     return replace(asked, plugins=(*asked.plugins, *args.plugin))
 
@@ -213,4 +225,4 @@ def warn_of_broken(plugins: Plugins) -> None:
         text = f"plugin '{plugin.name}' ({plugin.distribution or plugin.source}) is not used: {plugin.reason}"
         if strict:
             raise PluginError(text, hint="HARNESS_STRICT=1 makes a broken plugin fatal")
-        sys.stderr.write(f"warning: {text}\n")
+        say(f"warning: {text}")

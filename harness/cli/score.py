@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import gc
-import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,28 +15,35 @@ from typing import Any
 from harness.api.errors import DataError, MissingDependency, UsageError
 from harness.api.example import Pairs, Score
 from harness.api.metric import Metric, MetricEntry, Metrics
-from harness.api.spec import DataSpec
+from harness.api.run import RunRecord
+from harness.api.spec import DataSpec, RunSpec
+from harness.api.workbench import TaskView
 from harness.engine.plugin_manager import LoadedPlugin
 from harness.engine.registry import Registered, Registry
+from harness.files.finished import RECORD, read_record
 from harness.scoring.answers import completions, pair, read
 from harness.scoring.arguments import add_data_arguments
 from harness.scoring.measure import measure, score_as_json, with_intervals
 
+from .output import write_json
+from .parser import add_verb
 from .run_arguments import add_plugin_arguments, open_registry
 from .tables import Table, print_table
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "score",
-        description="Score saved answers: JSON lines, MolT5's and LPM-24's tables, one answer a line, zip "
+        "Score saved answers: JSON lines, MolT5's and LPM-24's tables, one answer a line, zip "
         "archives of these, or a run directory. Several files share the work on their references.",
-        allow_abbrev=False,
+        "run-bench score answers.txt --references references.txt --metrics bleu-4,rouge-l",
+        "run-bench score runs/toy/toy/RUN --task toy --intervals",
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="saved answers")
     parser.add_argument("--task", default="", help="score against a task's rows, with its metrics")
-    parser.add_argument("--split", default="test", help="the task's split")
+    parser.add_argument("--split", help="the task's split (default: test, or that of a run)")
     parser.add_argument("--metrics", default="", metavar="A,B", help="score with these")
     parser.add_argument(
         "--references", type=Path, metavar="FILE", help="references, in any of the same forms"
@@ -113,8 +118,12 @@ class Asked:
 
 def _asked(args: argparse.Namespace, registry: Registry) -> Asked:
     names = [name.strip() for name in args.metrics.split(",") if name.strip()]
-    if args.task:
-        return _of_task(args, registry, names)
+    runs = [finished(path) for path in args.files]
+    task = args.task
+    if not task and not names and runs[0] is not None:
+        task = str(runs[0].spec["task"])  # a run knows what it answered
+    if task:
+        return _of_task(args, task, registry, names, runs)
     if not names:
         raise UsageError("nothing says what to score with", hint="--metrics A,B or --task T; list metrics")
     metrics = _metrics(registry, names, args)
@@ -127,19 +136,72 @@ def _asked(args: argparse.Namespace, registry: Registry) -> Asked:
     return Asked(metrics, rows, [file.notes for file in files])
 
 
-def _of_task(args: argparse.Namespace, registry: Registry, names: list[str]) -> Asked:
-    # Here, because opening tasks takes much that scoring a file of its own does not need.
-    from .workbench import Desk
-
+def _of_task(
+    args: argparse.Namespace,
+    task: str,
+    registry: Registry,
+    names: list[str],
+    runs: Sequence[RunRecord | None],
+) -> Asked:
     if len(args.data) > 1:
         raise UsageError("score takes one --data", hint="the folder of the task's rows")
-    source = args.data[0] if args.data else "sample"
-    view = Desk(registry).open_task(args.task, DataSpec(source=source, split=args.split), metrics=names)
-    view = replace(view, vocab=args.vocab)
-    files = [read(path) for path in args.files]
-    rows = [view.answered(completions(file, view, allow_missing=args.allow_missing)) for file in files]
-    near = registry.tasks.get(args.task).plugin
-    return Asked(_metrics(registry, list(view.metrics), args, near), rows, [file.notes for file in files])
+    views: dict[str, TaskView] = {}  # files that were asked alike share one
+    rows, notes = [], []
+    for path, run in zip(args.files, runs, strict=True):
+        alike = repr(_reading(run) if run is not None else None)
+        if alike not in views:
+            view = _view(args, task, registry, names, path, run)
+            views[alike] = replace(view, vocab=args.vocab)
+        file = read(path)
+        rows.append(views[alike].answered(completions(file, views[alike], allow_missing=args.allow_missing)))
+        notes.append(file.notes)
+    near = registry.tasks.get(task).plugin
+    metrics = next(iter(views.values())).metrics
+    return Asked(_metrics(registry, list(metrics), args, near), rows, notes)
+
+
+def _view(
+    args: argparse.Namespace,
+    task: str,
+    registry: Registry,
+    names: list[str],
+    path: Path,
+    run: RunRecord | None,
+) -> TaskView:
+    """Open the task as a run had it: on its rows, with its options, read as its model is."""
+    # Here, because opening tasks takes much that scoring a file of its own does not need.
+    from harness.engine.stage import reasoning_tags
+    from harness.engine.values import from_mapping
+
+    from .workbench import Desk
+
+    source = args.data[0] if args.data else None
+    if run is None or run.spec["task"] != registry.tasks.name_of(registry.tasks.get(task)):
+        data = DataSpec(source=source or "sample", split=args.split or "test")
+        return Desk(registry).open_task(task, data, metrics=names)
+    spec = from_mapping(RunSpec, run.spec)
+    data = replace(spec.data, source=source or spec.data.source, split=args.split or spec.data.split)
+    tags = reasoning_tags(path, spec.generate.reasoning)
+    view = Desk(registry).open_task(
+        task, data, metrics=names, model=spec.model, options=spec.task_options, tags=tags
+    )
+    if not args.data and data.split == spec.data.split and view.digest != run.data_digest:
+        raise DataError(
+            f"{path} answered other rows ({run.data_digest}) than {data.source} has now ({view.digest})",
+            hint="--data FOLDER names the folder of the rows that were answered",
+        )
+    return replace(view, examples=view.examples[: data.limit])
+
+
+def finished(path: Path) -> RunRecord | None:
+    """Return the record of a finished run, where a path is the directory of one."""
+    from harness.engine.values import from_mapping  # here and above, because answers alone need no engine
+
+    return from_mapping(RunRecord, read_record(path)) if (path / RECORD).is_file() else None
+
+
+def _reading(run: RunRecord) -> list[Any]:
+    return [run.data_digest, run.spec["task_options"], run.spec["model"], run.spec["generate"]["reasoning"]]
 
 
 def _metrics(
@@ -222,7 +284,7 @@ def _print_json(
         }
         for path, scores, said in zip(files, found, notes, strict=True)
     ]
-    sys.stdout.write(json.dumps(whole if len(whole) > 1 else whole[0], indent=1, ensure_ascii=False) + "\n")
+    write_json(whole if len(whole) > 1 else whole[0])
 
 
 def _write_rows(path: Path, pairs: Pairs, scores: Mapping[str, Score]) -> None:

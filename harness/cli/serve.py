@@ -15,6 +15,8 @@ from typing import Any
 from harness.api.errors import MissingDependency, UsageError
 
 from .opening import add_model_arguments, context_of, opened, resolved_models
+from .output import say
+from .parser import add_verb
 
 OWN = ("adapter", "host", "port", "token", "max_prompt", "max_output", "max_body", "max_seconds", "queue")
 TOKEN = "HARNESS_SERVE_TOKEN"  # the name of a variable, no token
@@ -22,13 +24,13 @@ TOKEN = "HARNESS_SERVE_TOKEN"  # the name of a variable, no token
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "serve",
-        description="Open models and answer over HTTP: /v1/models, /v1/chat/completions, /v1/completions, "
+        "Open models and answer over HTTP: /v1/models, /v1/chat/completions, /v1/completions, "
         "/v1/decisions, Mozi's /paper_ground_dialog and /emotional_dialog, MedicalGPT's /chat, /health, "
         "/ready, /metrics. Only this machine can ask; another --host needs a token.",
-        epilog="example: run-bench serve --model ./my-model --port 8000",
-        allow_abbrev=False,
+        "run-bench serve --model ./my-model --port 8000",
     )
     group = parser.add_argument_group("server")
     group.add_argument("--host", default="127.0.0.1", help="where to listen (default: this machine alone)")
@@ -110,7 +112,7 @@ def serve(
     address, port = sock.getsockname()[:2]
     url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
     page = f"{url}/?token={token}" if token else f"{url}/"
-    sys.stderr.write(f"serving {', '.join(drivers)} at {url}/v1, a page to chat at {url}/; Ctrl-C ends it\n")
+    say(f"serving {', '.join(drivers)} at {url}/v1, a page to chat at {url}/; Ctrl-C ends it")
     started(page)
     server_of(application(drivers, kept, token), drivers.values(), kept).run(sockets=[sock])
     return _ended(drivers)

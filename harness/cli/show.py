@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,20 +14,26 @@ from harness.api.retrieval import RetrieverEntry
 from harness.api.stage import StageEntry
 from harness.engine.config import read_file
 from harness.engine.registry import Registered, Registry
-from harness.engine.run_dir import RECORD
+from harness.engine.values import shown
+from harness.files.finished import RECORD
 from harness.scoring.arguments import add_data_arguments
 
 from .hosted import HostedVerb
+from .output import write, write_json
+from .parser import add_verb
 from .run_arguments import add_plugin_arguments, open_registry
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "show",
-        description="Show what is known of a model, task, metric, retriever or stage, or of a finished run: "
+        "Show what is known of a model, task, metric, retriever or stage, or of a finished run: "
         "scores, health, command, and its worst rows, with --page also drawn beside their references.",
-        allow_abbrev=False,
+        "run-bench show toy",
+        "run-bench show bleu-4",
+        "run-bench show runs/toy/toy/RUN",
     )
     parser.add_argument("name", metavar="NAME", help="a name from run-bench list, or the directory of a run")
     parser.add_argument(
@@ -47,10 +51,10 @@ def run(args: argparse.Namespace) -> int:
         return HostedVerb("card", registry.verbs.get("card"), registry).run(args)
     cards = [card(found, registry) for found in find(registry, args.name)]
     if args.json:
-        sys.stdout.write(json.dumps(cards, indent=1, ensure_ascii=False, default=str) + "\n")
+        write_json(cards)
         return 0
     for number, facts in enumerate(cards):
-        sys.stdout.write("\n" * bool(number) + text(facts))
+        write("\n" * bool(number) + text(facts))
     return 0
 
 
@@ -64,9 +68,17 @@ def find(registry: Registry, name: str) -> list[Registered[Any]]:
         known += names
         if name in names:
             found.append(shelf.get(name))
+    if not found and name.strip() and Path(name).exists():
+        raise UsageError(f"{name} holds no finished run", hint=_runs_below(Path(name)))
     if not found:
-        raise UsageError(f"nothing is named '{name}'", hint=nearest(name, known))
+        raise UsageError(f"nothing is named {shown(name)}", hint=nearest(name, known))
     return found
+
+
+def _runs_below(folder: Path) -> str:
+    """Name the newest run inside a folder, which is what was probably meant."""
+    runs = sorted(folder.glob(f"**/{RECORD}")) if folder.is_dir() else []
+    return f"run-bench show {runs[-1].parent}" if runs else f"a run's folder has a {RECORD}"
 
 
 def card(item: Registered[Any], registry: Registry) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,20 @@ from harness.engine.matrix import Cell, plan
 from harness.engine.registry import Registry
 from harness.engine.stage import checkpoint_at, make_model
 
+from .output import write, write_json
+from .parser import add_verb
 from .run_arguments import add_run_arguments, asked_for, open_registry
 
 
 def add_parser(subparsers: Any) -> None:
     """Describe the verb."""
-    parser: argparse.ArgumentParser = subparsers.add_parser(
+    parser = add_verb(
+        subparsers,
         "show-prompt",
-        description="Print the exact text a model is asked for a row, as a JSON string, with its tokens and "
+        "Print the exact text a model is asked for a row, as a JSON string, with its tokens and "
         "how many of them begin the sequence. Tokens need weights: --checkpoint, or a published preset.",
-        allow_abbrev=False,
+        "run-bench show-prompt --model toy --task toy",
+        "run-bench show-prompt --model toy --task lpm24 --row test-00003",
     )
     parser.add_argument("--row", metavar="ID", help="the id of a row (default: the first one)")
     add_run_arguments(parser)
@@ -40,10 +43,10 @@ def run(args: argparse.Namespace) -> int:
     registry = open_registry(args, asked.plugins)
     facts = [_facts(cell, registry, wanted) for cell in plan(registry, asked)]
     if args.json:
-        sys.stdout.write(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+        write_json(facts)
         return 0
     for number, fact in enumerate(facts):
-        sys.stdout.write("\n" * bool(number) + _text(fact))
+        write("\n" * bool(number) + _text(fact))
     return 0
 
 
@@ -60,6 +63,7 @@ def _facts(cell: Cell, registry: Registry, wanted: str | None) -> dict[str, Any]
         "digest": data.prompt_digest,
         "template": data.prompt.template if data.prompt else None,
         "prompt": request.prompt,
+        "choices": list(request.choices),
         "target": data.target(example),
     }
     model = make_model(cell.model, spec.model_options)
@@ -99,6 +103,8 @@ def _text(facts: dict[str, Any]) -> str:
     for name in ("template", "prompt", "target"):
         if facts[name] is not None:
             lines.append(f"  {name:<8}  {json.dumps(facts[name], ensure_ascii=False)}")
+        if name == "prompt":
+            lines += [f"  choice    {json.dumps(text, ensure_ascii=False)}" for text in facts["choices"]]
     if facts["tokens"] is None:
         lines.append(f"  tokens    not shown: {facts['why no tokens']}")
     else:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .output import escaped, write
+from harness.files.visible import visible
+
+from .output import write
 
 
 @dataclass(slots=True)
@@ -66,20 +68,20 @@ def print_table(table: Table, *, left: bool = False) -> None:
     from rich.text import Text
 
     fitted = table if left else table.fitted(shutil.get_terminal_size().columns)
-    drawn = RichTable(
-        title=escaped(table.title) or None, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
-    )
+    drawn = RichTable(box=box.SIMPLE_HEAD)
     for index, column in enumerate(fitted.columns):
         justify: Literal["left", "right"] = "left" if left or index == 0 else "right"
-        drawn.add_column(Text(escaped(column)), justify=justify, no_wrap=not left)
+        drawn.add_column(Text(visible(column)), justify=justify, no_wrap=not left)
     for number, row in enumerate(fitted.rows):
         style = "dim" if number in fitted.muted else ""
         cells = [
-            Text(escaped(c), style="bold green" if (number, i) in fitted.best else style)
+            Text(visible(c), style="bold green" if (number, i) in fitted.best else style)
             for i, c in enumerate(row)
         ]
         drawn.add_row(*cells)
     console = Console(highlight=False)
+    if table.title:  # a line of its own, because a table's title is folded to the table's width
+        console.print(Text(visible(table.title), style="bold"))
     console.print(drawn)
     for note in table.notes:
-        console.print(Text(escaped(note)))
+        console.print(Text(visible(note)))

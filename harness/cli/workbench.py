@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.metric import MetricEntry, Metrics
+from harness.api.retrieval import Retriever
 from harness.api.run import Progress, RunContext
 from harness.api.spec import DataSpec
 from harness.api.task import Task
@@ -76,6 +77,14 @@ class Desk:
         )
         found = self.load_metrics(metrics or opened.task.metrics, name)
         return opened.view(opened.examples(data.split) if data.split else (), found, tags)
+
+    def tagged(self, tag: str) -> list[str]:
+        """Return the names of the tasks that have a tag."""
+        return [self._registry.tasks.name_of(item) for item in self._registry.tasks if tag in item.entry.tags]
+
+    def retriever(self, name: str) -> Retriever:
+        """Build a retriever by what users write: `NAME`, `NAME:WHERE`, `A+B` for both at once."""
+        return self._registry.retriever(name)
 
     def open_model(
         self,

@@ -41,6 +41,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str
     What is wrong is a `DataError` at its place; that the file is absent says what it should hold.
     """
     hint = f"a CSV file with the columns {', '.join(columns)}"
+    if path.parent.is_file():
+        raise DataError(f"{path.parent} is a file, expected a folder with {path.name}", hint=hint)
     if not path.is_file():
         raise DataError(f"no {path.name} in {path.parent}", hint=hint)
     records = read_records(path)

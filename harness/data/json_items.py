@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import DataError
+from harness.files.json_files import why_unread
 
 from .text_lines import Fault, first_bytes, open_bytes, read_lines, shown, text_fault
 
@@ -169,4 +170,4 @@ def _checked(line: int, value: Any) -> Item:
 def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return error.msg
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return why_unread(error)

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness import DataError, MissingDependency
 
 
-def read_parquet(path: Path, batch: int = 1024) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table, a batch of them in memory at a time."""
+def read_parquet(
+    path: Path, batch: int = 1024, columns: Sequence[str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table, of these columns or of all, a batch of them in memory at a time."""
+    with _opened(path) as table:
+        for rows in table.iter_batches(batch, columns=columns):
+            yield from rows.to_pylist()
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """Return the names of a table's columns."""
+    with _opened(path) as table:
+        return list(table.schema_arrow.names)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a table; what is wrong with it, there or further on, is a `DataError`."""
     try:
-        # optional: only files of the hub need it
+        # optional: only some files of the hub need it
         from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise MissingDependency(f"reading {path} needs pyarrow", hint="pip install pyarrow") from error
-    number = 0
     try:
-        for rows in parquet.ParquetFile(path).iter_batches(batch):
-            for row in rows.to_pylist():
-                number += 1
-                yield row
+        yield parquet.ParquetFile(path)
     except (OSError, ArrowException) as error:
-        where = f"past row {number}" if number else "as a Parquet table"
-        raise DataError(f"{path} cannot be read {where}: {error}") from error
+        raise DataError(f"{path} is no readable Parquet table: {error}") from error

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from harness import DataError, MissingDependency
+from harness import DataError
 
 from .csv_rows import read_records
 from .json_items import read_items
+from .parquet import read_parquet
 from .text_lines import Fault, first_bytes, read_lines
 
 FORMS = ("csv", "tsv", "json", "jsonl", "parquet")
@@ -50,18 +52,27 @@ def read_table(path: Path) -> Iterator[TableRow]:
 
 
 def column_names(path: Path) -> list[str]:
-    """Return the names of a file's columns, as its first rows have them."""
+    """Return the names of a file's columns, as its first good rows have them; without any it is refused."""
+    headed = form_of(path) in ("csv", "tsv") if path.is_file() else False
     names: dict[str, None] = {}
-    for number, row in enumerate(read_table(path)):
+    first: TableRow | None = None
+    for row in islice(read_table(path), 21):
         names |= dict.fromkeys(row.values)
-        if number == 20 or form_of(path) in ("csv", "tsv"):
+        if names and headed:
             break
+        first = first or row
+    if not names:
+        if first is not None and first.fault is not None:
+            raise first.fault.at(path, first.line)
+        raise DataError(f"{path} has a header and no rows" if headed else f"{path} has no rows")
     return list(names)
 
 
 def _csv(path: Path) -> Iterator[TableRow]:
     records = read_records(path)
     header = next(records, None)
+    if header is not None and header.fault is not None:
+        raise header.fault.at(path, header.line)
     names = _header(path, header.fields if header else [])
     for record in records:
         if record.fault is not None:
@@ -73,6 +84,8 @@ def _csv(path: Path) -> Iterator[TableRow]:
 def _tsv(path: Path) -> Iterator[TableRow]:
     lines = (line for line in read_lines(path) if line.fault is not None or line.text.strip())
     header = next(lines, None)
+    if header is not None and header.fault is not None:
+        raise header.fault.at(path, header.number)
     names = _header(path, header.text.split("\t") if header else [])
     for line in lines:
         fields = line.text.split("\t")
@@ -97,15 +110,4 @@ def _header(path: Path, names: list[str]) -> list[str]:
 
 
 def _parquet(path: Path) -> Iterator[TableRow]:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ImportError as error:
-        raise MissingDependency(f"reading {path} needs pyarrow", hint="pip install pyarrow") from error
-    number = 0
-    try:
-        for batch in parquet.ParquetFile(path).iter_batches(4096):
-            for value in batch.to_pylist():
-                number += 1
-                yield TableRow(number, value)
-    except (OSError, ArrowException) as error:
-        raise DataError(f"{path} is no readable Parquet file past row {number}: {error}") from error
+    return (TableRow(number, row) for number, row in enumerate(read_parquet(path), start=1))

@@ -257,8 +257,8 @@ class Engine:
                         self._advance(lane.batch, timed=not read)
                         self._clear_up()
         except (RuntimeError, MemoryError) as error:
-            if not ran_out_of_memory(error):
-                raise
+            if self.lm.sharded or not ran_out_of_memory(error):
+                raise  # other processes take the same steps, and would wait for those of smaller batches
             return False
         return True
 

@@ -26,7 +26,7 @@ class LanguageModel:
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = base.dtype
         weights = self.model.parameters()  # as FSDP and ZeRO-3 keep them
-        self._sharded = any(hasattr(one, "full_tensor") or hasattr(one, "ds_id") for one in weights)
+        self.sharded = any(hasattr(one, "full_tensor") or hasattr(one, "ds_id") for one in weights)
         self.quantised = bool(getattr(base, "is_quantized", False))
         self.vocabulary: int = self.text_config.vocab_size
         self.limit: int | None = getattr(self.text_config, "max_position_embeddings", None)
@@ -71,7 +71,7 @@ class LanguageModel:
     def unlearning(self) -> AbstractContextManager[object]:
         """Return the context in which the model is only asked."""
         # What sharded weights are gathered into is used by training again, which inference mode forbids.
-        return torch.no_grad() if self._sharded else torch.inference_mode()
+        return torch.no_grad() if self.sharded else torch.inference_mode()
 
     def use(self, adapter: str) -> None:
         """Let one of the model's adapters work, or none; nothing changes where it does already."""

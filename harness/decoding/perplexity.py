@@ -48,10 +48,7 @@ def perplexity(
     first token is never counted.
     """
     lm = _decoder_only(model, tokenizer)
-    width = min(window or lm.limit or DEFAULT_WINDOW, lm.limit or window or DEFAULT_WINDOW)
-    step = stride or max(1, width // 2)
-    if not 1 <= step < width:
-        raise UsageError(f"stride is {step}; it must be at least 1 and below the window of {width} tokens")
+    width, step = _sizes(lm, window or 0, stride or 0)
     encoded = (list(ids) for ids in tokenizer(list(texts))["input_ids"])
     windows = [Window(*part) for ids in encoded for part in strided(ids, width, step)]
     if not windows:
@@ -68,10 +65,10 @@ def log_likelihoods(
 ) -> Iterator[Completion]:
     """Yield for each request the log-likelihood of its prompt, read as `perplexity` reads texts."""
     lm = _decoder_only(model, tokenizer)
-    width = lm.limit or DEFAULT_WINDOW
+    width, step = _sizes(lm, spec.window, spec.stride)
     windows: list[Window] = []
     for request in requests:
-        parts = strided(list(tokenizer(request.prompt)["input_ids"]), width, max(1, width // 2))
+        parts = strided(list(tokenizer(request.prompt)["input_ids"]), width, step)
         if not parts:
             raise DataError(f"request '{request.id}' has a text of less than two tokens: nothing to predict")
         windows += [Window(*part, request.id) for part in parts]
@@ -98,6 +95,8 @@ def log_likelihoods(
             requests=len(requests),
             precision=lm.precision,
             device=str(lm.device),
+            window=width,
+            stride=step,
             **budget.facts(),
         )
 
@@ -117,6 +116,16 @@ def _read(lm: LanguageModel, windows: list[Window], budget: Budget) -> Iterator[
         windows, lambda window: len(window.ids), lambda batch: _logs(lm, batch), budget
     ):
         yield from zip((window.owner for window in batch), sums, strict=True)
+
+
+def _sizes(lm: LanguageModel, window: int, stride: int) -> tuple[int, int]:
+    """Return how many tokens are read at once and how many of them are new; 0 stands for the default."""
+    limit = lm.limit or window or DEFAULT_WINDOW
+    width = min(window or limit, limit)
+    step = stride or max(1, width // 2)
+    if not 1 <= step < width:
+        raise UsageError(f"stride is {step}; it must be at least 1 and below the window of {width} tokens")
+    return width, step
 
 
 def _decoder_only(model: Any, tokenizer: Any) -> LanguageModel:

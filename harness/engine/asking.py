@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from harness.api.errors import DataError, UsageError
 from harness.api.example import Completion, Example, Prediction, Request
 from harness.api.prompt import PromptFormat
 from harness.api.task import Task
-from harness.scoring.letters import LETTERS, letters
+from harness.scoring.alphabet import LETTERS
 
-WAYS = ("auto", "likelihood", "letters", "letter")
+from .shots import BY_SEED, Shots
+
 PLACE = "{choices}"  # where a format lists the choices
 
 
@@ -29,7 +30,7 @@ class Asking:
     task: Task
     prompt: PromptFormat | None
     way: str = ""
-    shots: Sequence[Example] = field(default_factory=tuple)  # one more than stand before a row
+    shots: Shots | None = None
 
     @property
     def scored(self) -> bool:
@@ -87,13 +88,14 @@ class Asking:
             text = example.choices[max(range(len(scores)), key=scores.__getitem__)] if self.listed else said
         else:
             text = self._letters(example, said) if self.listed else self.task.answer(said, request)
+        shown = tuple(passage.id for passage in request.passages)
         return Prediction(
             example.id,
             text,
             completion.text,
             scores,
             reasoning,
-            completion.evidence or tuple(passage.id for passage in request.passages),
+            shown if completion.evidence is None else completion.evidence,
             completion.log_likelihood,
             completion.new_tokens,
         )
@@ -117,8 +119,7 @@ class Asking:
         return f"{text}\n{as_list(shown.choices)}\nAnswer:" if self.listed else text
 
     def _shots(self, example: Example) -> Sequence[Example]:
-        others = [s for s in self.shots if s.id != example.id and s.inputs != example.inputs]
-        return others[: len(self.shots) - 1]
+        return self.shots.before(example) if self.shots else ()
 
     def _order(self, example: Example) -> list[int]:
         seed = self.task.options.permute
@@ -136,6 +137,8 @@ class Asking:
 
     def _letters(self, example: Example, said: str) -> str:
         """Read letters, and name the choices behind them by the letters they have in the data."""
+        from harness.scoring.letters import letters  # here, because its patterns take long to compile
+
         order = self._order(example) or range(len(example.choices))
         named = [LETTERS.index(letter) for letter in letters(said, self.arranged(example).choices)]
         return "".join(sorted(LETTERS[order[place]] for place in named))
@@ -144,8 +147,6 @@ class Asking:
 def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool | None) -> str:
     """Settle how a task's choices are asked for; a model that cannot score them says a letter."""
     wanted = task.options.ask
-    if wanted not in WAYS:
-        raise UsageError(f"task.ask is {wanted}", hint="it is one of " + ", ".join(WAYS))
     if kind != "choose":
         if wanted != "auto":
             raise UsageError(f"task.ask is {wanted}, and this task has no choices", hint="leave task.ask out")
@@ -159,17 +160,6 @@ def way_of(task: Task, kind: str, prompt: PromptFormat | None, *, chooses: bool 
     if not chooses:
         return "letter"
     return "letters" if prompt is not None and PLACE in prompt.template else "likelihood"
-
-
-def drawn_shots(task: Task, examples: Sequence[Example]) -> list[Example]:
-    """Draw the rows that stand before every question, and one more in the place of the row itself."""
-    count = task.options.shots
-    if count >= len(examples):
-        raise UsageError(
-            f"task.shots is {count}, and split '{task.options.shots_split}' has {len(examples)} rows",
-            hint=f"--set task.shots={max(len(examples) - 1, 0)}",
-        )
-    return random.Random(task.options.shots_seed).sample(examples, count + 1)
 
 
 def apart(text: str, tags: Sequence[str]) -> tuple[str, str]:
@@ -205,6 +195,8 @@ def facts(asking: Asking) -> Mapping[str, object]:
     found: dict[str, object] = {}
     if options.shots:
         found["shots"] = [options.shots, options.shots_split, options.shots_seed]
+        if options.shots_by != BY_SEED:
+            found["shots_by"] = options.shots_by
     if asking.listed and not (asking.prompt is not None and PLACE in asking.prompt.template):
         found["listed"] = True
     return found

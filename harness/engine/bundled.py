@@ -17,7 +17,7 @@ MODULES = (
     "harness.training",
 )
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
-WITH_VERBS = ("harness.leaderboards", "harness.plugins.scimind", "harness.pseudo")
+WITH_VERBS = ("harness.retrieval", "harness.leaderboards", "harness.plugins.scimind", "harness.pseudo")
 
 
 def verbs() -> Iterator[VerbEntry]:

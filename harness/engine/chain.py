@@ -12,8 +12,8 @@ from typing import Any
 
 from harness.api.errors import DataError, StageError, UsageError
 from harness.api.run import Checkpoint
-from harness.files.json_files import read_json, write_json
-from harness.files.rows import cut_torn_row
+from harness.files.json_files import read_sealed, write_sealed
+from harness.files.rows import heal_rows
 
 from .data import TaskData
 from .prepared import Bench, Prepared
@@ -42,7 +42,7 @@ def obtain(bench: Bench, prepared: Prepared) -> Trained:
     stages = _train(bench, prepared)
     directory = stages[last][1]
     summaries = tuple(_summary(key, path) for key, path in stages)
-    _check_prompt(prepared, read_json(directory / CHECKPOINT))
+    _check_prompt(prepared, read_sealed(directory / CHECKPOINT))
     return Trained(
         read_checkpoint(directory),
         str(summaries[last]["digest"]),
@@ -77,8 +77,8 @@ def _train(bench: Bench, prepared: Prepared) -> list[tuple[str, Path]]:
             directory = open_directory(parent, key, fresh=bench.wants_fresh(key), resume=bench.resume)
             if not (directory / CHECKPOINT).exists():
                 prepared.load()
-                write_json(directory / SPEC, training)
-                cut_torn_row(directory / EVENTS)
+                write_sealed(directory / SPEC, training)
+                heal_rows(directory / EVENTS)
                 _launch_training(bench, training, tasks, directory)
         finished_stages.append((key, directory))
         made[training.train.stage] = str(directory)
@@ -119,7 +119,7 @@ def _given(prepared: Prepared) -> Trained:
         )
     if folder is None:
         return Trained(Checkpoint(path), prepared.bench.known.content(str(path)))
-    done = read_json(folder / CHECKPOINT)
+    done = read_sealed(folder / CHECKPOINT)
     if done["model"] != prepared.spec.model:
         raise UsageError(
             f"the checkpoint at {path} was trained by model '{done['model']}', not '{prepared.spec.model}'",
@@ -144,7 +144,7 @@ def _check_prompt(prepared: Prepared, done: Mapping[str, Any]) -> None:
 
 
 def _summary(key: str, path: Path) -> Mapping[str, Any]:
-    done = read_json(path / CHECKPOINT)
+    done = read_sealed(path / CHECKPOINT)
     kept = {
         name: done[name] for name in ("stage", "digest", "seconds", "peak_memory_mib", "data_digest", "step")
     }

@@ -5,6 +5,7 @@ flag  >  HARNESS_*  >  --config FILE  >  recipe of the preset  >  default
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
@@ -15,9 +16,10 @@ from harness.api.bounds import refuse_out_of_bounds
 from harness.api.errors import UsageError, nearest
 from harness.api.model import ModelEntry
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
+from harness.files.json_files import why_unread
 
 from .run_dir import training_of
-from .values import convert, from_mapping, listed
+from .values import convert, from_mapping, listed, shown
 
 SECTIONS: dict[str, type] = {"data": DataSpec, "train": TrainSpec, "generate": GenerateSpec}
 # What a run has beside its sections; everything else is a section's field or a model option.
@@ -99,7 +101,9 @@ def read_flag(text: str) -> tuple[str, Any]:
     """Split `key=value` of --set; the value is read as TOML, and as plain text where it is none."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise UsageError(f"--set {text} is no key=value", hint="for example --set train.learning_rate=1e-3")
+        raise UsageError(
+            f"--set {shown(text)[1:-1]} is no key=value", hint="for example --set train.learning_rate=1e-3"
+        )
     return key.strip(), read_value(value.strip())
 
 
@@ -117,8 +121,15 @@ def check_keys(settings: Mapping[str, Any], origin: str) -> None:
     for key in settings:
         plain = general(key)
         if plain not in known and not is_open(plain):
-            hint = STAGES_HINT if plain == "train.stage" else nearest(plain, known)
-            raise UsageError(f"{origin} sets '{key}', which nothing reads", hint=hint)
+            raise UsageError(f"{origin} sets {shown(key)}, which nothing reads", hint=_hint(plain, known))
+
+
+def _hint(key: str, known: Mapping[str, Any]) -> str:
+    if key == "train.stage":
+        return STAGES_HINT
+    if key in RUN_KEYS:
+        return f"in a file it stands in the table [run], elsewhere --{key} sets it"
+    return nearest(key, known)
 
 
 def general(key: str) -> str:
@@ -139,8 +150,8 @@ def read_file(path: Path) -> dict[str, Any]:
         raise UsageError(f"config {path}, line {line}: not UTF-8") from error
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"config {path} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"config {path} is not TOML: {why_unread(error)}") from error
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -187,6 +198,9 @@ def ask(
     for key in ("model", "task", "seeds"):
         in_environment.pop(key, None)
         in_flags.pop(key, None)
+    for layer in (run, in_environment, in_flags):
+        if "metrics" in layer and not listed(layer["metrics"]):
+            raise UsageError("--metrics names no metric", hint="run-bench list metrics")
     check_keys(in_file, f"config {config}")
     check_keys(in_environment, "the environment")
     check_keys(in_flags, "the command line")
@@ -201,14 +215,19 @@ def ask(
     plugins = [*listed(run.get("plugins", ())), *listed(environ.get("HARNESS_PLUGINS", ""))]
     output = environ.get("HARNESS_OUTPUT") or run.get("output") or "runs"
     return Asked(
-        tuple(listed(names.get("model", ()))),
-        tuple(listed(names.get("task", ()))),
+        _names(names, "model", named_by),
+        _names(names, "task", named_by),
         _seeds(names),
         tuple(plugins),
         Path(output),
         layers,
         named_by,
     )
+
+
+def _names(names: Mapping[str, Any], key: str, named_by: Mapping[str, str]) -> tuple[str, ...]:
+    found: tuple[str, ...] = convert(names.get(key, ()), tuple[str, ...], key, named_by.get(key, ""))
+    return found
 
 
 def _seeds(names: Mapping[str, Any]) -> tuple[int, ...]:
@@ -229,7 +248,7 @@ def _integer(value: Any) -> int:
             return int(value)
     except ValueError:
         pass
-    raise UsageError(f"seed '{value}' is no whole number")
+    raise UsageError(f"seed {shown(value)} is no whole number")
 
 
 def recipe(entry: ModelEntry, preset: str, tasks: Sequence[str]) -> Settings:
@@ -437,7 +456,14 @@ def check(spec: RunSpec) -> None:
             f"generate.reasoning holds {len(spec.generate.reasoning)} tags, it takes two",
             hint='--set \'generate.reasoning=["<think>", "</think>"]\'',
         )
-    if spec.device not in ("auto", "cpu", "mps") and not spec.device.startswith("cuda"):
+    if "" in spec.generate.stop:
+        raise UsageError("generate.stop holds an empty text, at which every answer would end at once")
+    if unnamed := [entry for entry in spec.data.columns if not all(entry.partition("="))]:
+        raise UsageError(
+            f"data.columns holds '{unnamed[0]}', which is no NAME=COLUMN",
+            hint="--set data.columns.answer=Label reads the column Label as the answer",
+        )
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", spec.device):
         raise UsageError(f"device is {spec.device}, it must be auto, cpu, cuda or cuda:N")
 
 

@@ -23,9 +23,10 @@ from harness.files.json_files import digest
 from harness.scoring.measure import measure
 
 from . import references
-from .asking import Asking, drawn_shots, facts, way_of
+from .asking import Asking, facts, way_of
 from .plugin_manager import blamed
 from .registry import Registered, Registry
+from .shots import shots_of
 from .values import make_options
 
 
@@ -64,7 +65,7 @@ class TaskData:
         """How rows are asked and answers read, with the shots drawn."""
         if self._asking is None:
             options = self.task.options
-            shots = drawn_shots(self.task, self.learned(options.shots_split)) if options.shots else ()
+            shots = shots_of(self.task, self.learned(options.shots_split)) if options.shots else None
             self._asking = Asking(self.task, self.prompt, self.way, shots)
         return self._asking
 
@@ -84,9 +85,10 @@ class TaskData:
         """Return a split's rows as the task gives them, checked."""
         if split not in self._examples:
             if split not in self.task.splits():
-                raise UsageError(
-                    f"task '{self.name}' has no split '{split}'", hint=nearest(split, self.task.splits())
-                )
+                hint = nearest(split, self.task.splits())
+                if split == self.task.data.train_split:
+                    hint = f"--no-train asks the model as it is; {hint}"
+                raise UsageError(f"task '{self.name}' has no split '{split}'", hint=hint)
             with blamed(f"task '{self.name}', split '{split}',"):
                 self._examples[split] = list(_checked(self.task.examples(split), self.name, split))
         return self._examples[split]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import harness
+from harness.api.errors import UsageError
 
 
 def describe() -> dict[str, Any]:
@@ -80,6 +81,15 @@ def device_name() -> str:
     if torch is not None and torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
     return "cpu"
+
+
+def refuse_absent_device(asked: str) -> None:
+    """Refuse a GPU that is not there, also for a model that would never look for it."""
+    if asked.startswith("cuda"):
+        import torch  # here, because only who asks for a GPU has to wait for it
+
+        if not torch.cuda.is_available():
+            raise UsageError(f"device '{asked}' was asked for, but torch sees no GPU", hint="--device cpu")
 
 
 def peak_memory_mib() -> float:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import errno
-import json
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from harness.api.errors import StageError, nearest
 from harness.api.example import Completion, Request
+from harness.files.finished import COMPLETIONS
 from harness.files.json_files import digest
-from harness.files.rows import cut_torn_row, read_rows
+from harness.files.rows import heal_rows, line_of, read_rows
 from harness.files.writing import sync
 
 from .asking import unclosed
-from .run_dir import COMPLETIONS
+
+logger = logging.getLogger(__name__)
+
+# What a row leaves out; how an answer ended is always said.
+_UNSAID = {field.name: field.default for field in fields(Completion) if field.name != "finish"}
 
 
 def request_key(request: Request) -> str:
@@ -26,6 +31,8 @@ def request_key(request: Request) -> str:
     asked: list[Any] = [request.id, request.prompt, dict(request.inputs), list(request.choices)]
     if request.messages or request.passages:
         asked.append([[asdict(m) for m in request.messages], [asdict(p) for p in request.passages]])
+    if request.tools:
+        asked.append(request.tools)
     return digest(asked)
 
 
@@ -33,12 +40,19 @@ def finished(directory: Path, requests: Sequence[Request]) -> dict[str, Completi
     """Return the completions already on disk for these requests, by request id, whoever wrote them."""
     keys = {request_key(request): request.id for request in requests}
     found: dict[str, Completion] = {}
-    for path in sorted(directory.glob("completions*.jsonl")):
+    for path in sorted(directory.glob(COMPLETIONS)):
         for row in read_rows(path):
             request_id = keys.get(str(row.get("key")))
             if request_id is not None and isinstance(row.get("text"), str):
                 found.setdefault(request_id, _completion(request_id, row))
     return found
+
+
+def heal(directory: Path) -> None:
+    """Drop damaged answers, so that they are asked for again."""
+    for path in sorted(directory.glob(COMPLETIONS)):
+        if damaged := heal_rows(path):
+            logger.warning("%s: %d damaged answers are asked for again", path, damaged)
 
 
 class Journal:
@@ -47,11 +61,10 @@ class Journal:
     def __init__(
         self, directory: Path, requests: Sequence[Request], *, rank: int = 0, world_size: int = 1
     ) -> None:
-        name = COMPLETIONS if world_size == 1 else f"completions.{rank}.jsonl"
-        self.path = directory / name
+        self.path = directory / ("completions.jsonl" if world_size == 1 else f"completions.{rank}.jsonl")
         self._requests = {request.id: request for request in requests}
         self._asked = frozenset(self._requests)
-        cut_torn_row(self.path)
+        heal_rows(self.path)
         self._file = self.path.open("ab", buffering=0)
         sync(directory)
 
@@ -67,9 +80,9 @@ class Journal:
     def append(self, completion: Completion) -> None:
         """Write one completion, in one system call, before anything else happens to it."""
         request = self._open(completion)
-        row = {key: value for key, value in asdict(completion).items() if value not in ((), 0, None)}
+        row = {key: value for key, value in asdict(completion).items() if value != _UNSAID.get(key, ...)}
         row["key"] = request_key(request)
-        line = json.dumps(row).encode() + b"\n"
+        line = line_of(row)
         if self._file.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
         del self._requests[request.id]
@@ -92,6 +105,11 @@ class Journal:
                 f"the model gave {len(completion.choice_scores)} scores for the {len(request.choices)} "
                 f"choices of request '{request.id}'"
             )
+        if wrong := [score for score in completion.choice_scores if not isinstance(score, int | float)]:
+            raise StageError(
+                f"the model gave a choice of request '{request.id}' the score {wrong[0]!r:.80}, "
+                "which is no number"
+            )
         return request
 
     def missing(self) -> list[str]:
@@ -109,7 +127,7 @@ def _completion(request_id: str, row: Mapping[str, Any]) -> Completion:
         tuple(row.get("choice_scores", ())),
         tuple(row.get("notes", ())),
         tuple(row.get("alternatives", ())),
-        tuple(row.get("evidence", ())),
+        tuple(row["evidence"]) if "evidence" in row else None,
         row.get("log_likelihood"),
     )
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.errors import DataError
+from harness.files.digests import folder_digest
 from harness.files.json_files import digest, read_json, write_json
-
-from .stage import weights_digest
 
 NAME = ".known.json"
 MOST = 4096  # entries; the oldest go first
@@ -42,7 +41,7 @@ class Known:
         place = Path(path)
         if not path or not place.exists():
             return path
-        return self.get(["content", looks(place)], lambda: weights_digest(place))
+        return self.get(["content", looks(place)], lambda: folder_digest(place))
 
     def _write(self) -> None:
         for old in list(self._facts)[:-MOST]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from heapq import merge
 
 from harness.api.rows import Evaluator, Judge, PromptRow, TrainData, TrainRow
@@ -38,7 +39,20 @@ def training_data(
     for part in parts:
         if spec.validation_split in part.task.splits():
             validation += _rows(part, stage, spec.validation_split, None)
-    return TrainData(train, validation, training_digest(parts, spec, stage), evaluator, judge)
+    taught = Taught(parts, spec) if asks(stage) else ()
+    return TrainData(train, validation, training_digest(parts, spec, stage), evaluator, judge, taught)
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """The answers in the data to what is asked while training; they are read only where they are wanted."""
+
+    parts: Sequence[TaskData]
+    spec: DataSpec
+
+    def __iter__(self) -> Iterator[TrainRow]:
+        rows = [list(part.rows(self.spec.train_split, self.spec.train_limit)) for part in self.parts]
+        return _mixed(rows, [len(of_part) for of_part in rows])
 
 
 class StreamedRows:

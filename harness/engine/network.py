@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 
 from harness.api.errors import UsageError
@@ -12,7 +13,8 @@ from harness.api.errors import UsageError
 _reasons: list[tuple[str, bool]] = []  # (why, whether this machine itself may be talked to)
 _installed = False
 
-LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
+LOOKS_UP = ("socket.getaddrinfo", "socket.gethostbyname")
+CONNECTS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 
 
 @contextmanager
@@ -40,13 +42,24 @@ def _install() -> None:
 
 
 def _audit(event: str, args: tuple[Any, ...]) -> None:
-    if not _reasons or event not in ("socket.connect", "socket.getaddrinfo", "socket.sendto"):
+    if not _reasons or event not in LOOKS_UP + CONNECTS:
         return
-    if event == "socket.getaddrinfo":
+    if event in LOOKS_UP:
         host = str(args[0] or "localhost")
     else:
         address = args[1]
+        if address is None:  # what is connected was looked at then
+            return
         host = str(address[0]) if isinstance(address, tuple) else "localhost"  # a Unix socket's path
     for reason, loopback in _reasons:
-        if not (loopback and host.startswith(LOOPBACK)):
+        if not (loopback and _is_here(host)):
             raise UsageError(f"a connection to {host} was refused: {reason}")
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine itself; `localhost.example.org` is another."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_unspecified

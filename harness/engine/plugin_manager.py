@@ -403,6 +403,8 @@ class _FromSource(SourceFileLoader):
 
 
 def _load_local(source: str) -> ModuleType:
+    if not source.strip():
+        raise PluginError("it has no name")
     if source in (".", "..") or (_is_file(source) and Path(source).is_dir()):
         raise PluginError("it is a folder; name a .py file, or a module that Python finds")
     if not _is_file(source):

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.api.bounds import ASKED, what_counts
+from harness.api.errors import DataError
 from harness.api.example import Example
 from harness.api.metric import Metric, MetricEntry
 from harness.api.model import ModelPlugin
-from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
+from harness.api.run import Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
 from harness.api.stage import StageEntry
@@ -28,7 +29,7 @@ from .learned import asks, training_digest
 from .matrix import Cell
 from .ranks import Ranks
 from .registry import Registry
-from .stage import Training, make_model
+from .stage import Training, make_model, sound
 
 if TYPE_CHECKING:
     from .chain import Trained
@@ -43,12 +44,11 @@ class OpenModel:
         self._key = ""
         self._session: ModelSession | None = None
 
-    def session(
-        self, key: str, model: ModelPlugin, checkpoint: Checkpoint | None, run: RunContext
-    ) -> ModelSession:
+    def session(self, key: str, model: ModelPlugin, trained: Trained, run: RunContext) -> ModelSession:
         """Return the open session of a key, or close the one before and open this one."""
         if self._session is None or key != self._key:
             self.close()
+            checkpoint = trained.checkpoint and sound(trained.checkpoint, trained.digest)
             self._session, self._key = model.open(checkpoint, run), key
         return self._session
 
@@ -73,6 +73,7 @@ class Bench:
     fresh: bool = False
     resume: bool = False  # refuse to begin anything new
     other_prompt: bool = False
+    vocab: Path | None = None  # where metrics find vocabularies that are not ours to ship
     until: str = "score"  # the last thing done: train | generate | score
     ranks: Ranks | None = None  # the other processes, inside somebody else's launcher
     opened: OpenModel = field(default_factory=OpenModel)
@@ -89,7 +90,7 @@ class Bench:
         weights = trained.digest or str(trained.checkpoint and trained.checkpoint.path)
         precision = spec.generate.precision
         key = digest([spec.model, spec.preset, dict(spec.model_options), weights, spec.device, precision])
-        return self.opened.session(key, prepared.model, trained.checkpoint, run)
+        return self.opened.session(key, prepared.model, trained, run)
 
     @property
     def quiet(self) -> bool:
@@ -147,9 +148,14 @@ class Prepared:
         self.scoring_code = {plugin.source: plugin.files_digest() for plugin in scorers}
         if own := sameness.code_of(*sameness.SCORING):
             self.scoring_code["harness"] = own
+        if bench.vocab is not None:
+            if not bench.vocab.exists():
+                raise DataError(f"there is no vocabulary at {bench.vocab}")
+            self.scoring_code["vocabulary"] = bench.known.content(str(bench.vocab))
 
     def load(self) -> None:
         """Import model and metrics and read the rows, so that what is missing fails before long work."""
+        environment.refuse_absent_device(self.spec.device)
         assert self.model is not None
         assert self.metrics is not None
         if self.bench.until != "train":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from harness.api.run import Progress, SilentProgress
@@ -18,7 +19,7 @@ def choose_progress(*, quiet: bool) -> Progress:
 
 
 class LineProgress:
-    """Plain lines: at once, then every 2 s in the first minute, every 10 s after, every minute after ten.
+    """Plain lines: at once, then one in ten seconds, and after ten minutes one a minute.
 
     A thread speaks when the work does not, so that a quiet step of any length is seen to be alive.
     """
@@ -29,22 +30,20 @@ class LineProgress:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, label: str, total: int | None = None, unit: str = "steps") -> None:
+    def start(self, label: str, total: int | None = None, unit: str = "steps", done: int = 0) -> None:
         """Begin; the label is printed at once."""
         self.finish()
-        self._label, self._total, self._unit = label, total, unit
-        self._done, self._facts = 0, dict[str, float | str]()
-        self._begun = self._spoken = time.monotonic()
+        self._work = Work(label, total, unit, done)
+        self._spoken = self._work.begun
         self._stop = threading.Event()
-        self._say(label + (f": {total} {unit}" if total else ""))
+        self._say(self._work.label + (f": {total} {unit}" if total else ""))
         self._thread = threading.Thread(target=self._beat, args=(self._stop,), daemon=True)
         self._thread.start()
 
     def advance(self, amount: int = 1, **facts: float | str) -> None:
         """Move on."""
         with self._lock:
-            self._done += amount
-            self._facts.update(facts)
+            self._work.advance(amount, facts)
 
     def finish(self) -> None:
         """Say how long it took, if it was long."""
@@ -53,34 +52,62 @@ class LineProgress:
         self._stop.set()
         self._thread.join()
         self._thread = None
-        if time.monotonic() - self._begun >= 2:
+        if self._work.elapsed >= 2:
             self._say(self._line())
 
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(0.2):
-            elapsed = time.monotonic() - self._begun
-            pause = 2 if elapsed < 60 else 10 if elapsed < 600 else 60
+            pause = 10 if self._work.elapsed < 600 else 60
             if time.monotonic() - self._spoken >= pause:
                 self._spoken = time.monotonic()
                 self._say(self._line())
 
     def _line(self) -> str:
         with self._lock:
-            elapsed = time.monotonic() - self._begun
-            of = f"/{self._total}" if self._total else ""
-            counted = f": {self._done}{of} {self._unit}" if self._total or self._done else ""
-            parts = [self._label + counted]
-            if self._done:
-                rate = self._done / max(elapsed, 1e-9)
-                parts.append(f"{rate:.3g} {self._unit}/s")
-                if self._total and self._done < self._total:
-                    parts.append(f"{duration((self._total - self._done) / rate)} left")
-            parts += [f"{name} {shown(value)}" for name, value in self._facts.items()]
-            return f"{', '.join(parts)} [{duration(elapsed)}]"
+            work = self._work
+            of = f"/{work.total}" if work.total else ""
+            counted = f": {work.done}{of} {work.unit}" if work.total or work.done else ""
+            parts = [work.label + counted]
+            if work.rate:
+                parts.append(work.rate_text)
+                if work.total and work.done < work.total:
+                    parts.append(f"{duration((work.total - work.done) / work.rate)} left")
+            parts += [f"{name} {shown(value)}" for name, value in work.facts.items()]
+            return f"{', '.join(parts)} [{duration(work.elapsed)}]"
 
     def _say(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
+
+
+class Work:
+    """What is being done, how far it is, and how fast it goes; what was done before counts in no rate."""
+
+    def __init__(self, label: str, total: int | None, unit: str, done: int) -> None:
+        self.label = f"{label} from {unit.removesuffix('s')} {done}" if done else label
+        self.total, self.unit, self.done, self.before = total, unit, done, done
+        self.facts: dict[str, float | str] = {}
+        self.begun = time.monotonic()
+
+    def advance(self, amount: int, facts: Mapping[str, float | str]) -> None:
+        """Move on."""
+        self.done += amount
+        self.facts.update(facts)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self.begun
+
+    @property
+    def rate(self) -> float:
+        """What is done in a second."""
+        return (self.done - self.before) / max(self.elapsed, 1e-9)
+
+    @property
+    def rate_text(self) -> str:
+        """The rate as it is shown."""
+        return f"{self.rate:.3g} {self.unit}/s"
 
 
 class TerminalProgress:
@@ -89,8 +116,8 @@ class TerminalProgress:
     def __init__(self) -> None:
         self._bar: Any = None
 
-    def start(self, label: str, total: int | None = None, unit: str = "steps") -> None:
-        """Begin a bar."""
+    def start(self, label: str, total: int | None = None, unit: str = "steps", done: int = 0) -> None:
+        """Begin a bar; facts are given up before the total and the time left are."""
         # Here, because a run in a pipe never needs rich.
         from rich.console import Console
         from rich.progress import (
@@ -104,41 +131,39 @@ class TerminalProgress:
         from rich.progress import Progress as Bar
 
         self.finish()
+        self._work = Work(label, total, unit, done)
+        console = Console(stderr=True)
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
+        used = 2 + len(self._work.label) + 1 + CLOCK
         if total:
-            columns += [
-                BarColumn(bar_width=28),
-                MofNCompleteColumn(),
-                TextColumn(unit),
-                TimeRemainingColumn(),
-            ]
-        self._begun = time.monotonic()
-        self._unit = unit
-        self._bar = Bar(
-            *columns, TextColumn("{task.fields[facts]}"), TimeElapsedColumn(), console=Console(stderr=True)
-        )
+            width = 28 if console.width >= 100 else 12
+            columns += [BarColumn(bar_width=width), MofNCompleteColumn(), TextColumn(unit)]
+            columns.append(TimeRemainingColumn())
+            used += width + 1 + 2 * len(str(total)) + 2 + len(unit) + 1 + CLOCK
+        self._room = console.width - used
+        self._bar = Bar(*columns, TextColumn("{task.fields[facts]}"), TimeElapsedColumn(), console=console)
         self._bar.start()
-        self._task = self._bar.add_task(label, total=total, facts="")
-        self._done, self._facts = 0, dict[str, float | str]()
+        self._task = self._bar.add_task(self._work.label, total=total, completed=done, facts="")
 
     def advance(self, amount: int = 1, **facts: float | str) -> None:
         """Move the bar."""
         if self._bar is None:
             return
-        self._done += amount
-        self._facts.update(facts)
-        rate = self._done / max(time.monotonic() - self._begun, 1e-9)
-        text = [
-            f"{rate:.3g} {self._unit}/s",
-            *(f"{name} {shown(value)}" for name, value in self._facts.items()),
-        ]
-        self._bar.update(self._task, advance=amount, facts=" ".join(text))
+        self._work.advance(amount, facts)
+        texts = [self._work.rate_text, *(f"{n} {shown(value)}" for n, value in self._work.facts.items())]
+        while texts and len(" ".join(texts)) + 1 > self._room:
+            texts.pop()
+        self._bar.update(self._task, advance=amount, facts=" ".join(texts))
 
     def finish(self) -> None:
-        """Close the bar and leave its last state on the screen."""
+        """Close the bar and leave its last state on the screen, with nothing that seems to turn."""
         if self._bar is not None:
+            self._bar.columns = self._bar.columns[1:]
             self._bar.stop()
             self._bar = None
+
+
+CLOCK = len("0:00:00") + 1
 
 
 def shown(value: float | str) -> str:

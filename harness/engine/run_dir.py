@@ -26,9 +26,8 @@ from harness.api.errors import DataError, RunLocked, UsageError
 from harness.files.rows import read_rows
 from harness.files.writing import make_folder, remove_partial, sync
 
-SPEC, RECORD, CHECKPOINT = "spec.json", "record.json", "checkpoint.json"
+SPEC, CHECKPOINT = "spec.json", "checkpoint.json"
 EVENTS, LOG = "events.jsonl", "log.txt"
-COMPLETIONS, PREDICTIONS, SCORES = "completions.jsonl", "predictions.jsonl", "scores.json"
 ROOM_MIB = 64  # less free space than this is refused before any work
 
 

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.api.errors import HarnessError, StageError, UsageError
+from harness.api.errors import DataError, HarnessError, StageError, UsageError, of_system
 from harness.api.example import Completion, Example, Request
 from harness.api.run import SCHEMA_VERSION, RunContext, RunRecord
 from harness.api.spec import RunSpec
-from harness.files.json_files import read_json, write_json
-from harness.files.rows import append_row, cut_torn_row, read_rows
+from harness.files.finished import RECORD, digests, read_record, write_record
+from harness.files.json_files import read_sealed, write_json, write_sealed
+from harness.files.rows import append_row, heal_rows, read_rows
 from harness.scoring.measure import score_as_json
 
 from . import environment
 from .asking import apart
 from .chain import Trained, obtain
 from .data import TaskData
-from .journal import count_oddities, finished
+from .journal import count_oddities, finished, heal
 from .launchers import run_worker, torchrun
 from .matrix import Cell
 from .plugin_manager import describe
 from .prepared import Bench, Prepared
-from .run_dir import EVENTS, RECORD, SPEC, check_output, locked, noted, open_directory
+from .run_dir import EVENTS, SPEC, check_output, locked, noted, open_directory
 from .scoring import Scored, save_scored, score_run
 from .stage import (
     GENERATION,
@@ -40,8 +42,11 @@ from .stage import (
     reasoning_tags,
     reported,
     run_generation,
+    sound,
 )
 from .values import from_mapping
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -109,8 +114,8 @@ def _outcome(bench: Bench, cell: Cell) -> Outcome:
 def unforeseen(error: BaseException) -> HarnessError:
     """Return what no plugin's name could be put to as one sentence; a full disk is the likeliest."""
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        made = StageError(f"{where}{error.strerror}", hint="make room, or choose another --output DIR")
+        said = of_system(error, hint="make room, or choose another --output DIR")
+        made = said if isinstance(said, UsageError) else StageError(said.message, hint=said.hint)
     else:
         made = StageError(f"{type(error).__name__}: {error}", hint="--debug shows where it happened")
     made.__cause__ = error
@@ -163,7 +168,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         outcome.record = _record(bench, prepared, trained, directory, completions, scored, schedule, meter)
         try:
             save_scored(directory, scored)
-            write_json(directory / RECORD, outcome.record, sort=False)  # its order is that of the table
+            write_record(directory, replace(outcome.record, files=digests(directory)))
         except (OSError, TypeError, ValueError) as error:  # numbers worth hours are shown all the same
             outcome.unsaved = f"{directory}: {getattr(error, 'strerror', None) or error}"
             return
@@ -171,11 +176,18 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
 
 
 def _finished_record(directory: Path, prepared: Prepared) -> RunRecord | None:
-    """Return a finished run's record, unless the code that scores has changed since."""
+    """Return a finished run's record, unless it is damaged or the code that scores has changed since."""
     if not (directory / RECORD).exists():
         return None
-    record = from_mapping(RunRecord, read_json(directory / RECORD))
-    return record if record.environment.get("scoring_code") == prepared.scoring_code else None
+    try:
+        record = from_mapping(RunRecord, read_record(directory))
+    except DataError as damage:
+        logger.warning("%s; what is sound is kept, the rest is made again", damage.message)
+        return None
+    was = dict(record.environment.get("scoring_code", {}))
+    if prepared.bench.vocab is None:  # what was scored with a vocabulary stands where none is named
+        was.pop("vocabulary", None)
+    return record if was == prepared.scoring_code else None
 
 
 def _record(
@@ -244,7 +256,7 @@ def _now() -> str:
 
 def _remember(directory: Path, spec: RunSpec, bench: Bench) -> None:
     """Write what `resume` needs to repeat the command."""
-    write_json(
+    write_sealed(
         directory / SPEC,
         {
             "spec": asdict(spec),
@@ -254,7 +266,7 @@ def _remember(directory: Path, spec: RunSpec, bench: Bench) -> None:
             "plugins": list(bench.local_plugins),
         },
     )
-    cut_torn_row(directory / EVENTS)
+    heal_rows(directory / EVENTS)
 
 
 def _generate(
@@ -266,6 +278,7 @@ def _generate(
 ) -> tuple[list[Completion], Mapping[str, Any]]:
     """Ask what has not been answered; return all completions in the rows' order, and the schedule."""
     requests = [prepared.data.request(example) for example in examples]
+    heal(run.directory)
     done = finished(run.directory, requests)
     missing = [request for request in requests if request.id not in done]
     if missing:
@@ -307,6 +320,8 @@ def _generate_in_processes(
 ) -> None:
     """Share the requests among worker processes; what each has answered is kept even if another dies."""
     spec = prepared.spec
+    if trained.checkpoint is not None:
+        sound(trained.checkpoint, trained.digest)
     generation = Generation(
         spec,
         str(trained.directory or spec.checkpoint),
@@ -329,7 +344,7 @@ def command_of(run_directory: Path) -> tuple[list[str], str, dict[str, str]]:
     place = run_directory / SPEC
     if not place.exists():
         raise UsageError(f"{run_directory} is no run directory", hint="it should hold a spec.json")
-    stored = read_json(place)
+    stored = read_sealed(place)
     if "command" not in stored:
         raise UsageError(f"{run_directory} is a training, not a run", hint="repeat the command that made it")
     return stored["command"], stored["directory"], stored["environment"]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.example import Completion, Example, Pairs, Prediction, Score
+from harness.files.finished import PREDICTIONS, SCORES
 from harness.files.json_files import write_json
 from harness.files.rows import write_rows
 from harness.scoring.clean_subset import CleanSubset, clean_subset
 from harness.scoring.measure import measure, score_as_json, with_intervals
 
 from .prepared import Prepared
-from .run_dir import PREDICTIONS, SCORES
 from .stage import reasoning_tags
 
 
@@ -34,7 +34,7 @@ def score_run(
     view = prepared.data.view(
         examples, prepared.metrics, reasoning_tags(directory, prepared.spec.generate.reasoning)
     )
-    view = replace(view, cache=prepared.bench.parsed(prepared.spec))
+    view = replace(view, cache=prepared.bench.parsed(prepared.spec), vocab=prepared.bench.vocab)
     pairs = view.answered({completion.request_id: completion for completion in completions})
     scores = with_intervals(measure(pairs, view.metrics))
     return Scored(scores, _rows(pairs, completions, scores), clean_subset(view, pairs))

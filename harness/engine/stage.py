@@ -6,7 +6,6 @@ Everything a rank needs is in the directory's `spec.json`; `worker` and `runner`
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import time
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api.errors import HarnessError, PluginError, StageError, UsageError
+from harness.api.errors import DataError, HarnessError, PluginError, StageError, UsageError
 from harness.api.example import Request
 from harness.api.model import ModelEntry, ModelPlugin
 from harness.api.rows import TrainData
@@ -25,7 +24,8 @@ from harness.api.run import Checkpoint, Progress, RunContext, SilentProgress
 from harness.api.session import ModelSession
 from harness.api.spec import RunSpec, TrainSpec
 from harness.api.stage import StageEntry
-from harness.files.json_files import read_json, write_json
+from harness.files.digests import folder_digest
+from harness.files.json_files import read_json, read_sealed, write_sealed
 from harness.files.rows import append_row, read_rows
 from harness.files.writing import sync_all
 
@@ -38,7 +38,7 @@ from .learned import asks, training_data
 from .network import forbid
 from .plugin_manager import blamed
 from .registry import Registered, Registry
-from .run_dir import CHECKPOINT, EVENTS, LOG
+from .run_dir import CHECKPOINT, EVENTS, LOG, SPEC
 from .values import from_mapping, make_options
 
 logger = logging.getLogger(__name__)
@@ -209,7 +209,7 @@ def run_training(
     directory: Path, registry: Registry, progress: Progress, tasks: list[TaskData] | None = None
 ) -> None:
     """Run the stage that a directory's spec.json describes; its main process writes checkpoint.json last."""
-    training = from_mapping(Training, read_json(directory / "spec.json"))
+    training = from_mapping(Training, read_sealed(directory / SPEC))
     tasks = tasks or open_tasks(registry, training.spec)
     registered = registry.models.get(training.spec.model)
     way = registry.stage(training.train.stage, registered).entry
@@ -227,26 +227,34 @@ def run_training(
     if run.is_main:
         seconds = time.perf_counter() - start
         if checkpoint.last is not None:
-            write_checkpoint(directory / "last", checkpoint.last, training, tasks, seconds)
-        write_checkpoint(directory, checkpoint, training, tasks, seconds)
+            write_checkpoint(directory / "last", directory, checkpoint.last, training, tasks, seconds)
+        write_checkpoint(directory, directory, checkpoint, training, tasks, seconds)
 
 
 def write_checkpoint(
-    directory: Path, checkpoint: Checkpoint, training: Training, tasks: list[TaskData], seconds: float
+    directory: Path,
+    home: Path,
+    checkpoint: Checkpoint,
+    training: Training,
+    tasks: list[TaskData],
+    seconds: float,
 ) -> None:
-    """Say that a stage is done, what it left, and what it may be asked with."""
+    """Say in a folder that a stage is done, what it left, and what it may be asked with.
+
+    What lies in the stage's `home` is named as seen from the folder, so that both may be moved.
+    """
     path = checkpoint.path.resolve()
-    if path.is_relative_to(directory.resolve()):
+    if path.is_relative_to(home.resolve()):
         sync_all(path)  # it is said to be there, whoever wrote it
-        path = path.relative_to(directory.resolve())
-    write_json(
+        path = Path(os.path.relpath(path, directory.resolve()))
+    write_sealed(
         directory / CHECKPOINT,
         {
             "path": path,
             "format": checkpoint.format,
             "base": checkpoint.base,
             "step": checkpoint.step,
-            "digest": weights_digest(checkpoint.path),
+            "digest": folder_digest(checkpoint.path),
             "model": training.spec.model,
             "stage": training.train.stage,
             "data_digest": training.data_digest,
@@ -265,26 +273,26 @@ def write_checkpoint(
 
 def read_checkpoint(directory: Path) -> Checkpoint:
     """Return the checkpoint that a finished stage left."""
-    done = read_json(directory / CHECKPOINT)
+    done = read_sealed(directory / CHECKPOINT)
     return Checkpoint(directory / done["path"], done["format"], done["base"], done["step"])
 
 
 def checkpoint_at(path: Path) -> Checkpoint:
     """Return the checkpoint of a training, named by its directory or its weights, or of other weights."""
     folder = next((place for place in (path, path.parent) if (place / CHECKPOINT).exists()), None)
-    return read_checkpoint(folder) if folder is not None else Checkpoint(path)
+    if folder is None:
+        return Checkpoint(path)
+    return sound(read_checkpoint(folder), str(read_sealed(folder / CHECKPOINT)["digest"]))
 
 
-def weights_digest(path: Path) -> str:
-    """Hash a checkpoint's files, streamed."""
-    total = hashlib.sha256()
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    for file in files:
-        total.update(file.name.encode())
-        with file.open("rb") as stream:
-            while block := stream.read(2**20):
-                total.update(block)
-    return total.hexdigest()[:16]
+def sound(checkpoint: Checkpoint, digest: str) -> Checkpoint:
+    """Return a checkpoint that is about to be opened, unless it is not what the digest was taken of."""
+    if checkpoint.path.exists() and folder_digest(checkpoint.path) != digest:
+        raise DataError(
+            f"the weights in {checkpoint.path} are not what was written",
+            hint="restore them, or train again with --fresh",
+        )
+    return checkpoint
 
 
 def run_generation(directory: Path, registry: Registry, progress: Progress) -> None:

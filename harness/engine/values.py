@@ -37,7 +37,10 @@ def convert(value: Any, hint: Any, key: str, source: str) -> Any:
         raise UsageError(f"{key} = {shown(value)} ({source}) is unknown", hint=nearest(str(value), words))
     if kind in (tuple, list, Sequence):
         return _many(value, kind, get_args(hint), key, source)
-    if hint is Any or (kind is Mapping and isinstance(value, Mapping)):
+    if kind is Mapping and isinstance(value, Mapping):
+        inner = get_args(hint)[1]
+        return {name: convert(item, inner, f"{key}.{name}", source) for name, item in value.items()}
+    if hint is Any:
         return value
     return _one(value, hint, key, source)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.api.errors import HarnessError, TryAgain
-from harness.files.json_files import read_json
+from harness.files.json_files import read_json, read_sealed
 
 from .launchers import AGAIN, note_failure
 from .plugin_manager import load_plugins
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
 
 def work(directory: Path, stage: str) -> None:
     """Do this rank's part of the stage that a directory describes."""
-    spec = read_json(directory / (GENERATION if stage == "generate" else SPEC))
+    spec = read_json(directory / GENERATION) if stage == "generate" else read_sealed(directory / SPEC)
     if spec["offline"]:
         go_offline()
     registry = Registry(load_plugins(spec["plugins"], exclude=spec["excluded"]))

@@ -13,6 +13,8 @@ from harness.api import DataError
 
 from .writing import write
 
+SEAL = "seal"
+
 
 def to_json(value: Any, *, sort: bool = True, allow_nan: bool = True) -> str:
     """Return canonical JSON: keys sorted unless told not to, UTF-8 as it is, lone surrogates escaped."""
@@ -51,9 +53,32 @@ def write_json(path: Path, value: Any, *, sort: bool = True) -> None:
     write(path, to_json(value, sort=sort) + "\n")
 
 
+def why_unread(error: Exception) -> str:
+    """Say why a text could not be read, without words that are meant for programmers."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return "a number of thousands of digits" if "int_max_str_digits" in str(error) else str(error)
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file of ours; what is wrong with it is said with its name."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(f"{path} cannot be read: {why_unread(error)}") from error
+
+
+def write_sealed(path: Path, value: Any, *, sort: bool = True) -> None:
+    """Write a JSON object whole or not at all, with a digest of itself, so that damage to it shows."""
+    plain = json.loads(to_json(value, sort=sort))
+    write_json(path, plain | {SEAL: digest(plain)}, sort=sort)
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read such a file; one that is not what was written is refused."""
+    value = read_json(path)
+    if not isinstance(value, dict) or value.pop(SEAL, "") != digest(value):
+        raise DataError(
+            f"{path} is not what was written", hint="restore it, or repeat the command with --fresh"
+        )
+    return value

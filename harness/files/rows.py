@@ -1,9 +1,10 @@
-"""JSON lines of our own: appended row by row, and read as far as a crash has let them be written."""
+"""JSON lines of our own, each with a checksum, read as far as a crash has let them be written."""
 
 from __future__ import annotations
 
 import json
-import os
+import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,48 +13,48 @@ from harness.api import DataError
 
 from .writing import naming, writing
 
+CHECK = re.compile(rb', "check": "([0-9a-f]{8})"}\n$')
+
+
+def line_of(row: Mapping[str, Any]) -> bytes:
+    """Return a row as a line that ends with a checksum of itself, so that damage to it shows."""
+    text = json.dumps(row, default=str).encode()
+    return text[:-1] + b', "check": "%08x"}\n' % zlib.crc32(text) if row else b"{}\n"
+
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
     """Append one line."""
-    with naming(path), path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row, default=str) + "\n")
-
-
-def cut_torn_row(path: Path) -> None:
-    """Drop what a crash left after the last newline, or the next row would be glued to it."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        end = file.seek(0, os.SEEK_END)
-        while end > 0:
-            start = max(0, end - 65536)
-            file.seek(start)
-            newline = file.read(end - start).rfind(b"\n")
-            if newline >= 0:
-                file.truncate(start + newline + 1)
-                return
-            end = start
-        file.truncate(0)
+    with naming(path), path.open("ab") as file:
+        file.write(line_of(row))
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the whole rows of a JSON-lines file; a torn last line is no row."""
+    """Yield the whole rows of a JSON-lines file; a torn last line is no row, a damaged one is an error."""
+    for number, (line, row) in enumerate(_lines(path), 1):
+        if row is None:
+            what = "not what was written" if CHECK.search(line) else "not a JSON row"
+            raise DataError(
+                f"{path}, line {number}: {what}",
+                hint="the same command makes a run whole again; elsewhere, remove the line",
+            )
+        yield row
+
+
+def heal_rows(path: Path) -> int:
+    """Drop what a crash left after the last newline, and damaged rows, whose number is returned."""
     if not path.exists():
-        return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                row = None
-            if not isinstance(row, dict):
-                raise DataError(
-                    f"{path}, line {number}: not a JSON row",
-                    hint="remove the line, or start over with --fresh",
-                )
-            yield row
+        return 0
+    damaged, size = 0, 0
+    for line, row in _lines(path):
+        damaged += row is None
+        size += len(line)
+    if damaged:
+        with writing(path) as file:
+            file.writelines(line for line, row in _lines(path) if row is not None)
+    elif path.stat().st_size > size:
+        with path.open("rb+") as file:
+            file.truncate(size)
+    return damaged
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], *, sort: bool = True) -> None:
@@ -61,3 +62,26 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], *, sort: bool = Tr
     with writing(path) as file:
         for row in rows:
             file.write(json.dumps(row, sort_keys=sort).encode() + b"\n")
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, dict[str, Any] | None]]:
+    """Yield each whole line and its row, or None where it is damaged."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            yield line, _row(line)
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    if found := CHECK.search(line):
+        line = line[: found.start()] + b"}"
+        if zlib.crc32(line) != int(found[1], 16):
+            return None
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None

@@ -109,7 +109,7 @@ class LanguageModelPlugin(ModelPlugin):
         coder = self.coder(model, tokenizer, spec)
 
         def generate(model: Any, requests: Sequence[Request]) -> Iterable[Completion]:
-            asked = training.asked_together(run.spec.generate, spec.launch)
+            asked = training.asked_together(run, spec.launch)
             return self.answers(Loaded(model, tokenizer), requests, asked, run)
 
         def reopen(checkpoint: Checkpoint) -> training.Learner:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness import Example, Pairs, Prediction, Score
-from harness.scoring.letters import LETTERS
+from harness.scoring.alphabet import LETTERS
 
 from .letters import reading, right_choices, right_letters
 from .rows import clean, first_references, outputs, references, undefined

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from harness import Example, Pairs, Prediction, Score
 from harness.scoring import origins
-from harness.scoring.letters import LETTERS, Reading, letters, read_letters
+from harness.scoring.alphabet import LETTERS
+from harness.scoring.letters import Reading, letters, read_letters
 
 from .rows import cached, clean, undefined
 from .statistics import mean, mean_score

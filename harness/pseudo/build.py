@@ -7,19 +7,19 @@ a kill; the finished file is JSON lines, or a JSON array as ada-T5's release rea
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rdkit import Chem, rdBase
 
 from harness.api import DataError, Progress, UsageError
 from harness.chem.smiles import molecule
-from harness.data.text_lines import read_lines
-from harness.files.rows import cut_torn_row
+from harness.files.rows import heal_rows, line_of, read_rows
 from harness.files.writing import write, writing
 from harness.retrieval.structure import MorganIndex
 
@@ -28,6 +28,7 @@ from .sources import read_smiles
 from .writers import PROMPT, Item, Writer
 
 BATCH = 512
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def build(
     progress.start("describing", settings.limit, "molecules")
     progress.advance(report.written)
     items = _items(source, described, neighbours, own, seen, settings)
-    with journal.open("a", encoding="utf-8") as stream:
+    with journal.open("ab") as stream:
         while settings.limit is None or report.written < settings.limit:
             batch = list(islice(items, BATCH))
             if not batch:
@@ -156,9 +157,13 @@ def _row(item: Item, text: str, writer: str, settings: Settings) -> dict[str, An
     return row | {"description": caption, "provenance": origin}
 
 
-def _append(stream: Any, row: dict[str, Any], report: Report) -> None:
-    stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+def _append(stream: BinaryIO, row: dict[str, Any], report: Report) -> None:
+    stream.write(line_of(row))
     stream.flush()  # a row may have cost a second of a large model
+    _count(row, report)
+
+
+def _count(row: dict[str, Any], report: Report) -> None:
     if reason := row.get("rejected"):
         report.rejected[reason if not reason[0].isdigit() else "length"] += 1
     else:
@@ -170,21 +175,18 @@ def _continued(journal: Path, header: dict[str, Any]) -> tuple[set[str], Report]
     seen: set[str] = set()
     report = Report()
     if not journal.exists():
-        write(journal, json.dumps(header) + "\n")
+        write(journal, line_of(header))
         return seen, report
-    cut_torn_row(journal)
-    with journal.open(encoding="utf-8") as stream:
-        first = json.loads(stream.readline() or "{}")
-        if first != header:
-            changed = ", ".join(key for key in header if first.get(key) != header[key])
-            raise UsageError(f"{journal} was begun with another {changed}", hint="choose another --out")
-        for line in stream:
-            row = json.loads(line)
-            seen.add(row.get("key", ""))
-            if reason := row.get("rejected"):
-                report.rejected[reason if not reason[0].isdigit() else "length"] += 1
-            else:
-                report.written += 1
+    if damaged := heal_rows(journal):
+        logger.warning("%s: %d damaged rows are made again", journal, damaged)
+    rows = read_rows(journal)
+    first = next(rows, {})
+    if first != header:
+        changed = ", ".join(key for key in header if first.get(key) != header[key])
+        raise UsageError(f"{journal} was begun with another {changed}", hint="choose another --out")
+    for row in rows:
+        seen.add(row.get("key", ""))
+        _count(row, report)
     return seen, report
 
 
@@ -202,7 +204,6 @@ def _publish(journal: Path, out: Path, limit: int | None) -> None:
 
 
 def _kept(journal: Path) -> Iterator[dict[str, Any]]:
-    for line in islice(read_lines(journal), 1, None):
-        row = json.loads(line.text)
+    for row in islice(read_rows(journal), 1, None):
         if "rejected" not in row:
             yield {name: row[name] for name in ("smiles", "description", "provenance")}

@@ -4,7 +4,7 @@ A `Retriever` makes an index of texts and the index is searched; the same for th
 for training rows and for molecules. Heavy libraries are imported by the retriever that needs them.
 """
 
-from harness.api import RetrieverEntry, hookimpl
+from harness.api import RetrieverEntry, VerbEntry, hookimpl
 
 
 @hookimpl
@@ -40,4 +40,20 @@ def harness_retrievers() -> list[RetrieverEntry]:
             f"{__name__}.structure:Morgan",
             ("rdkit",),
         ),
+    ]
+
+
+@hookimpl
+def harness_verbs() -> list[VerbEntry]:
+    """Return the verb that compares retrievers."""
+    return [
+        VerbEntry(
+            "retrieve",
+            "rank the passages of questions with several retrievers, side by side",
+            f"{__name__}.verb:Retrieve",
+            examples=(
+                "run-bench retrieve --task qasper --retriever tfidf,bm25,bm25+minilm",
+                "run-bench retrieve --task qasper --retriever bm25 --output kept",
+            ),
+        )
     ]

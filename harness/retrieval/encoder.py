@@ -1,7 +1,7 @@
 """Retrieval by meaning: encoders of transformers turn texts into vectors, near where texts mean the same.
 
-What a sentence-transformers folder says of pooling, length and normalisation is kept to; another encoder
-is read by the mean of its last states, and a DPR encoder by its pooler.
+What a sentence-transformers folder says of pooling, length, a dense layer and normalisation is kept to;
+another encoder is read by the mean of its last states, and a DPR encoder by its pooler.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from harness.files.json_files import write_json
 
 from .dense import DenseIndex
 from .embeddings import EmbeddingCache, Vectors
+from .layer import LAYER, new_layer, read_layer, save_layer
 
 BATCH_TOKENS = 8192
 LONGEST = 256  # tokens, where the encoder names no limit of its own
@@ -83,16 +85,20 @@ class TextEncoder:
                 f"no encoder can be loaded from {folder}: {str(error).splitlines()[0]}"
             ) from error
         self.folder = folder
-        self.reading = reading or Reading.of(folder, config.get("model_type", ""))
+        self.kind = config.get("model_type", "")
+        self.reading = reading or Reading.of(folder, self.kind)
+        self.layer = read_layer(folder / LAYER)  # upon the vectors, where there is one
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model.to(device)
+        if self.layer is not None:
+            self.layer.to(device)
 
     @property
     def digest(self) -> str:
         """Identify the weights and the way of reading: what a vector depends on beside its text."""
         total = hashlib.sha256(repr(self.reading).encode())
-        for path in sorted(self.folder.glob("*")):
+        for path in [*sorted(self.folder.glob("*")), *sorted(self.folder.glob(f"{LAYER}/*"))]:
             if path.suffix in (".json", ".safetensors", ".bin", ".txt", ".model"):
                 with path.open("rb") as stream:
                     total.update(path.name.encode() + hashlib.file_digest(stream, "sha256").digest())
@@ -103,6 +109,19 @@ class TextEncoder:
         self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         write_json(folder / READING, asdict(self.reading))
+        if self.layer is not None:
+            save_layer(self.layer, folder / LAYER)
+
+    def copy(self, folder: Path) -> None:
+        """Copy an encoder that nobody has changed: what was embedded with it stays known."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        if self.reading != Reading.of(self.folder, self.kind):
+            write_json(folder / READING, asdict(self.reading))
+
+    def add_layer(self) -> None:
+        """Lay a linear layer upon the vectors, which changes nothing until it has learned."""
+        if self.layer is None:
+            self.layer = new_layer(self.model.config.hidden_size).to(self.model.device)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one vector a text, computed in batches of like length."""
@@ -135,6 +154,8 @@ class TextEncoder:
             mask = torch.ones_like(mask)
         said = self.model(input_ids=padded, attention_mask=mask)
         vectors = self._pooled(said, mask)
+        if self.layer is not None:
+            vectors = self.layer(vectors)
         return torch.nn.functional.normalize(vectors, dim=-1) if self.reading.normalise else vectors
 
     def _pooled(self, said: Any, mask: torch.Tensor) -> torch.Tensor:

@@ -25,10 +25,11 @@ from harness.api.errors import DataError, UsageError, nearest
 from harness.api.example import Completion, Example, Pairs, Prediction
 from harness.api.workbench import TaskView
 from harness.files.archives import open_files
+from harness.files.finished import PREDICTIONS, RECORD, read_record
+from harness.files.json_files import why_unread
 
 SUBMIT = "submit.txt"  # what L+M-24 asked for; some of its zips hold other files too
 CLS = "[CLS] "  # what some tokenizers leave before a caption; the MolT5 scorers cut exactly this
-PREDICTIONS = "predictions.jsonl"
 MAX_ANSWER = 100_000  # characters; far above any task's longest reference
 # L+M-24's blind captions have 137 more lines than its scorer reads; no other surplus is forgiven.
 LPM24_ROWS, LPM24_LINES = 21_805, 21_942
@@ -39,6 +40,7 @@ _SAID = ("raw", "output", *_TEXT)  # what the model said, before a task reads it
 _SEVERAL = "answers"  # a list of what was said, or accepted
 _REFERENCES = ("references", "reference", "target", "ground truth")
 _CHOICES = ("choices", "options")
+_EVIDENCE = ("predicted_evidence", "evidence")
 _ID = ("id", "example_id", "question_id")
 
 
@@ -55,7 +57,7 @@ class Answer:
     finish: str = ""
     choices: tuple[str, ...] = ()
     choice_scores: tuple[float, ...] = ()
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[str, ...] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     several: tuple[str, ...] = ()  # where the row has a list of answers; the text is the first
 
@@ -79,6 +81,8 @@ class AnswerFile:
 def read(path: Path, form: str = "") -> AnswerFile:
     """Return the answers of a file, an archive or a run; the form is recognised, or named."""
     if path.is_dir():
+        if (path / RECORD).is_file():
+            read_record(path)
         found = [path / name for name in (PREDICTIONS, f"{PREDICTIONS}.gz") if (path / name).is_file()]
         if not found:
             raise DataError(f"{path} holds no {PREDICTIONS}")
@@ -158,7 +162,7 @@ def _from_json(line: str, where: str) -> Answer:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: not JSON: {str(error)[:200]}") from None
+        raise DataError(f"{where}: not JSON: {why_unread(error)[:200]}") from None
     if not isinstance(row, dict):
         raise DataError(f"{where}: a row is an object, this is none")
     if not any(key in row for key in (*_SAID, _SEVERAL, *_REFERENCES)):
@@ -169,7 +173,6 @@ def _from_json(line: str, where: str) -> Answer:
         several = _texts(row[_SEVERAL], f'{where}: "{_SEVERAL}"')
         text = _bounded(several[0] if several else "", where)
     raw = row.get("raw")
-    evidence = row.get("predicted_evidence") or row.get("evidence") or ()
     return Answer(
         text=text if text is not None else said,
         said=said,
@@ -180,7 +183,7 @@ def _from_json(line: str, where: str) -> Answer:
         finish=row["finish"] if isinstance(row.get("finish"), str) else "",
         choices=_choices(row, where),
         choice_scores=_numbers(row, "choice_scores", where),
-        evidence=_texts(evidence, f"{where}: evidence"),
+        evidence=_evidence(row, where),
         meta=_mapping(row, "meta", where),
         several=several,
     )
@@ -234,6 +237,14 @@ def _texts(values: Any, where: str) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _evidence(row: Mapping[str, Any], where: str) -> tuple[str, ...] | None:
+    """Return what an answer is said to rest on, be it nothing; None where nothing is said of it."""
+    for key in _EVIDENCE:
+        if (value := row.get(key)) is not None:
+            return _texts(value, f'{where}: "{key}"')
+    return None
+
+
 def _numbers(row: Mapping[str, Any], key: str, where: str) -> tuple[float, ...]:
     values = row.get(key) or ()
     sound = isinstance(values, list | tuple) and all(
@@ -285,12 +296,12 @@ def pair(
         facts_of_row = (row.inputs or answer.inputs, accepted or (), row.meta or answer.meta)
         example = Example(name, *facts_of_row, choices=row.choices or answer.choices)
         said = (answer.text or "", answer.raw, answer.choice_scores)
-        found.append((example, Prediction(name, *said, evidence=answer.evidence)))
+        found.append((example, Prediction(name, *said, evidence=answer.evidence or ())))
     return Pairs(found, **facts)
 
 
 def _wanted(row: Answer, known: AnswerFile | None) -> tuple[str, ...] | None:
-    """Return the accepted answers of a row; in a file of references a bare text is one, and a list several."""
+    """Return the accepted answers of a row; in a file of references bare texts are some."""
     if row.references is None and known is not None and row.text is not None:
         return row.several or (row.text,)
     return row.references

@@ -11,5 +11,10 @@ def add_data_arguments(group: Any) -> None:
     group.add_argument(
         "--data", action="append", default=[], metavar="FOLDER", help="data of tasks; repeatable"
     )
+    add_vocabulary(group)
+
+
+def add_vocabulary(group: Any) -> None:
+    """Add where the vocabularies of metrics are."""
     text = "a vocabulary that a metric names, or the folder that holds it"
     group.add_argument("--vocab", type=Path, metavar="PATH", help=text)

@@ -12,14 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from string import ascii_uppercase
 
 from . import phrases as say
+from .alphabet import LETTERS
 from .fields import answer_fields
 from .plain import before_run_on, plain, tidy
 
-VERSION = "3"  # of what is read: scores of different versions are not compared
-LETTERS = ascii_uppercase
 UNKNOWN = 10  # letters that are looked for where nobody says how many choices there are
 LONGEST_LINE = 1000  # characters of a line that are looked at
 IN_A_RUN = "ABCDEFG"  # letters that may follow one another without a sign between them

@@ -69,10 +69,3 @@ class Conversation:
             path.write_text(json.dumps({"messages": messages}, ensure_ascii=False) + "\n", encoding="utf-8")
         except OSError as error:
             raise DataError(f"{path}: {error.strerror}") from error
-
-
-def printable(text: str) -> str:
-    """Return text without what would command a terminal."""
-    return "".join(
-        char if char in "\n\t" or char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text
-    )

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from .objectives import Loss, Objective, model_loss
     from .precision import cpu_multiplies_bf16, load_dtype
     from .rows import BothDirections, Corpus, check_rows
-    from .settings import asked_together
     from .stage import Learner, Stage
     from .threads import use_cores
+    from .together import asked_together
 
 _HOMES = {
     "add_adapter": "adapters",
@@ -68,7 +68,7 @@ _HOMES = {
     "load_dtype": "precision",
     "Learner": "stage",
     "Stage": "stage",
-    "asked_together": "settings",
+    "asked_together": "together",
     "use_cores": "threads",
 }
 

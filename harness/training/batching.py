@@ -424,6 +424,7 @@ class Batch:
     weight: int
     tokens: int
     units: Sequence[Unit]
+    weightless: bool = False  # whether it only keeps other processes company
 
 
 class Collator:
@@ -452,7 +453,7 @@ class Collator:
                 of_units = np.array([values[place] for place in places], dtype=np.float32)
                 inputs[name] = torch.from_numpy(of_units.T.reshape(-1))
         weight = sum(self.rows.weight(unit) for unit in units)
-        return Batch(inputs, 0 if weightless else weight, 0 if weightless else tokens, units)
+        return Batch(inputs, 0 if weightless else weight, 0 if weightless else tokens, units, weightless)
 
     def _lines(self, key: str, units: Sequence[Unit]) -> Iterator[np.ndarray]:
         for part in self.parts:

@@ -19,6 +19,7 @@ from .stage import Stage
 from .state import random_state, restore_random_state
 from .step import Sums
 from .stream import encoded_together
+from .together import answering
 
 LOSS = "loss"
 
@@ -123,7 +124,8 @@ class Validation:
             return {}
         group, requests = strategy.group, self.evaluator.requests[: self.spec.eval_limit]
         mine = requests[group.rank :: group.world_size] if strategy.whole else requests
-        answers = list(self.generate(strategy.module, mine))
+        with answering(strategy, self.stage.run):
+            answers = list(self.generate(strategy.module, mine))
         found = group.gather(answers) if strategy.whole else [answers]
         if group.rank:
             return {}

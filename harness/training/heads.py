@@ -15,7 +15,8 @@ from harness.api import DataError
 
 from .replicated import whole_weights
 
-HEAD = "head.safetensors"
+HEAD = "head.safetensors"  # of a reward model
+EXPECTS = "expects.safetensors"  # of a policy that knows what to expect
 
 
 class Worth(NamedTuple):
@@ -62,23 +63,23 @@ class WithHead(nn.Module):
         states = said.decoder_hidden_states if "decoder_hidden_states" in said else said.hidden_states
         return Worth(said.logits, self.head(states[-1].to(self.head.weight.dtype)).squeeze(-1).float())
 
-    def save(self, save: Callable[[nn.Module, Path], object], folder: Path, *, head: bool = True) -> None:
+    def save(self, save: Callable[[nn.Module, Path], object], folder: Path, name: str = HEAD) -> None:
         """Write the language model as it is written without a head, and the head beside it."""
         weights = self.state_dict()
         with whole_weights(self.body, _under("body.", weights)):
             save(self.body, folder)
-        if head:
-            own = {name: value.detach().cpu() for name, value in _under("head.", weights).items()}
-            save_file(own, folder / HEAD)
+        save_file(
+            {key: value.detach().cpu() for key, value in _under("head.", weights).items()}, folder / name
+        )
 
-    def load(self, folder: Path) -> None:
-        """Take over the head of a reward model."""
-        if not (folder / HEAD).exists():
+    def load(self, folder: Path, name: str = HEAD) -> None:
+        """Take over a head that was saved, by default that of a reward model."""
+        if not (folder / name).exists():
             raise DataError(
                 f"{folder} holds no reward model: it has no {HEAD}",
                 hint="train one with the stage 'reward', and name its training or its checkpoint",
             )
-        self.head.load_state_dict(load_file(folder / HEAD))
+        self.head.load_state_dict(load_file(folder / name))
 
 
 def body_of(model: nn.Module) -> nn.Module:

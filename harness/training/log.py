@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import torch
 
+from harness.files.rows import heal_rows, line_of, read_rows
 from harness.files.writing import write
 
 FLUSH_SECONDS = 1.0
@@ -26,17 +25,18 @@ class TrainLog:
 
     def __init__(self, path: Path | None, *, resume_step: int) -> None:
         self._path = path
-        self._out: TextIO | None = None
+        self._out: BinaryIO | None = None
         self._flushed = time.monotonic()
         if path is not None and path.exists():
-            write(path, "".join(line for step, line in _lines(path) if step <= resume_step))
+            heal_rows(path)
+            write(path, b"".join(line_of(row) for row in read_rows(path) if row["step"] <= resume_step))
 
     def write(self, **facts: Any) -> None:
         """Append one line."""
         if self._path is None:
             return
-        self._out = self._out or self._path.open("a", encoding="utf-8")
-        self._out.write(json.dumps(facts) + "\n")
+        self._out = self._out or self._path.open("ab")
+        self._out.write(line_of(facts))
         if time.monotonic() - self._flushed > FLUSH_SECONDS:
             self._out.flush()
             self._flushed = time.monotonic()
@@ -53,26 +53,6 @@ class TrainLog:
             self._out.close()
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (step, line) up to the first torn line."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            try:
-                step = int(json.loads(line)["step"])
-            except (ValueError, KeyError, TypeError):
-                return
-            if not line.endswith("\n"):
-                return
-            yield step, line
-
-
-def read_log(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a training log."""
-    return [json.loads(line) for _, line in _lines(path)]
-
-
 def draw_curves(log: Path, stem: Path) -> None:
     """Draw loss, metrics and learning rate over the steps as `stem`.png and `stem`.svg."""
     import matplotlib
@@ -80,7 +60,7 @@ def draw_curves(log: Path, stem: Path) -> None:
     matplotlib.use("Agg", force=False)
     from matplotlib.figure import Figure
 
-    rows = read_log(log)
+    rows = list(read_rows(log))
     steps = [row for row in rows if "loss" in row]
     checks = [(row["step"], row["validation"]) for row in rows if "validation" in row]
     names = sorted({name for _, values in checks for name in values} - {"loss"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from itertools import islice
@@ -14,7 +15,7 @@ from torch import nn
 
 from harness.api import Checkpoint, RunContext, StageError, TrainData, TrainSpec, UsageError
 from harness.files import folders
-from harness.files.json_files import read_json, write_json
+from harness.files.json_files import read_sealed, write_sealed
 
 from . import adapters, memory, settings, strategies, threads
 from .apartness import require_documents_apart
@@ -33,7 +34,8 @@ from .signals import StopRequest, noted
 from .source import Source
 from .stage import Generate, Learner, Save, Stage, stage_of
 from .state import Position, StateFolder
-from .step import StepFacts, Stepper, noted_splits
+from .step import StepFacts, Stepper
+from .together import STATE, noted_splits
 
 # Where the last step's weights go when validation chose those of an earlier one.
 LAST = Path("last") / "checkpoint"
@@ -79,7 +81,7 @@ def learn(
         _require_packable(stage)
         rows = stage.source(data, group)
         identity = identity_of(stage.model, data, rows.digest, spec, run)
-        states = StateFolder(run.directory / "state", identity, spec.keep)
+        states = StateFolder(run.directory / STATE, identity, spec.keep)
         if (finished := _finished(states, run, spec)) is not None:
             return finished
         states.directory.mkdir(parents=True, exist_ok=True)
@@ -123,7 +125,7 @@ def _finished(states: StateFolder, run: RunContext, spec: TrainSpec) -> Checkpoi
     done, checkpoint = states.directory / "done.json", run.directory / "checkpoint"
     if not done.exists() or not (checkpoint / folders.MANIFEST).exists():
         return None
-    facts = read_json(done)
+    facts = read_sealed(done)
     states.refuse_others(facts["identity"], done)
     return _checkpoint(run, spec, facts)
 
@@ -191,14 +193,14 @@ class Training:
             return self._run_to_end()
 
     def _run_to_end(self) -> Checkpoint:
+        self.clocked = time.process_time()
         sets = [*self.rows.sets, *([self.validation.rows] if self.validation is not None else [])]
         self.stage.settle(self.strategy, [rows for rows in sets if len(rows)], self.collator)
         self._resume()
         log = self.run.directory / "train_log.jsonl" if self.run.is_main else None
         self.log = TrainLog(log, resume_step=self.position.step)
         self.examples = TrainLog(log and log.with_name("examples.jsonl"), resume_step=self.position.step)
-        self.run.progress.start("training", self.total, "steps")
-        self.run.progress.advance(self.position.step)
+        self.run.progress.start("training", self.total, "steps", self.position.step)
         try:
             with noted() as stop, learning(self.strategy.module, self.spec):
                 self._train(stop)
@@ -232,7 +234,7 @@ class Training:
             facts = self.stepper(step, factor, self.position.step + 1, bool(stop.received))
             if self.average is not None:
                 self.average.update()
-            self.meter.stop(facts.tokens)
+            self.position.spend("learning", self.meter.stop(facts.tokens))
             self._advance(facts, factor)
             improved = self._evaluate()
             if improved or facts.stop or self.position.step % self.spec.save_every == 0:
@@ -245,6 +247,7 @@ class Training:
     def _advance(self, facts: StepFacts, factor: float) -> None:
         self.position.step += 1
         self.position.tokens += facts.tokens
+        self._clock()
         self.position.splits = self.stepper.splits
         rate = self.spec.learning_rate * factor
         step = self.position.step
@@ -268,6 +271,12 @@ class Training:
         self.run.progress.advance(1, **shown)
         if step % self.log_every == 0 or step in (1, self.total):
             self._event("train_step", step=step, learning_rate=rate, loss=facts.loss, **facts.facts)
+
+    def _clock(self) -> None:
+        """Note what this process has worked since it last did, on all its cores together."""
+        now = time.process_time()
+        self.position.spend("cpu", now - self.clocked)
+        self.clocked = now
 
     def _report(self, step: int, facts: Mapping[str, float], examples: Sequence[Mapping[str, Any]]) -> None:
         """Tell what a batch of answers was like that is about to be learned from."""
@@ -353,7 +362,7 @@ class Training:
         done = {"identity": self.states.identity, "step": chosen, "format": kind, **facts}
         if self.run.is_main:
             draw_curves(self.run.directory / "train_log.jsonl", self.run.directory / "curves")
-            write_json(self.states.directory / "done.json", done)
+            write_sealed(self.states.directory / "done.json", done)
             self.states.clear()
         self.group.wait()
         self.run.event("training_finished", **facts)
@@ -387,5 +396,5 @@ class Training:
             "precision": self.strategy.precision,
             "strategy": self.strategy.name if self.group.world_size > 1 else "single process",
             "processes": self.group.world_size,
-            **self.rows.facts,
+            **{f"{what}_seconds": round(spent, 1) for what, spent in self.position.seconds.items()},
         }

@@ -33,10 +33,12 @@ class Meter:
         """Begin a step."""
         self._started = time.perf_counter()
 
-    def stop(self, tokens: int) -> None:
-        """End a step that has worked on `tokens` tokens over all processes."""
-        self.seconds += time.perf_counter() - self._started
+    def stop(self, tokens: int) -> float:
+        """End a step that has worked on `tokens` tokens over all processes, and return what it took."""
+        seconds = time.perf_counter() - self._started
+        self.seconds += seconds
         self.tokens += tokens
+        return seconds
 
     @property
     def tokens_per_second(self) -> float:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from harness.api import DataError, PromptRow, Request, StageError, TrainData
+from harness.api import DataError, PromptRow, Request, StageError, TrainData, TrainRow
 
 from .batching import EncodedRows, Left, MicroBatch, Step, plan
 from .distributed import Group
 from .modes import caching
 from .source import Report
 from .state import Position
+from .together import answering
 
 if TYPE_CHECKING:
     from .stages.policy import Policy
@@ -70,11 +71,11 @@ class Rollouts:
         self.options = stage.options
         self.spec = stage.spec
         self.group = group
-        self.seconds = {"sampling": 0.0, "scoring": 0.0}
         self.silent = 0  # rollouts in a row of which nothing could be learned
         self.heard = False  # whether there was one of which something could
         self._held: Lesson | None = None
         self.requests, self.left, self.digest = self._prompts(data)
+        self.taught = list(data.taught) if self.options.supervised else []
 
     def close(self) -> None:
         """Nothing goes on between steps."""
@@ -119,11 +120,6 @@ class Rollouts:
         steps: int = max(1, round(epochs * self._rollouts) * self.options.passes * self.options.updates)
         return steps if limit is None else min(steps, limit)
 
-    @property
-    def facts(self) -> Mapping[str, float]:
-        """What the record should say about the time that answers have taken."""
-        return {f"{name}_seconds": round(value, 1) for name, value in self.seconds.items()}
-
     def steps(self, position: Position, report: Report) -> Iterator[Step]:
         """Yield steps from `position` on, keeping it up to date, until nothing is told apart any more."""
         while True:
@@ -165,10 +161,10 @@ class Rollouts:
         began = time.perf_counter()
         asked = self._answered(self._next(position), position)
         sampled = time.perf_counter()
-        lesson = self.stage.lesson(asked)
+        lesson = self.stage.lesson(asked, self._taught(position))
         scored = time.perf_counter()
-        self.seconds["sampling"] += sampled - began
-        self.seconds["scoring"] += scored - sampled
+        position.spend("sampling", sampled - began)
+        position.spend("scoring", scored - sampled)
         times = {"sampling_seconds": sampled - began, "scoring_seconds": scored - sampled}
         facts = {**lesson.facts, **{name: round(value, 3) for name, value in times.items()}}
         report(position.step + 1, facts, lesson.examples)
@@ -190,6 +186,12 @@ class Rollouts:
         self.stage.run.event("note", text=f"{told}, and training ended")
         return False
 
+    def _taught(self, position: Position) -> list[TrainRow]:
+        """Draw as many answers in the data as there are prompts."""
+        draw = np.random.default_rng([self.spec.seed, position.epoch, position.window])
+        size = min(self.options.prompts, len(self.taught))
+        return [self.taught[place] for place in draw.choice(len(self.taught), size, replace=False)]
+
     def _next(self, position: Position) -> list[Request]:
         order = np.random.default_rng([self.spec.seed, position.epoch]).permutation(len(self.requests))
         chosen = order[position.rows_before : position.rows_before + self.options.prompts]
@@ -202,7 +204,7 @@ class Rollouts:
         seed = int.from_bytes(hashlib.sha256(place.encode()).digest()[:4])
         asking = replace(self.stage.asking, seed=seed)
         mine = requests[group.rank :: group.world_size] if strategy.whole else requests
-        with caching(strategy.module, True):
+        with caching(strategy.module, True), answering(strategy, self.stage.run):
             said = {
                 samples[0].request.id: _merged(samples)
                 for samples in (self.stage.sample(strategy.module, mine, asking) if mine else ())

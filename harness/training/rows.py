@@ -20,6 +20,7 @@ from harness.api import (
     TrainPair,
     TrainRow,
 )
+from harness.files.json_files import why_unread
 
 CHECKED = 1000  # rows of a streamed corpus that are looked at; data with a length is checked whole
 
@@ -124,8 +125,8 @@ def _documents(lines: Iterable[str], file: Path) -> Iterator[Document]:
 def _document(line: str, place: str) -> Document:
     try:
         row = json.loads(line)
-    except ValueError as fault:
-        raise DataError(f"{place}: not JSON: {fault}") from fault
+    except (ValueError, RecursionError) as fault:
+        raise DataError(f"{place}: not JSON: {why_unread(fault)}") from fault
     if isinstance(row, dict) and isinstance(row.get("text"), str):
         return Document(row["text"])
     tokens = row.get("tokens") if isinstance(row, dict) else None

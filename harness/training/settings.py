@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from importlib.util import find_spec
 
-from harness.api import GenerateSpec, LaunchSpec, MissingDependency, TrainSpec, UsageError, nearest
+from harness.api import LaunchSpec, MissingDependency, TrainSpec, UsageError, nearest
 from harness.api.bounds import refuse_out_of_bounds
-
-TOGETHER = "8192"  # tokens of a batch that several processes ask a sharded model at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +46,6 @@ def asked_strategy(launch: LaunchSpec) -> str:
     if launch.strategy != "auto":
         return launch.strategy
     return "zero2" if launch.kind == "deepspeed" or launch.ds_config else "ddp"
-
-
-def asked_together(generate: GenerateSpec, launch: LaunchSpec) -> GenerateSpec:
-    """Return how to generate while weights are sharded, where every process must ask in the same batches.
-
-    `auto` measures how many rows pay, and processes that measured differently would wait for each other.
-    """
-    sharded = launch.processes * launch.nodes > 1 and asked_strategy(launch) in ("fsdp", "zero3")
-    measured = sharded and generate.batch_tokens == "auto"
-    return replace(generate, batch_tokens=TOGETHER) if measured else generate
 
 
 def _launch(spec: TrainSpec) -> None:

@@ -28,11 +28,6 @@ class Source(Protocol):
         """A hash of what is learned from."""
         ...
 
-    @property
-    def facts(self) -> Mapping[str, float]:
-        """What the record should say about where the rows came from."""
-        ...
-
     def total_steps(self) -> int:
         """Count the steps of the whole training."""
         ...

@@ -39,8 +39,11 @@ class Position:
     stopped_early: bool = False
     splits: int = 1  # pieces that a micro-batch is cut into, after running out of memory
     tokens: int = 0
-    seconds: float = 0.0
-    left_out: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # spent on each part of the work
+
+    def spend(self, what: str, seconds: float) -> None:
+        """Note that a part of the work has taken so long."""
+        self.seconds[what] = self.seconds.get(what, 0.0) + seconds
 
 
 class StateFolder:

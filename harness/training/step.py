@@ -21,15 +21,7 @@ from .objectives import Loss, Objective, precise
 from .replicated import Replicated
 from .stage import Collate
 from .state import random_state, restore_random_state, saved_steps
-
-SPLITS = "splits.json"  # into how many pieces memory makes a micro-batch be cut
-CONTINUES = "the same command continues from the last state with half the micro-batch"
-
-
-def noted_splits(directory: Path) -> int:
-    """Return into how many pieces micro-batches were cut before processes were started again."""
-    noted = directory / SPLITS
-    return int(noted.read_text(encoding="utf-8")) if noted.exists() else 1
+from .together import CONTINUES, note_splits, noted_splits
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +96,7 @@ class Stepper:
                 inputs = {key: self._on_device(value) for key, value in batch.inputs.items()}
                 with self.strategy.forward_context():
                     loss = self.objective(self.strategy.callee, inputs)
-                counts = batch.weight > 0  # a process without a row of its own only keeps the others company
+                counts = not batch.weightless  # a process without a row of its own only keeps others company
                 self.strategy.backward(loss.sum * (self.group.world_size / step.weight if counts else 0.0))
             sums.add(loss, counts=counts)
         losses = sums.of_batches()
@@ -121,7 +113,7 @@ class Stepper:
         if not math.isfinite(norm) and self.strategy.scaler is None:
             what = f"the loss is {loss_of_step:.4g} and its gradient {norm}"
             raise self._refusal(what, step.rows, [unit for units in step.batches for unit in units], number)
-        named = {name: value / weight for name, value in zip(sums.names, facts, strict=True)}
+        named = {name: value / (weight or 1.0) for name, value in zip(sums.names, facts, strict=True)}
         return StepFacts(loss_of_step, norm, int(all_tokens), stops > 0, named)
 
     @staticmethod
@@ -163,7 +155,7 @@ class Stepper:
             ) from failure
         self.splits *= 2
         if self.group.world_size > 1:
-            (self.directory / SPLITS).write_text(str(self.splits), encoding="utf-8")
+            note_splits(self.directory, self.splits)
             # The others wait for this process inside the step, and only their end frees them.
             raise TryAgain(
                 f"out of memory at step {number} in process {self.group.rank}", hint=CONTINUES

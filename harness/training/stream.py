@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -77,11 +77,6 @@ class RowStream:
     def digest(self) -> str:
         """A hash of what is learned from; of a streamed corpus, of how it begins."""
         return self.first.digest
-
-    @property
-    def facts(self) -> Mapping[str, float]:
-        """What the record should say about where the rows came from."""
-        return {}
 
     def save(self, folder: Path) -> None:
         """Nothing is kept of rows that are there to be read again."""

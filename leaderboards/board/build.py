@@ -9,6 +9,7 @@ from typing import Any
 
 from harness import DataError, HarnessError, TaskView, UsageError, nearest
 from harness.files.archives import open_files
+from harness.files.finished import RECORD
 
 from ..intake import foreign as bare
 from ..intake import rules
@@ -74,7 +75,7 @@ def add(
 
     A run that is handed in is trusted no more than any submission: its record is its maker's own.
     """
-    if (path / "record.json").is_file():
+    if (path / RECORD).is_file():
         submission = replace(from_run(path, foreign.name), evidence={})
     elif carded.ABOUT in (files := open_files(path)):
         submission = carded.from_files(files, path)

@@ -23,10 +23,10 @@ import numpy as np
 
 from harness import DataError, UsageError
 from harness.files.archives import open_files, packed
+from harness.files.finished import PREDICTIONS
 from harness.files.json_files import read_json
 from harness.files.locks import alone
 from harness.files.writing import write
-from harness.scoring.answers import PREDICTIONS
 
 from ..intake.submission import ABOUT, Submission, checked_about, outputs_as_bytes, read_outputs
 from ..plain import canonical, slug

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import Completion, DataError, UsageError
-from harness.files.json_files import read_json
+from harness.files.finished import COMPLETIONS, PREDICTIONS, RECORD, read_record
+from harness.files.json_files import read_sealed
 from harness.files.rows import read_rows
 
 from ..plain import mapping
@@ -25,27 +26,25 @@ def find_runs(folder: Path) -> Iterator[Path]:
     """Yield the directories of finished runs below a folder, in a fixed order."""
     if not folder.is_dir():
         raise UsageError(f"there is no folder of runs at {folder}", hint="--runs DIR")
-    for record in sorted(folder.rglob("record.json")):
+    for record in sorted(folder.rglob(RECORD)):
         yield record.parent
 
 
 def from_run(directory: Path, name: str = "") -> Submission:
     """Read a finished run as a submission."""
-    if not (directory / "record.json").exists():
+    if not (directory / RECORD).exists():
         raise UsageError(f"{directory} is no finished run", hint="it has no record.json")
-    record = read_json(directory / "record.json")
+    record = read_record(directory)
     try:
         return Submission(_about(directory, record, name), _outputs(directory), (), _evidence(record))
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{directory / 'record.json'} is not the record of a run: {error!r}") from error
+        raise DataError(f"{directory / RECORD} is not the record of a run: {error!r}") from error
 
 
 def _outputs(directory: Path) -> dict[str, Completion]:
     # Scores of choices as the model gave them: predictions hold them in the order of the data.
     said = {
-        row.get("request_id"): row
-        for path in sorted(directory.glob("completions*.jsonl"))
-        for row in read_rows(path)
+        row.get("request_id"): row for path in sorted(directory.glob(COMPLETIONS)) for row in read_rows(path)
     }
     return {
         row["id"]: Completion(
@@ -53,10 +52,15 @@ def _outputs(directory: Path) -> dict[str, Completion]:
             row["raw"],
             row.get("finish", ""),
             choice_scores=tuple(said.get(row["id"], row).get("choice_scores", ())),
-            evidence=tuple(row.get("evidence", ())),
+            evidence=_rests_on(row, said.get(row["id"], {})),
         )
-        for row in read_rows(directory / "predictions.jsonl")
+        for row in read_rows(directory / PREDICTIONS)
     }
+
+
+def _rests_on(row: Mapping[str, Any], said: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the passages of an answer; where it has none, the model says so or nothing is known of them."""
+    return tuple(row.get("evidence", ())) or (() if "evidence" in said else None)
 
 
 def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -124,7 +128,7 @@ def count_parameters(trained: Path) -> int:
 
     An adapter is not counted: the model that answers is larger than what was saved.
     """
-    done = read_json(trained / "checkpoint.json")
+    done = read_sealed(trained / "checkpoint.json")
     folder = trained / str(done["path"])
     if done.get("format") != "full" or not folder.is_dir():
         return 0

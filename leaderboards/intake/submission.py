@@ -14,8 +14,10 @@ from typing import Any
 
 from harness import Completion, DataError, UsageError
 from harness.files.archives import open_files, packed
+from harness.files.finished import PREDICTIONS
+from harness.files.json_files import why_unread
 from harness.files.writing import write
-from harness.scoring.answers import PREDICTIONS, by_id, parse
+from harness.scoring.answers import by_id, parse
 
 from ..plain import canonical, slug
 
@@ -111,7 +113,7 @@ def _strict(data: bytes, where: str) -> Any:
     try:
         about = json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_bounded)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not JSON: {str(error)[:200]}") from error
+        raise DataError(f"{where} is not JSON: {why_unread(error)[:200]}") from error
     if _depth(about) > MAX_DEPTH:
         raise DataError(f"{where} is nested more than {MAX_DEPTH} deep")
     return about
@@ -153,7 +155,7 @@ def outputs_as_bytes(outputs: Mapping[str, Completion], ids: Iterable[str]) -> b
             row["finish"] = output.finish
         if output.choice_scores:
             row["choice_scores"] = list(output.choice_scores)
-        if output.evidence:
+        if output.evidence is not None:
             row["evidence"] = list(output.evidence)
         lines.append(json.dumps(row, sort_keys=True))
     return packed(("\n".join(lines) + "\n").encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,10 +21,12 @@ from harness import (
     TaskView,
     Workbench,
 )
+from harness.files.finished import read_record
 
 from ..plain import mapping
 
 BLIND = "blind"  # the split of rows whose references are not public
+ASKED_OF = ("source", "revision", "skip_bad_rows", "columns", "reference_tokenizer")  # what rows depend on
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,11 @@ class OpenTask(Protocol):
 
 
 class Tasks:
-    """The tasks that a command opens, each once: on the data it is told of, or on the built-in sample."""
+    """The tasks that a command opens, each once.
+
+    Rows are looked for in the data it is told of, where the `runs` it is about had them, and in the
+    built-in sample; those whose digest is another are not taken.
+    """
 
     def __init__(
         self,
@@ -72,9 +78,11 @@ class Tasks:
         sources: Sequence[str] = (),
         metrics: Sequence[str] = (),
         vocab: Path | None = None,
+        runs: Iterable[Path] = (),
     ) -> None:
         self._bench = bench
-        self._sources = tuple(dict.fromkeys([*sources, "sample"]))
+        self._told = [DataSpec(source) for source in sources]
+        self._recorded = dict(filter(None, map(recorded, runs)))
         self._metrics = tuple(metrics)
         self._vocab = vocab
         self._views: dict[tuple[str, ...], TaskView] = {}
@@ -87,15 +95,15 @@ class Tasks:
         if wanted.startswith(f"{BLIND}-"):
             return self._blind(task, int(wanted.removeprefix(f"{BLIND}-")))
         tried: list[tuple[str, HarnessError | None]] = []
-        for place in [source] if source else self._sources if wanted else self._sources[:1]:
+        for place in self._places(wanted, source):
             try:
-                view = self._open(task, split, place, reading)
+                view = self._open(task, replace(place, split=split), reading)
             except HarnessError as error:
-                tried.append((f"{place}: {error.message}", error))
+                tried.append((f"{place.source}: {error.message}", error))
                 continue
             if not wanted or view.digest == wanted:
                 return view
-            tried.append((f"{place} has {view.digest}", None))
+            tried.append((f"{place.source} has {view.digest}", None))
         if len(tried) == 1 and tried[0][1] is not None:
             raise tried[0][1]
         raise DataError(
@@ -104,19 +112,29 @@ class Tasks:
             hint="--data FOLDER names its folder",
         )
 
-    def _open(self, task: str, split: str, source: str, reading: Reading) -> TaskView:
-        key = (task, split, source, reading.options, *reading.tags, reading.model)
+    def _places(self, wanted: str, source: str) -> list[DataSpec]:
+        """Return where rows are looked for, those that were named before all others."""
+        if source:
+            return [DataSpec(source)]
+        if not wanted:
+            return [*self._told, DataSpec()][:1]
+        known = [self._recorded[wanted]] if wanted in self._recorded else []
+        places = [*self._told, *known, DataSpec()]
+        return [place for number, place in enumerate(places) if place not in places[:number]]
+
+    def _open(self, task: str, data: DataSpec, reading: Reading) -> TaskView:
+        key = (task, repr(data), reading.options, *reading.tags, reading.model)
         if key not in self._views:
             view = self._bench.open_task(
                 task,
-                DataSpec(source=source, split=split),
+                data,
                 metrics=self._known(task),
                 model=reading.model,
                 options=json.loads(reading.options) if reading.options else None,
                 tags=reading.tags,
             )
             # What is worked out of texts is the same however they were read.
-            cache = self._caches.setdefault((task, split, source), view.cache)
+            cache = self._caches.setdefault((task, repr(data)), view.cache)
             self._views[key] = replace(view, vocab=self._vocab, cache=cache)
         return self._views[key]
 
@@ -139,6 +157,16 @@ class Tasks:
         free = [name for name, entry in self._bench.metrics(task).items() if entry.reference_free]
         places = {name: own.index(base) for name in free if (base := name.partition("@")[0]) in own}
         return sorted(places, key=lambda name: ("@" in name, places[name], name))
+
+
+def recorded(run: Path) -> tuple[str, DataSpec] | None:
+    """Return the digest of a run's rows and where it had them; nothing where its record does not say."""
+    try:
+        record = read_record(run)
+        data = {name: record["spec"]["data"][name] for name in ASKED_OF if name in record["spec"]["data"]}
+        return record["data_digest"], DataSpec(**data | {"columns": tuple(data.get("columns", ()))})
+    except (DataError, KeyError, TypeError):
+        return None
 
 
 def blind(task: str, rows: int, metrics: Metrics, kind: type[Task]) -> TaskView:

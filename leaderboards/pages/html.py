@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from ..plain import visible
+from harness.files.visible import visible
 
 # No inline script or style, nothing from elsewhere: a name that slips through could still do nothing.
 POLICY = (

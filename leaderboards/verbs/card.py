@@ -38,7 +38,8 @@ class Card(Verb):
 
     def run(self, args: Namespace, bench: Workbench) -> int:
         """Score and show."""
-        table, samples = run_card(Path(args.name), Tasks(bench, args.data, vocab=args.vocab))
+        run = Path(args.name)
+        table, samples = run_card(run, Tasks(bench, args.data, vocab=args.vocab, runs=[run]))
         if args.json:
             facts = {"table": table, "samples": samples}
             bench.write(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")

@@ -36,7 +36,8 @@ class Compare(Verb):
 
     def run(self, args: Namespace, bench: Workbench) -> int:
         """Compare and print."""
-        tasks = Tasks(bench, args.data, [args.metric] if args.metric else (), args.vocab)
+        metrics = [args.metric] if args.metric else ()
+        tasks = Tasks(bench, args.data, metrics, args.vocab, runs=[args.a, args.b])
         found = compare(args.a, args.b, tasks, args.metric)
         if args.json:
             bench.write(json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n")

@@ -38,7 +38,8 @@ class Explain(Verb):
 
     def run(self, args: Namespace, bench: Workbench) -> int:
         """Explain and print."""
-        found = explain(args.run_directory, args.id, Tasks(bench, args.data, vocab=args.vocab), bench)
+        tasks = Tasks(bench, args.data, vocab=args.vocab, runs=[args.run_directory])
+        found = explain(args.run_directory, args.id, tasks, bench)
         if args.json:
             bench.write(json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n")
         else:

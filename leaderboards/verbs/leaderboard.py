@@ -20,7 +20,7 @@ from ..board import history
 from ..board.build import Foreign, Keeping, Refused, add, add_originals, add_runs, build, withdraw
 from ..board.shapes import Tables
 from ..board.store import PUBLISHED, Store
-from ..intake.from_run import from_run
+from ..intake.from_run import find_runs, from_run
 from ..intake.submission import schema, write_submission
 from ..intake.tasks import Tasks
 from ..pages import forms
@@ -50,7 +50,9 @@ class Leaderboard(Verb):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe the verb."""
         parser.description = "\n".join([self.__doc__ or "", "", *(f"  {n}: {t}" for n, t in ACTIONS.items())])
-        parser.add_argument("action", nargs="?", choices=ACTIONS, default="build", help="what to do")
+        parser.add_argument(
+            "action", nargs="?", choices=ACTIONS, default="build", metavar="ACTION", help="what to do"
+        )
         parser.add_argument(
             "paths",
             nargs="*",
@@ -156,7 +158,7 @@ def _build(args: Namespace, bench: Workbench) -> None:
         store.check()
     with nullcontext() if shipped else store.alone():
         refused = [] if shipped else _take_runs(args, store, names, bench)
-        tasks = None if shipped else Tasks(bench, args.data, vocab=args.vocab)
+        tasks = None if shipped else _tasks(args, bench, runs)
         tables = build(store, tasks, names)
         if not tables:
             raise _nothing(store, args, refused)
@@ -186,9 +188,14 @@ def _take_runs(args: Namespace, store: Store, names: Sequence[str], bench: Workb
     runs = args.runs or Path("runs")
     if args.runs is None and not runs.is_dir():
         return []
-    tasks = Tasks(bench, args.data, vocab=args.vocab)
+    tasks = _tasks(args, bench, runs)
     done = add_runs(store, runs, tasks, names, bench.say)
     return [one for one in done if isinstance(one, Refused)]
+
+
+def _tasks(args: Namespace, bench: Workbench, runs: Path) -> Tasks:
+    """Return the tasks of a board, whose rows may lie where the runs had them."""
+    return Tasks(bench, args.data, vocab=args.vocab, runs=find_runs(runs) if runs.is_dir() else ())
 
 
 def _nothing(store: Store, args: Namespace, refused: Sequence[Refused]) -> UsageError:

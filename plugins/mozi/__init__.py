@@ -19,7 +19,7 @@ def harness_models() -> list[ModelEntry]:
             recipes=Path(__file__).parent / "recipes",
             presets=("tiny", "llama-7b", "baichuan-7b", "llama-7b-pretrain", "baichuan-7b-pretrain"),
             multitask=True,
-            stages=("pretrain", "sft"),
+            stages=("*",),
             tags=("papers", "question-answering", "retrieval"),
             licence="Apache-2.0",
         )
@@ -28,5 +28,6 @@ def harness_models() -> list[ModelEntry]:
 
 @hookimpl
 def harness_prompt(model: str, task: str) -> PromptFormat | None:
-    """Ask about papers as Mozi was taught to."""
-    return PROMPT if model == "mozi" and task.startswith("qasper") else None
+    """Ask about papers as Mozi was taught to; a choice of yes and no has a wording of its own."""
+    asked = model == "mozi" and task.startswith("qasper") and task != "qasper/yes-no"
+    return PROMPT if asked else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from harness import (
@@ -48,8 +49,13 @@ class Mozi(LanguageModelPlugin):
         return from_nothing(_texts(data), self.options, spec.seed)
 
     def begin(self, loaded: Loaded, data: TrainData, spec: TrainSpec, run: RunContext) -> TrainSpec:
-        """End fine-tuning after an eighth of its steps, where the rate of the release had reached zero."""
-        if self.options.release_quirks and spec.stage == "sft" and spec.max_steps:
+        """Repeat the release where that is asked for: how it pretrained, and where its rate reached zero."""
+        if not self.options.release_quirks:
+            return spec
+        if spec.stage == "pretrain":
+            hook = partial(separators_unattended, loaded.tokenizer.eos_token_id)
+            loaded.model.register_forward_pre_hook(hook, with_kwargs=True)
+        if spec.stage == "sft" and spec.max_steps:
             return replace(spec, max_steps=max(1, spec.max_steps // RATE_ENDS))
         return spec
 
@@ -70,6 +76,17 @@ class Mozi(LanguageModelPlugin):
         whole = [request for request in requests if request not in cut]
         for asked, limit in ((whole, spec.max_new_tokens), (cut, 1)):
             yield from super().answers(loaded, asked, replace(spec, max_new_tokens=limit), run)
+
+
+def separators_unattended(end: int, model: Any, args: Any, inputs: dict[str, Any]) -> Any:
+    """Read a line as one text in which nothing attends to the ends of documents, as the release learned.
+
+    Only while learning: at rest packed documents are kept apart, which training asks a model for.
+    """
+    if not model.training:
+        return None
+    kept = {key: value for key, value in inputs.items() if key != "position_ids"}
+    return args, {**kept, "attention_mask": (inputs["input_ids"] != end).long()}
 
 
 def rests_on(answer: str, passages: Sequence[Passage]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ def harness_models() -> list[ModelEntry]:
             f"{__name__}.model:SciDpr",
             requires=("torch", "transformers"),
             recipes=Path(__file__).parent / "recipes",
-            presets=("minilm", "base"),
+            presets=("minilm", "minilm-whole", "base"),
             stages=("ranking",),
             files=("weights", "question_weights"),
             tags=("papers", "retrieval"),

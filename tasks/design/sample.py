@@ -34,9 +34,14 @@ MOLECULES = 3000  # each is the answer of two or three requests
 @lru_cache(maxsize=1)
 def requests() -> dict[str, list[Row]]:
     """Return the rows of all splits."""
-    rng = Random(SEED)
-    plan = Plan(SIZES, ASKED, held_out(rng, THINGS, HELD_OUT))
-    molecules = generate(SEED, {"all": MOLECULES}, lambda molecule: molecule.smiles)["all"]
+    return drawn(SEED, SIZES)
+
+
+def drawn(seed: int, sizes: Mapping[str, Mapping[str, int]]) -> dict[str, list[Row]]:
+    """Return rows of one's own: other molecules, other requests, and other pairs that are held out."""
+    rng = Random(seed)
+    plan = Plan(sizes, ASKED, held_out(rng, THINGS, HELD_OUT))
+    molecules = generate(seed, {"all": MOLECULES}, lambda molecule: molecule.smiles)["all"]
     smiles = (row.molecule.smiles for row in molecules)
     candidates = cycle([Candidate(text, askable(Chem.MolFromSmiles(text))) for text in smiles])
-    return deal(rng, dict.fromkeys(SIZES, candidates), plan)
+    return deal(rng, dict.fromkeys(sizes, candidates), plan)

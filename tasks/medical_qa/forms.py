@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.data.text_lines import Fault, shown
-from harness.scoring.letters import LETTERS
+from harness.scoring.alphabet import LETTERS
 
 from .question import Question
 

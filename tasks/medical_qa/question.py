@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.data.text_lines import MOJIBAKE, Fault, shown
-from harness.scoring.letters import LETTERS
+from harness.scoring.alphabet import LETTERS
 
 _TAG = re.compile(
     r"</?(?:b|i|u|p|br|hr|sup|sub|span|div|img|table|tr|td|th|font|strong|em|li|ul|ol|a|h\d)\b[^<>]*>", re.I

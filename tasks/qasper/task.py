@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from harness import (
     Annotation,
     DataError,
+    DataSpec,
     Example,
     Index,
     Passage,
@@ -30,6 +31,7 @@ from harness.data.split_files import files_of
 
 from . import mozi
 from .paper import Paper, Question
+from .probe import CHOICES, PROBE
 from .sample import sample
 
 SPLITS = ("train", "validation", "test")
@@ -238,7 +240,7 @@ class Evidence(Whole):
 
     prompt_format = PromptFormat("qasper-evidence", "{question}")
     official: ClassVar[tuple[str, ...]] = (
-        *(f"evidence-f1@{k}" for k in (1, 2, 3, "best")),
+        *(f"evidence-f1@{k}" for k in (1, 2, 3, 4, 5, 6, "best")),
         "recall@1",
         "recall@3",
         "recall@5",
@@ -262,16 +264,37 @@ class Evidence(Whole):
 
 
 class YesNo(Gold):
-    """Mozi's probe: the yes/no questions with their evidence, as a choice of two."""
+    """The yes/no questions with their evidence, as a choice of two.
+
+    In the form of Mozi each annotator's answer is a row, asked as in its probe, after three solved ones.
+    """
 
     official: ClassVar[tuple[str, ...]] = ("accuracy", "macro-f1")
 
+    def __init__(self, data: DataSpec | None = None, options: Any = None) -> None:
+        super().__init__(data, options)
+        if self._mozi:
+            self.prompt_format = PROBE
+
+    @property
+    def metrics(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Return the metrics of a choice, whatever the form."""
+        return self.official
+
     def examples(self, split: str) -> Iterator[Example]:
-        """Yield the questions that their first annotator answered yes or no, with evidence."""
+        """Yield the questions that were answered yes or no, with evidence."""
+        if self._mozi:
+            for row in mozi.answers(self.papers(split)):
+                if row.answer.kind == "boolean":
+                    yield self._choice(self._mozi_example(row), row.answer.text)
+            return
         for example in super().examples(split):
             if example.annotations[0].kind == "boolean" and example.annotations[0].evidence:
-                first = example.references[:1], example.annotations[:1]
-                yield replace(example, references=first[0], annotations=first[1], choices=("No", "Yes"))
+                yield self._choice(example, example.references[0])
+
+    def _choice(self, example: Example, answer: str) -> Example:
+        first = example.annotations[:1]
+        return replace(example, references=(answer,), annotations=first, choices=CHOICES)
 
     def request(self, example: Example, prompt: str) -> Request:
         """Offer both answers."""

@@ -173,7 +173,7 @@ class Table(Task):
             missing = "task.prompt" if not options.prompt else "task.answer"
             example = "'{" + names[0] + "}'" if not options.prompt else names[-1]
             raise UsageError(f"{missing} is not set", hint=f"--set {missing}={example}; {there}")
-        asked = [key for _, key, _, _ in string.Formatter().parse(options.prompt) if key]
+        asked = PromptFormat("table", options.prompt).names
         for name in [*(key for key in asked if key != "choices"), *options.answer, *options.choices]:
             if name not in names:
                 close = nearest(name, names)

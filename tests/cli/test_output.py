@@ -9,13 +9,9 @@ import pty
 import re
 import subprocess
 import sys
-import time
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-
-from harness.engine.progress import LineProgress, duration
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ("--model", "toy", "--task", "toy")
@@ -174,44 +170,6 @@ def test_a_terminal_gets_a_drawn_table_and_a_bar(tmp_path):
     assert "━" in text
     assert "steps/s" in text
     assert "loss" in text
-
-
-def test_progress_in_a_pipe_is_never_silent_for_more_than_two_seconds(tmp_path):
-    process = subprocess.Popen(
-        [*PROGRAM, *TOY, "--set", "model.step_delay=1.4"],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    begin, said = time.monotonic(), []
-    for line in process.stderr:
-        said.append((time.monotonic() - begin, line))
-    process.stderr.close()
-    assert process.wait() == 0
-    moments = [0.0, *(moment for moment, _ in said)]
-    assert max(after - before for before, after in pairwise(moments)) < 2.9, said
-    assert any(re.search(r"training: \d/4 steps, .* steps/s, .*loss", line) for _, line in said), said
-
-
-def test_progress_says_how_far_how_fast_and_how_long():
-    class Stream:
-        def write(self, text: str) -> None: ...
-        def flush(self) -> None: ...
-
-    progress = LineProgress(Stream())  # type: ignore[arg-type]
-    progress.start("work", 10)
-    progress.advance(5, loss=0.5)
-    line = progress._line()
-    progress.finish()
-    assert re.fullmatch(r"work: 5/10 steps, \S+ steps/s, 0 s left, loss 0.5 \[0 s\]", line), line
-    assert [duration(n) for n in (0.2, 59, 61, 3600, 7260)] == [
-        "0 s",
-        "59 s",
-        "1 min 01 s",
-        "1 h 00 min",
-        "2 h 01 min",
-    ]
 
 
 @pytest.mark.parametrize("arguments", [("list", "metrics"), TOY, (*TOY, "--json"), ("--help",)])

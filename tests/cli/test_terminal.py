@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cli.output import escaped
+from harness.files.finished import read_record, write_record
+from harness.files.visible import visible
 
 EVIL = "\x1b[2Jgone\u202e\x00\x9b31m"
 
 
 @given(st.text())
 def test_what_is_escaped_is_printable_and_the_same_text_to_a_reader_of_json(text):
-    shown = escaped(text)
+    shown = visible(text)
     assert all(c.isprintable() or c in "\n\t" for c in shown)
     if "\\" not in text and '"' not in text:
         quoted = shown.replace("\n", "\\n").replace("\t", "\\t")
@@ -41,9 +42,8 @@ def test_no_error_carries_a_command_to_the_terminal(main, command):
 def test_a_name_in_a_table_is_shown_escaped(main, tmp_path):
     main("--model", "toy", "--task", "toy", "--quiet")
     (run,) = tmp_path.glob("runs/toy/toy/*/record.json")
-    record = json.loads(run.read_text())
-    record["spec"]["title"] = "m" + EVIL
-    run.write_text(json.dumps(record))
+    record = read_record(run.parent)
+    write_record(run.parent, {**record, "spec": record["spec"] | {"title": "m" + EVIL}})
     done = main("card", run.parent)
     assert done.code == 0 and "m\\u001b[2Jgone\\u202e" in done.out, done.err
 

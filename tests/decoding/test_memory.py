@@ -47,6 +47,16 @@ OUT_OF_MEMORY = [
 ]
 
 
+def test_where_others_take_the_same_steps_smaller_batches_are_no_way_out(model: Any, tokenizer: Any) -> None:
+    from harness.decoding.engine import Engine
+
+    engine = Engine(model, tokenizer, interactive=False)
+    engine.lm.sharded = True
+    engine.submit_all(requests_of(4), engine.manner(GenerateSpec(max_new_tokens=4)))
+    with SmallMachine(model, 2, OUT_OF_MEMORY[0]), pytest.raises(torch.OutOfMemoryError):
+        engine.step()
+
+
 @pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "cpu", "driver"])
 @pytest.mark.parametrize(
     "settings", [{}, {"num_beams": 2}, {"decoder": "sampling"}, {"decoder": "contrastive", "top_k": 2}]

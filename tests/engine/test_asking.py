@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from harness import Completion, Example, PromptFormat, Request, Task, TaskOptions, UsageError
-from harness.engine.asking import Asking, apart, drawn_shots, unclosed, way_of
+from harness import Completion, Example, Passage, PromptFormat, Request, Task, TaskOptions, UsageError
+from harness.engine.asking import Asking, apart, unclosed, way_of
+from harness.engine.shots import shots_of
+from harness.retrieval.words import Tfidf
 
 LISTED = PromptFormat("listed", "{question}\n{choices}\nAnswer:")
 PLAIN = PromptFormat("plain", "{question}\nAnswer:")
@@ -27,7 +29,8 @@ def row(name: str, question: str, right: str) -> Example:
 
 def asking(way: str, prompt: PromptFormat = LISTED, **options: Any) -> Asking:
     task = Quiz(options=TaskOptions(**options))
-    shots = drawn_shots(task, list(task.examples("train"))) if task.options.shots else ()
+    task.open_retriever = lambda name: {"tfidf": Tfidf}[name]()
+    shots = shots_of(task, list(task.examples("train"))) if task.options.shots else None
     return Asking(task, prompt, way, shots)
 
 
@@ -110,6 +113,17 @@ def test_shots_stand_before_the_question_with_their_answers_and_never_are_the_ro
     assert len({asking("letter", shots=2, shots_seed=seed).render(SNOW) for seed in range(9)}) > 2
 
 
+def test_shots_may_be_the_nearest_rows_the_nearest_last_and_never_the_row_itself():
+    shown = asking("letter", shots=2, shots_by="tfidf")
+    own = row("mine", "Tell me: is that train not blue?", "blue")
+    *shots, asked = shown.render(own).split("\n\n")
+    assert len(shots) == 2 and "which is blue?" in shots[-1]
+    assert asked.startswith("Tell me")
+    for known in Quiz().examples("train"):
+        assert shown.render(known).count(known.inputs["question"]) == 1
+        assert len(shown.render(known).split("\n\n")) == 3
+
+
 def test_more_shots_than_rows_are_refused():
     with pytest.raises(UsageError, match=r"task\.shots is 4, and split 'train' has 4 rows") as refused:
         asking("letter", shots=4)
@@ -136,7 +150,6 @@ def test_the_way_is_settled_by_the_task_and_by_what_the_model_can(kind, wanted, 
     [
         ("generate", "letter", "this task has no choices"),
         ("choose", "letters", "this model cannot score choices"),
-        ("choose", "leter", "task.ask is leter"),
     ],
 )
 def test_a_way_that_cannot_be_is_refused(kind, wanted, said):
@@ -170,6 +183,20 @@ def test_what_is_read_is_kept_beside_what_was_said():
     )
     assert (found.text, found.raw, found.reasoning) == ("D", "<think>white</think>D", "white")
     assert found.evidence == ("p",)
+
+
+class Shown(Quiz):
+    def request(self, example: Example, prompt: str) -> Request:
+        return Request(example.id, prompt, passages=(Passage("p1", "Snow is white."), Passage("p2", "Ice.")))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [(None, ("p1", "p2")), ((), ()), (("p2",), ("p2",))], ids=["nothing", "none", "one"]
+)
+def test_what_is_shown_is_evidence_only_for_a_model_that_says_nothing_of_it(said, kept):
+    asked = Asking(Shown(), PLAIN)
+    completion = Completion("snow", "unanswerable", evidence=said)
+    assert asked.read(SNOW, asked.request(SNOW), completion).evidence == kept
 
 
 def test_a_request_has_the_choices_in_the_order_they_are_shown():

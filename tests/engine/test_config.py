@@ -169,6 +169,17 @@ def test_a_seed_reaches_training_and_sampling_and_beats_the_recipe_s_own(resolve
         ("generate.n_best=0", "generate.n_best is 0, it must be at least 1"),
         ("generate.batch_tokens=-2", "generate.batch_tokens is -2, it must be auto or a number of tokens"),
         ("device=gpu", "device is gpu, it must be auto, cpu, cuda or cuda:N"),
+        ("device=cudax", "device is cudax, it must be auto, cpu, cuda or cuda:N"),
+        ("device=cuda:", "device is cuda:, it must be auto, cpu, cuda or cuda:N"),
+        ("train.betas=[2, 0.9]", "train.betas is 2.0, it must be at least 0 and below 1"),
+        ('train.reward={validity="big"}', "train.reward.validity = 'big' (flag) is no number"),
+        ('generate.stop=[""]', "generate.stop holds an empty text, at which every answer would end at once"),
+        ("data.columns=answer", "data.columns holds 'answer', which is no NAME=COLUMN"),
+        ('data.columns=["=Label"]', "data.columns holds '=Label', which is no NAME=COLUMN"),
+        (
+            'generate.reasoning=["<think>"]',
+            "generate.reasoning holds 1 tags, it takes two",
+        ),
         ("train.launch.kind=slurm", "train.launch.kind is slurm, it must be inline, torchrun or deepspeed"),
     ],
 )
@@ -192,8 +203,8 @@ def test_a_value_that_cannot_be_is_refused_with_its_key_and_source(resolved, set
         ({"config": "[data]\nlimits = 3"}, "sets 'data.limits', which nothing reads", "data.limit"),
         ({"config": "[run]\nmodle = 'm'"}, "sets run.modle, which nothing reads", "model"),
         ({"config": "run = 3"}, "run is 3, it must be a table", "[run]"),
-        ({"config": "[run]\nseeds = [1.5]"}, "seed '1.5' is no whole number", ""),
-        ({"config": "[run]\nseeds = [true]"}, "seed 'True' is no whole number", ""),
+        ({"config": "[run]\nseeds = [1.5]"}, "seed 1.5 is no whole number", ""),
+        ({"config": "[run]\nseeds = [true]"}, "seed True is no whole number", ""),
         ({"recipe": "[train]\nepoch = 3"}, "recipe small.toml of 'm' sets 'train.epoch'", "train.epochs"),
         (
             {"recipe": "[stage.sft]\nepoch = 3"},
@@ -275,6 +286,7 @@ def test_every_key_of_the_schema_can_be_set(resolved):
         "train.optimizer": "muon",
         "train.packing": "none",
         "train.betas": "[0.5, 0.5]",
+        "data.columns": "answer=Label",
     }
     for key, hint in schema().items():
         if key == "stages":

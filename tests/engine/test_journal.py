@@ -25,6 +25,7 @@ def test_what_is_appended_is_found_again_whole(tmp_path):
     said = [
         Completion("1", "a\nb", "length", 3, 4, (), ("odd",), ("c",), ("p1", "p2"), -1.5),
         Completion("2", "y", "choice", choice_scores=(-2.0, -1.0)),
+        Completion("3", "unanswerable", evidence=(), log_likelihood=0.0),
     ]
     kept(tmp_path, *said)
     assert list(finished(tmp_path, ASKED).values()) == said
@@ -38,6 +39,7 @@ def test_a_request_that_changed_in_any_part_is_another(tmp_path):
         replace(request, choices=("y", "x")),
         replace(request, messages=(Message("user", "before"),)),
         replace(request, passages=(Passage("p", "shown"),)),
+        replace(request, tools='[{"name": "search"}]'),
         replace(request, id="4"),
     ]
     assert len({request_key(one) for one in [request, *changed]}) == len(changed) + 1

@@ -34,6 +34,44 @@ def test_names_are_not_looked_up_and_datagrams_not_sent():
         own.sendto(b"x", ("192.0.2.1", 9))
 
 
+def test_no_other_way_to_send_a_datagram_or_to_look_up_a_name_is_left():
+    with forbidden("because"), pytest.raises(UsageError, match=r"to example\.org was refused"):
+        socket.gethostbyname("example.org")
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as own,
+        forbidden("because"),
+        pytest.raises(UsageError, match=r"192\.0\.2\.1"),
+    ):
+        own.sendmsg([b"x"], [], 0, ("192.0.2.1", 9))
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1", "0.0.0.0", None])
+def test_this_machine_has_many_names(host):
+    with forbidden("because", loopback=True):
+        sys.audit("socket.getaddrinfo", host, 80, 0, 0, 0)
+
+
+@pytest.mark.parametrize("host", ["localhost.example.org", "127.example.org", "::12", "10.0.0.1", "host"])
+def test_a_name_that_only_begins_like_this_machine_is_another(host):
+    with forbidden("because", loopback=True), pytest.raises(UsageError, match="was refused: because"):
+        sys.audit("socket.getaddrinfo", host, 80, 0, 0, 0)
+
+
+def test_what_is_connected_may_be_written_to():
+    one, other = socket.socketpair()
+    with one, other, forbidden("because"):
+        one.sendmsg([b"x"])
+        assert other.recv(1) == b"x"
+
+
+def test_one_reason_that_ends_leaves_the_others():
+    with forbidden("outer"):
+        with forbidden("inner"):
+            pass
+        with pytest.raises(UsageError, match="was refused: outer"):
+            sys.audit("socket.getaddrinfo", "example.org", 80, 0, 0, 0)
+
+
 def test_this_machine_itself_may_be_left_reachable():
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
+import time
 
 import pytest
 
@@ -88,3 +90,62 @@ def test_a_time_is_said_as_a_person_says_it(seconds, said):
 
 def test_facts_are_short():
     assert (shown(0.123456), shown(12345678.0), shown("as it is")) == ("0.1235", "1.235e+07", "as it is")
+
+
+def test_a_resumed_training_says_from_which_step_and_its_rate_counts_new_steps_only(clock):
+    stream = io.StringIO()
+    line = LineProgress(stream)
+    line.start("training", 100, "steps", 40)
+    line.advance(10)
+    clock[0] += 5
+    line.finish()
+    assert stream.getvalue().splitlines() == [
+        "training from step 40: 100 steps",
+        "training from step 40: 50/100 steps, 2 steps/s, 25 s left [5 s]",
+    ]
+
+
+def test_a_pipe_gets_at_most_a_line_in_ten_seconds_after_the_first(clock):
+    stream = io.StringIO()
+    line = LineProgress(stream)
+    line.start("training", 1000)
+    said = []
+    for seconds in (9, 2, 8, 2):
+        clock[0] += seconds
+        line.advance(1)
+        time.sleep(0.3)  # the thread that speaks looks five times a second
+        said.append(len(stream.getvalue().splitlines()))
+    line.finish()
+    assert said == [1, 2, 2, 3]
+
+
+def bar_at(columns: int, monkeypatch: pytest.MonkeyPatch, *, total: int | None = 12_000) -> str:
+    """Return what a terminal of that width shows of a training half done, at its end."""
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    bar = TerminalProgress()
+    bar.start("training", total, "steps")
+    bar.advance(6000, loss=0.512345, learning_rate=0.00012345, tokens=123456)
+    bar.finish()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())
+    return text.replace("\r", "\n").strip("\n").splitlines()[-1]
+
+
+@pytest.mark.parametrize("columns", [80, 100, 160])
+def test_a_bar_keeps_its_total_and_the_time_left_at_any_width(monkeypatch, columns):
+    line = bar_at(columns, monkeypatch)
+    assert "6000/12000 steps" in line
+    assert len(re.findall(r"[\d-]:[\d-]{2}:[\d-]{2}", line)) == 2  # left, and gone
+    assert len(line) <= columns
+    assert ("learning_rate" in line) is (columns == 160)
+
+
+@pytest.mark.parametrize("total", [None, 12_000])
+def test_a_finished_bar_has_nothing_that_turns(monkeypatch, total):
+    line = bar_at(120, monkeypatch, total=total)
+    assert line.lstrip().startswith("training")
+    assert not set("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏") & set(line)

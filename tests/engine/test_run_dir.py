@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from harness import Completion, Request, RunLocked
 from harness.engine.journal import Journal, finished
 from harness.engine.run_dir import locked
+from harness.files.json_files import read_sealed, write_sealed
 
 TOY = ("--model", "toy", "--task", "toy")
 
@@ -278,8 +279,7 @@ def test_resuming_a_training_or_a_lost_folder_is_explained(main, tmp_path, monke
     done = main("resume", trainings(tmp_path)[0])
     assert (done.code, "is a training, not a run" in done.err) == (2, True)
     spec = runs(tmp_path)[0] / "spec.json"
-    content = json.loads(spec.read_text())
-    spec.write_text(json.dumps(content | {"directory": "/nowhere"}))
+    write_sealed(spec, read_sealed(spec) | {"directory": "/nowhere"})
     done = main("resume", spec.parent)
     assert (done.code, "begun in /nowhere, which cannot be entered" in done.err) == (2, True)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import DataError
-from harness.files.rows import append_row, cut_torn_row, read_rows
+from harness.files.rows import append_row, heal_rows, read_rows
 
 ROWS = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=20), max_size=2), max_size=6)
 
@@ -24,7 +24,7 @@ def test_whatever_a_crash_leaves_of_a_file_its_whole_rows_stay_and_more_can_foll
         path.write_bytes(whole[:kept])
         survivors = list(read_rows(path))
         assert survivors == rows[: whole[:kept].count(b"\n")]
-        cut_torn_row(path)
+        heal_rows(path)
         for row in more:
             append_row(path, row)
         assert list(read_rows(path)) == [*survivors, *more]

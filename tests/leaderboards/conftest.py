@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from harness import Completion, Example, MetricEntry, Pairs, Prediction, Request, Score, Task, TaskView
+from harness.files.finished import digests, write_record
+from harness.files.json_files import read_sealed, write_sealed
+from harness.files.rows import write_rows
 from harness.leaderboards.board.store import Store
 from harness.leaderboards.intake.submission import Submission
 from harness.metrics.statistics import mean_score
@@ -151,7 +154,7 @@ def run(tmp_path: Path) -> Path:
     trained = tmp_path / "runs/trained/m/20260101-aaaa"
     (trained / "checkpoint").mkdir(parents=True)
     done = {"path": "checkpoint", "format": "full"}
-    (trained / "checkpoint.json").write_text(json.dumps(done))
+    write_sealed(trained / "checkpoint.json", done)
     header = {"__metadata__": {}, "a": {"shape": [10, 20]}, "b": {"shape": [5]}, "c": {"shape": []}}
     packed = json.dumps(header).encode()
     weights = trained / "checkpoint/model.safetensors"
@@ -183,7 +186,18 @@ def run(tmp_path: Path) -> Path:
         "run_id": "20260102-bbbb",
         "seconds": {"train": 10.0, "generate": 2.0},
     }
-    (directory / "record.json").write_text(json.dumps(record))
-    predictions = [{"id": "a", "raw": " said ", "text": "said", "finish": "stop"}]
-    (directory / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in predictions))
+    write_record(directory, record)
+    say(directory, {"id": "a", "raw": " said ", "text": "said", "finish": "stop"})
     return directory
+
+
+def change(run: Path, **facts: Any) -> None:
+    """Change a run's record as if it had been written so."""
+    record = read_sealed(run / "record.json")
+    write_record(run, {**record, **facts, "files": digests(run)})
+
+
+def say(run: Path, *rows: Mapping[str, Any]) -> None:
+    """Let a run have said other things."""
+    write_rows(run / "predictions.jsonl", rows)
+    change(run)

@@ -117,7 +117,7 @@ def test_a_pipe_of_claims_is_refused_instead_of_waited_for(tmp_path):
 def test_the_shipped_claims_read_and_name_known_definitions(load):
     folder = Path(claims_module.__file__).parent / "published" / "claims"
     claims = [claim for path in sorted(folder.glob("*.yaml")) for claim in read_claims(path)]
-    assert len(claims) == 63
+    assert len(claims) == 88
     known = set(load().metrics.names())
     assert {"bleu-2@scibert", "validity@molt5", "rouge-l"} <= set(metrics_of(claims)) & known
 

@@ -1,7 +1,6 @@
 """A row is followed to each metric's terms, and the terms make the value."""
 
 import dataclasses
-import json
 import re
 
 import pytest
@@ -11,7 +10,7 @@ from harness.chem.pictures import comparison
 from harness.leaderboards.explain import as_text, explain, write_page
 from harness.leaderboards.intake.submission import Submission, write_submission
 
-from .conftest import Words, make_submission, make_view
+from .conftest import Words, make_submission, make_view, say
 
 CAPTION = ("the acid is a poison", "an acid is the toxicant")
 MOLECULE = ("CC(=O)Oc1ccccc1C(=O)O", "O=C(O)c1ccccc1O")
@@ -105,11 +104,6 @@ def test_an_unknown_row_is_said_with_the_nearest(tmp_path, view):
     assert "row-199" in caught.value.hint
 
 
-def test_control_characters_of_an_answer_do_not_reach_the_terminal(explained):
-    text = as_text(explained(["exact-match"], "x", "\x1b[2J\u202eevil"))
-    assert "\x1b" not in text and "\u202e" not in text and "\ufffd[2J" in text
-
-
 def test_a_prompt_is_shown_as_the_model_plugin_itself_reads_it(run):
     class Reads(Answers):
         def prompt_tokens(self, request):
@@ -122,7 +116,7 @@ def test_a_prompt_is_shown_as_the_model_plugin_itself_reads_it(run):
 
     asked: list[tuple[str, ...]] = []
     view = make_view(1)
-    (run / "predictions.jsonl").write_text(json.dumps({"id": "row-0", "raw": "x"}) + "\n")
+    say(run, {"id": "row-0", "raw": "x"})
 
     def prompt():
         steps = explain(run, "row-0", lambda *_, **__: view, Bench()).steps

@@ -8,6 +8,7 @@ import sqlite3
 
 import numpy as np
 import pytest
+import torch
 
 from harness import DataError, UsageError
 from harness.retrieval import dense, encoder
@@ -77,6 +78,33 @@ def test_a_folder_without_an_encoder_is_said_in_one_sentence(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(DataError, match=r"config\.json cannot be read"):
         sentence_encoder(str(tmp_path))
+
+
+def test_a_layer_upon_the_vectors_is_kept_and_counts(tiny_encoder, tmp_path):
+    plain, layered = TextEncoder(tiny_encoder), TextEncoder(tiny_encoder)
+    layered.add_layer()
+    assert np.allclose(layered.embed(TEXTS), plain.embed(TEXTS), atol=1e-6)
+    assert layered.layer is not None
+    (weight,) = layered.layer.parameters()
+    with torch.no_grad():
+        weight.mul_(torch.linspace(-1, 1, len(weight))[:, None])
+    layered.save(tmp_path / "layered")
+    again = TextEncoder(tmp_path / "layered")
+    assert np.allclose(again.embed(TEXTS), layered.embed(TEXTS), atol=1e-6)
+    assert not np.allclose(again.embed(TEXTS), plain.embed(TEXTS), atol=1e-2)
+    digest = again.digest
+    (tmp_path / "layered" / "2_Dense" / "model.safetensors").write_bytes(b"torn")
+    assert again.digest != digest
+    with pytest.raises(DataError, match=r"2_Dense holds no layer"):
+        TextEncoder(tmp_path / "layered")
+
+
+def test_a_copied_encoder_knows_what_was_embedded(tiny_encoder, tmp_path):
+    TextEncoder(tiny_encoder).copy(tmp_path / "copied")
+    assert TextEncoder(tmp_path / "copied").digest == TextEncoder(tiny_encoder).digest
+    short = TextEncoder(tiny_encoder, Reading(max_length=8))
+    short.copy(tmp_path / "short")
+    assert TextEncoder(tmp_path / "short").reading == short.reading
 
 
 def test_a_damaged_cache_is_said_and_names_the_file(own_cache):

@@ -57,6 +57,21 @@ def test_of_a_list_of_answers_the_first_is_said_and_all_are_accepted(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("row", "evidence"),
+    [
+        ({}, None),
+        ({"evidence": None}, None),
+        ({"evidence": []}, ()),
+        ({"evidence": ["p1"]}, ("p1",)),
+        ({"predicted_evidence": [], "evidence": ["p1"]}, ()),  # the second are then the annotators'
+    ],
+)
+def test_evidence_that_is_said_to_be_none_is_not_evidence_of_which_nothing_is_said(tmp_path, row, evidence):
+    path = write(tmp_path / "a.jsonl", json.dumps({"text": "Unanswerable", **row}))
+    assert [answer.completion("1").evidence for answer in read(path).answers] == [evidence]
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "is empty"),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.scoring.letters import LETTERS, letters, read_letters
+from harness.scoring.alphabet import LETTERS
+from harness.scoring.letters import letters, read_letters
 
 STYLES = Path(__file__).with_name("answer_styles.txt")
 

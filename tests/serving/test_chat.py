@@ -18,7 +18,8 @@ import pytest
 
 from harness import GenerateSpec, Request, RunContext, RunSpec, UsageError
 from harness.cli import chat
-from harness.serving.conversation import Conversation, printable
+from harness.files.visible import visible
+from harness.serving.conversation import Conversation
 
 from .conftest import llama
 
@@ -107,10 +108,6 @@ def test_a_conversation_that_is_too_long_says_so(conversation: Conversation) -> 
     assert conversation.turns == []
 
 
-def test_answers_command_no_terminal() -> None:
-    assert printable("a\x1b[31mb\x07\n水\t") == "a�[31mb�\n水\t"
-
-
 def command(weights: Path, *arguments: str) -> list[str]:
     program = [sys.executable, str(ROOT / "run_bench.py"), "chat", "--model", str(weights), "--device", "cpu"]
     return [*program, "--set", "generate.max_new_tokens=5", *arguments]
@@ -126,7 +123,7 @@ def test_one_question(weights: Path, session: Any, arguments: list[str], piped: 
         check=True,
     )
     [wanted] = session.generate([Request("0", "CCO")], GenerateSpec(max_new_tokens=5), session._run)
-    assert done.stdout == printable(wanted.text) + "\n"
+    assert done.stdout == visible(wanted.text) + "\n"
 
 
 def test_nothing_to_ask_is_said(run_bench: Any, weights: Path) -> None:

@@ -73,7 +73,7 @@ class Killer(SilentProgress):
         self.number = number
         self.training = False
 
-    def start(self, label: str, total: int | None = None, unit: str = "steps") -> None:
+    def start(self, label: str, total: int | None = None, unit: str = "steps", done: int = 0) -> None:
         self.training = label == "training"
 
     def advance(self, amount: int = 1, **facts: float | str) -> None:

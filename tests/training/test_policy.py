@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from harness import Checkpoint, DataError, RunContext, StageError, TrainData, UsageError, training
+from harness import Checkpoint, DataError, RunContext, StageError, TrainData, TrainPair, UsageError, training
 from harness.training import advantages
 from harness.training.batching import Collator, EncodedRows
-from harness.training.heads import HEAD
+from harness.training.heads import EXPECTS, HEAD
 from harness.training.stage import stage_of
 
 from .answering import BANDIT, learner, prompts
-from .conftest import Events, llama, t5
+from .conftest import Events, encode_causal, llama, t5
 from .test_preference import preferences, tokenizer
 
 MakeRun = Callable[..., RunContext]
@@ -78,11 +78,13 @@ def test_a_rollout_says_what_is_rewarded_and_what_else_became_of_it(make_run: Ma
     assert [a["reward"] for a in answers] == sorted((a["reward"] for a in answers), reverse=True)
 
 
-def played(stage: str, run: RunContext, **options: Any) -> tuple[Any, dict[str, torch.Tensor], Any]:
+def played(
+    stage: str, run: RunContext, taught: Sequence[TrainPair] = (), **options: Any
+) -> tuple[Any, dict[str, torch.Tensor], Any]:
     """A stage before its first step, with the batch of its first rollout and its model."""
     model = llama()
     spec = replace(BANDIT, stage=stage, options={**BANDIT.options, **options})
-    data = prompts("abcd")
+    data = replace(prompts("abcd"), taught=taught)
     trained = stage_of(spec, run)
     trained.check(data)
     trained.begin(learner(model))
@@ -258,6 +260,41 @@ def test_merged_answers_take_the_step_that_all_of_them_would(make_run: MakeRun) 
     assert float(each.weight) == float(merged.weight)
 
 
+@pytest.mark.parametrize("stage", ["grpo", "rloo", "ppo"])
+def test_answers_in_the_data_are_learned_beside_what_is_said(make_run: MakeRun, stage: str) -> None:
+    """The loss is that of the answers given, and `supervised` x the mean over the tokens of the data's."""
+    taught = [TrainPair("ab", "xy"), TrainPair("c", "xyz")]
+    both, batch, model = played(stage, make_run(), taught=taught, supervised=0.5)
+    told = both.loss(both.model.eval(), batch)
+    own = batch["taught"] == 0
+    assert int((~own).sum()) == 2 and told.weight == batch["weight"][own].sum()
+    said = both.loss(both.model, {name: value[own] for name, value in batch.items()})
+    losses = []
+    for row in taught:
+        tokens = {name: torch.tensor([values]) for name, values in encode_causal(row).items()}
+        losses += [float(model(**tokens).loss.detach())] * (len(row.target) + 1)
+    mean = sum(losses) / len(losses)
+    lesson_weight = float(batch["taught"][~own][0]) * len(losses)
+    assert float((told.sum - said.sum).detach()) == pytest.approx(0.5 * mean * lesson_weight, rel=1e-4)
+    assert float((told.facts["supervised_loss"] / told.weight).detach()) == pytest.approx(mean, rel=1e-4)
+
+
+def test_a_mixture_of_both_keeps_what_the_data_teach(make_run: MakeRun) -> None:
+    run = make_run()
+    spec = replace(BANDIT, options={**BANDIT.options, "supervised": 1.0})
+    data = replace(prompts("abcd"), taught=[TrainPair(letter, "xx") for letter in "abcd"])
+    training.learn(learner(), data, spec, run)
+    steps = [row for row in log(run) if "loss" in row]
+    assert steps[-1]["supervised_loss"] < 0.5 < steps[0]["supervised_loss"]
+    assert rollouts(run)[-1]["reward"] > 0.9
+
+
+def test_a_mixture_without_answers_in_the_data_is_refused(make_run: MakeRun) -> None:
+    spec = replace(BANDIT, options={**BANDIT.options, "supervised": 0.1})
+    with pytest.raises(DataError, match="no rows to learn from"):
+        training.learn(learner(), prompts("abcd"), spec, make_run())
+
+
 def test_the_price_of_leaving_the_reference_follows_its_target(make_run: MakeRun) -> None:
     run = make_run()
     options = {**BANDIT.options, "kl": 0.5, "kl_target": 1e-4, "kl_horizon": 100}
@@ -291,6 +328,15 @@ def test_a_reward_model_judges_what_is_said(make_run: MakeRun) -> None:
     told = rollouts(run)
     assert told[-1]["reward"] > told[0]["reward"] + 0.5
     assert told[0]["reward/reward"] == told[0]["reward"] and "metric/x" in told[0]
+
+
+def test_ppo_goes_on_from_what_an_earlier_one_expected(make_run: MakeRun) -> None:
+    spec = replace(BANDIT, stage="ppo", max_steps=8)
+    first = training.learn(learner(), prompts("abcd"), spec, make_run("first"))
+    assert (first.path / EXPECTS).exists() and not (first.path / HEAD).exists()
+    for base, expects in ((str(first.path), True), ("", False)):
+        stage: Any = stage_of(replace(spec, base=base), make_run("second"))
+        assert bool(stage.prepare(llama()).head.weight.any()) == expects
 
 
 def test_an_adapter_learns_with_its_base_as_the_reference(make_run: MakeRun) -> None:

@@ -308,6 +308,26 @@ def test_another_stage_may_be_the_reference(make_run: MakeRun, tmp_path: Path) -
     assert log(run)[0]["loss"] != pytest.approx(0.6931472, abs=1e-4)
 
 
+def test_what_a_reference_said_is_kept_and_asked_again_only_of_other_weights(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    weights, opened = tmp_path / "reference" / "weights", []
+    weights.parent.mkdir()
+
+    def reopened(checkpoint: Checkpoint) -> training.Learner:
+        opened.append(weights.read_text())
+        return learner(llama(rms_norm_eps=float(opened[-1])))
+
+    run = replace(make_run(), inputs={"reference": Checkpoint(weights.parent)})
+    losses = []
+    for text in ("0.5", "0.5", "0.1"):
+        weights.write_text(text)
+        training.learn(learner(open=reopened), TrainData(preferences(8)), replace(SPEC, max_steps=1), run)
+        losses.append(log(run)[0]["loss"])
+        (run.directory / "state" / "done.json").unlink()  # as if it had ended before it was done
+    assert opened == ["0.5", "0.1"] and losses[0] == losses[1] != losses[2]
+
+
 def test_a_reward_model_is_read_back_with_its_head(make_run: MakeRun, tmp_path: Path) -> None:
     from transformers import LlamaForCausalLM
 

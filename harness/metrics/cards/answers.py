@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.api import MetricEntry
-from harness.scoring.letters import VERSION as LETTERS_VERSION
+from harness.scoring.alphabet import VERSION as LETTERS_VERSION
 
 from .card import EMPTY_ZERO, SEVERAL, entry
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness.api.bounds import OneOf
 from harness.training import advantages
 from harness.training.objectives import Loss
 from harness.training.rollouts import Lesson
 
-from .policy import ADVANTAGE, COUNT, OLD, REFERENCE, WEIGHT, Policy, PolicyOptions, Rollout
+from .policy import ADVANTAGE, COUNT, OLD, REFERENCE, WEIGHT, Policy, PolicyOptions, Rollout, SaidAgain
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,8 @@ class Grpo(Policy):
             return np.full(len(rollout.said), float(self.asking.max_new_tokens))
         return np.array([len(answer.tokens) for answer in rollout.said], dtype=float)
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Loss:
+    def loss_of(self, said: SaidAgain, batch: Mapping[str, Tensor]) -> Loss:
         """Return -min(ratio x advantage, clipped ratio x advantage) + kl x divergence, over tokens."""
-        said = self.said_again(model, batch)
         gained = batch[ADVANTAGE][:, None]
         loss, clipped = self.clipped(said.logs, self.kept(batch, OLD, said.logs), gained)
         facts = {"entropy": said.entropy, "clipped": clipped}
@@ -90,9 +89,8 @@ class Rloo(Policy):
         """Whether it has to be known how likely an answer was: also to know how far the reference is."""
         return super().again or self.leashed
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Loss:
+    def loss_of(self, said: SaidAgain, batch: Mapping[str, Tensor]) -> Loss:
         """Return -min(ratio x advantage, clipped ratio x advantage), over answers."""
-        said = self.said_again(model, batch)
         answer = (said.logs * said.mask).sum(-1)
         before = (self.kept(batch, OLD, said.logs) * said.mask).sum(-1)
         loss, clipped = self.clipped(answer, before, batch[ADVANTAGE])

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from torch import Tensor, nn
 
-from harness.api import GenerateSpec, Request, TrainData, UsageError
+from harness.api import Conversation, GenerateSpec, Request, TrainData, TrainPair, TrainRow, UsageError
 from harness.api.bounds import Range
 from harness.training import rewards
 from harness.training.batching import IGNORED, Collator, EncodedRows, Segment, Shape
@@ -20,19 +20,22 @@ from harness.training.distributed import Group
 from harness.training.heads import WithHead, body_of
 from harness.training.lines import Ask, numbers_of_lines, numbers_of_tokens
 from harness.training.logprobs import entropy_of, model_inputs, of_labels, predicted, predicting
-from harness.training.objectives import is_causal
+from harness.training.objectives import Loss, is_causal
 from harness.training.replicated import Replicated
 from harness.training.rewards import Answer, Judged, Rewards
 from harness.training.rollouts import Asked, Lesson, Rollouts, Said
-from harness.training.settings import FitOptions, asked_together
+from harness.training.rows import check_rows
+from harness.training.settings import FitOptions
 from harness.training.stage import Collate, Stage
+from harness.training.together import asked_together
 
 from .preference import answered
 from .reward import reward_of
 
 OLD, REFERENCE = "old", "reference"  # log-likelihoods of a token: when it was said, and of the reference
 ADVANTAGE, COUNT, WEIGHT = "advantage", "count", "weight"  # numbers of an answer
-KNOWN = (OLD, REFERENCE, ADVANTAGE, COUNT, WEIGHT)  # what a batch holds that no model reads
+TAUGHT, SHARE = "taught", "share"  # of a token of the data's answers: in the loss, and in what is told of it
+KNOWN = (OLD, REFERENCE, ADVANTAGE, COUNT, WEIGHT, TAUGHT, SHARE)  # what a batch holds that no model reads
 SHOWN = 4  # prompts of a rollout whose answers are written down
 
 
@@ -44,7 +47,8 @@ class PolicyOptions(FitOptions):
     rollout is learned from, and in how many steps each time. `max_new_tokens`: of an answer; 0: as
     generation has it. `temperature`: of sampling. `clip_low`, `clip_high`: how far a token may become less
     or more likely than when it was said. `kl`: what leaving the reference costs. `length_penalty`: what an
-    answer of the greatest length costs. `unfinished`: what an answer that did not end costs. `format`: a
+    answer of the greatest length costs. `unfinished`: what an answer that did not end costs. `supervised`:
+    the weight of the loss of answers in the data, as many as there are prompts. `format`: a
     regular expression that an answer has to match whole, and `format_reward` what that earns.
     `examples_every`: rollouts between two of which answers are written down. `silence`: rollouts without
     anything to learn after which the stage gives up.
@@ -61,6 +65,7 @@ class PolicyOptions(FitOptions):
     kl: Annotated[float, Range(least=0)] = 0.0
     length_penalty: Annotated[float, Range(least=0)] = 0.0
     unfinished: Annotated[float, Range(least=0)] = 0.0
+    supervised: Annotated[float, Range(least=0)] = 0.0
     format: str = ""
     format_reward: float = 1.0
     examples_every: Annotated[int, Range(least=1)] = 10
@@ -107,6 +112,12 @@ class SaidAgain(NamedTuple):
     logs: Tensor
     mask: Tensor
     entropy: Tensor
+    values: Tensor | None = None  # what a value head expects of it
+
+    def lines(self, chosen: Tensor) -> SaidAgain:
+        """Return the same of some of the answers."""
+        values = None if self.values is None else self.values[chosen]
+        return SaidAgain(self.logs[chosen], self.mask[chosen], self.entropy[chosen], values)
 
     def means(self, facts: Mapping[str, Tensor], weights: Tensor) -> dict[str, Tensor]:
         """Return the mean of facts over the tokens of each answer, summed by what the answers weigh."""
@@ -142,12 +153,14 @@ class Policy(Stage):
             )
         if options.format:
             self._format = _compiled(options.format)
+        if options.supervised:
+            check_rows(data.taught, replace(self.entry, rows=(TrainPair, Conversation)))
         self.judge = data.judge
 
     @property
     def asking(self) -> GenerateSpec:
         """How answers are sampled: from the model's own distribution, whole."""
-        options, generate = self.options, asked_together(self.run.spec.generate, self.spec.launch)
+        options, generate = self.options, asked_together(self.run, self.spec.launch)
         return replace(
             generate,
             decoder="sampling",
@@ -201,7 +214,7 @@ class Policy(Stage):
 
     def shape_of(self, *, causal: bool) -> Shape:
         """Return rows of one answer, with what is known of its tokens and what it weighs."""
-        numbers = (ADVANTAGE, COUNT, WEIGHT)
+        numbers = (ADVANTAGE, COUNT, WEIGHT, *((TAUGHT, SHARE) if self.options.supervised else ()))
         return Shape(causal, floats=self.floats, numbers=numbers, weighed_by=WEIGHT)
 
     def settle(self, strategy: Replicated, rows: Sequence[EncodedRows], collate: Collate) -> None:
@@ -254,8 +267,8 @@ class Policy(Stage):
         """Take over what was kept."""
         self.rollouts = state["rollouts"]
 
-    def lesson(self, asked: Sequence[Asked]) -> Lesson:
-        """Judge what was said, and return what is learned of it."""
+    def lesson(self, asked: Sequence[Asked], taught: Sequence[TrainRow] = ()) -> Lesson:
+        """Judge what was said, and return what is learned of it and of answers in the data beside it."""
         said = [answer for group in asked for answer in group.said]
         places = np.repeat(np.arange(len(asked)), [len(group.said) for group in asked])
         judged = self._judged([(group.request, answer) for group in asked for answer in group.said])
@@ -263,6 +276,8 @@ class Policy(Stage):
         rollout = Rollout(places, said, judged, rows, self.told(rows))
         self.rollouts += 1
         lesson = self.learnt(rollout)
+        if len(lesson.rows):
+            self._teach(lesson, taught)
         shown = (self.rollouts - 1) % self.options.examples_every == 0
         examples = _examples(asked[:SHOWN], rollout) if shown else ()
         return lesson._replace(facts={**_facts(rollout), **lesson.facts}, examples=examples)
@@ -270,6 +285,18 @@ class Policy(Stage):
     @abstractmethod
     def learnt(self, rollout: Rollout) -> Lesson:
         """Return the rows of the answers to learn from, with how much better than expected they were."""
+
+    def _teach(self, lesson: Lesson, taught: Sequence[TrainRow]) -> None:
+        """Add answers in the data: together, their tokens weigh as much as all that was said."""
+        encoded = [self.learner.encode(row) for row in taught]
+        fitting = [row for row in encoded if self.shape.longest(row) <= self.spec.max_length]
+        tokens = sum(self.shape.learned(row["labels"]) for row in fitting)
+        said = sum(weight for (weight,) in lesson.rows.numbers[WEIGHT])
+        for place, row in enumerate(fitting, start=len(lesson.rows)):
+            numbers = {name: [0.0] for name in self.shape.numbers}
+            numbers |= {TAUGHT: [lesson.weight / tokens], SHARE: [said / tokens]}
+            floats = {name: [0.0] * len(row["labels"]) for name in self.floats}
+            lesson.rows.add({key: row[key] for key in ("input_ids", "labels")} | floats | numbers, place)
 
     def _judged(self, said: Sequence[tuple[Request, Said]]) -> Judged:
         """Return what answers earn, penalties included; without a reward model one process judges all."""
@@ -328,7 +355,23 @@ class Policy(Stage):
 
     def likelihoods(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         """Return lines x labels x 1: the log-likelihood of each label, at the temperature of sampling."""
-        return aligned(self.said_again(model, batch).logs, causal=self.shape.causal)[..., None]
+        return aligned(Policy.said_again(self, model, batch).logs, causal=self.shape.causal)[..., None]
+
+    def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Loss:
+        """Return the loss of what was said, and `supervised` x that of answers in the data, a token."""
+        said = self.said_again(model, batch)
+        if TAUGHT not in batch:
+            return self.loss_of(said, batch)
+        taught = batch[TAUGHT] > 0
+        loss = self.loss_of(said.lines(~taught), {name: value[~taught] for name, value in batch.items()})
+        missed = -(said.logs * said.mask)[taught].sum(-1)
+        total = loss.sum + self.options.supervised * (missed * batch[TAUGHT][taught]).sum()
+        told = {"supervised_loss": (missed * batch[SHARE][taught]).sum()}
+        return Loss(total, loss.weight, {**loss.facts, **told})
+
+    @abstractmethod
+    def loss_of(self, said: SaidAgain, batch: Mapping[str, Tensor]) -> Loss:
+        """Return what is minimised of answers that the model gave."""
 
     def said_again(self, model: nn.Module, batch: Mapping[str, Tensor]) -> SaidAgain:
         """Return how likely the model now holds the answers of a batch."""
@@ -368,6 +411,7 @@ class Policy(Stage):
                 key: rollout.rows.values(key, segment).tolist() for key in rollout.rows.keys
             }
             row |= {name: known[name][place].tolist() for name in self.floats}
+            row |= {name: [0.0] for name in self.shape.numbers}
             row |= {COUNT: [float(rollout.said[place].count)]}
             row |= {name: [float(values[place])] for name, values in numbers.items()}
             rows.add(row, place)

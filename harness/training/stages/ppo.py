@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +14,24 @@ from torch import Tensor, nn
 from harness.api.bounds import Range
 from harness.training import advantages
 from harness.training.batching import EncodedRows, Shape
-from harness.training.heads import WithHead
+from harness.training.heads import EXPECTS, WithHead
 from harness.training.logprobs import model_inputs, predicted, predicting
 from harness.training.objectives import Loss
 from harness.training.rollouts import Lesson
 
-from .policy import COUNT, KNOWN, OLD, REFERENCE, WEIGHT, Policy, PolicyOptions, Rollout, aligned
+from .policy import (
+    ADVANTAGE,
+    COUNT,
+    KNOWN,
+    OLD,
+    REFERENCE,
+    WEIGHT,
+    Policy,
+    PolicyOptions,
+    Rollout,
+    SaidAgain,
+    aligned,
+)
 
 VALUE, GAINED, RETURN = "value", "gained", "return"  # of each token: expected, better than that, in the end
 
@@ -58,12 +70,16 @@ class Ppo(Policy):
     grouped = False
 
     def prepare(self, model: nn.Module) -> nn.Module:
-        """Return the model with a value head."""
-        return WithHead(model)
+        """Return the model with a value head, that of an earlier PPO where it goes on from one."""
+        headed = WithHead(model)
+        if self.spec.base and (Path(self.spec.base) / EXPECTS).exists():
+            headed.load(Path(self.spec.base), EXPECTS)
+        return headed
 
     def shape_of(self, *, causal: bool) -> Shape:
         """Return rows of one answer, with what is known of its tokens and what it weighs."""
-        return Shape(causal, floats=self.floats, numbers=(COUNT, WEIGHT), weighed_by=WEIGHT)
+        shape = super().shape_of(causal=causal)
+        return replace(shape, numbers=tuple(name for name in shape.numbers if name != ADVANTAGE))
 
     @property
     def floats(self) -> tuple[str, ...]:
@@ -95,11 +111,9 @@ class Ppo(Policy):
         return found
 
     def _said_and_expected(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        causal = self.shape.causal
-        said = model(**model_inputs(model, batch), worth=True)
-        logs = self.read_logits(said.logits, predicted(batch["labels"], causal=causal)).logs
-        values = predicting(said.values, causal=causal)
-        return torch.stack([aligned(logs, causal=causal), aligned(values, causal=causal)], dim=-1)
+        said = self.said_again(model, batch)
+        assert said.values is not None
+        return torch.stack([aligned(x, causal=self.shape.causal) for x in (said.logs, said.values)], dim=-1)
 
     def learnt(self, rollout: Rollout) -> Lesson:
         """Work out how much better than expected each token was; what ends an answer earns its reward."""
@@ -156,17 +170,22 @@ class Ppo(Policy):
             error = min(max(away / self.options.kl_target - 1, -0.2), 0.2)
             self.price *= 1 + error * answers / self.options.kl_horizon
 
-    def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Loss:
-        """Return the clipped loss of each token and value_weight x that of what was expected of it."""
+    def said_again(self, model: nn.Module, batch: Mapping[str, Tensor]) -> SaidAgain:
+        """Return how likely the model now holds the answers of a batch, and what it expects of them."""
         causal = self.shape.causal
         inputs = {key: value for key, value in batch.items() if key not in (*KNOWN, VALUE, GAINED, RETURN)}
         told = model(**model_inputs(model, inputs), worth=True)
         said = self.read_logits(told.logits, predicted(batch["labels"], causal=causal))
+        return said._replace(values=predicting(told.values, causal=causal))
+
+    def loss_of(self, said: SaidAgain, batch: Mapping[str, Tensor]) -> Loss:
+        """Return the clipped loss of each token and value_weight x that of what was expected of it."""
+        now = said.values
+        assert now is not None
         before, gained = (self.kept(batch, name, said.logs) for name in (OLD, GAINED))
         loss, clipped = self.clipped(said.logs, before, gained)
-        now, expected = predicting(told.values, causal=causal), self.kept(batch, VALUE, told.values)
+        expected, end = (self.kept(batch, name, now) for name in (VALUE, RETURN))
         near = expected + (now - expected).clamp(-self.options.value_clip, self.options.value_clip)
-        end = self.kept(batch, RETURN, now)
         missed = 0.5 * ((now - end) ** 2).maximum((near - end) ** 2)
         loss = loss + self.options.value_weight * missed
         total = ((loss * said.mask).sum(-1) * batch[COUNT]).sum()
@@ -174,9 +193,9 @@ class Ppo(Policy):
         return Loss(total, batch[WEIGHT].sum(), said.means(facts, batch[WEIGHT]))
 
     def save(self, model: nn.Module, folder: Path) -> None:
-        """Write the language model; what its head expected is of no use to who asks it."""
+        """Write the language model, and the value head for a PPO that goes on from it."""
         assert isinstance(model, WithHead)
-        model.save(self.learner.save, folder, head=False)
+        model.save(self.learner.save, folder, EXPECTS)
 
 
 def _behind_prompts(values: Sequence[np.ndarray], lines: Sequence[np.ndarray]) -> list[np.ndarray]:

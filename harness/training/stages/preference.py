@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -22,13 +24,17 @@ from harness.api import (
     UsageError,
 )
 from harness.api.bounds import OneOf, Range
+from harness.files.digests import folder_digest
+from harness.files.json_files import read_json, write_json
 from harness.training.batching import IGNORED, EncodedRows, Shape
+from harness.training.identity import architecture, weights_digest
 from harness.training.lines import numbers_of_lines
 from harness.training.logprobs import learned_tokens, log_probabilities
 from harness.training.objectives import Loss
 from harness.training.replicated import Replicated
 from harness.training.settings import FitOptions
 from harness.training.stage import Collate, Learner, Stage
+from harness.training.together import STATE
 
 CHOSEN, REJECTED = "chosen.", "rejected."
 MARGIN, REFERENCE = "margin", "reference"  # numbers a line: how much better, and what the reference says
@@ -114,14 +120,33 @@ class Dpo(Preferences):
     def _switches_off(self) -> bool:
         return self._may_switch_off and self.options.reference != "precomputed"
 
+    def begin(self, learner: Learner) -> None:
+        """Take over the model, and note what weights it begins with, by which answers of it are known."""
+        super().begin(learner)
+        self._began = f"{architecture(self.model)} {weights_digest(list(self.model.parameters()))}"
+
     def settle(self, strategy: Replicated, rows: Sequence[EncodedRows], collate: Collate) -> None:
-        """Ask the reference once, where it will not be at hand."""
+        """Ask the reference once, where it will not be at hand; what it said is kept beside the states."""
         if self._switches_off:
             return
-        model = self.other(REFERENCE, strategy.group.device) or strategy.module
-        for some in rows:
-            answers = numbers_of_lines(_answers, model, some, collate(some), strategy, self.spec.batch_size)
-            some.numbers[REFERENCE] = answers
+        files = [self._kept(some) for some in rows]
+        absent = strategy.group.agree([not file.exists() for file in files])
+        if any(absent):
+            model = self.other(REFERENCE, strategy.group.device) or strategy.module
+            for some, file in zip(rows, files, strict=True):
+                said = numbers_of_lines(_answers, model, some, collate(some), strategy, self.spec.batch_size)
+                if self.run.is_main:
+                    write_json(file, [list(line) for line in said])
+            strategy.group.wait()
+        for some, file in zip(rows, files, strict=True):
+            some.numbers[REFERENCE] = read_json(file)
+
+    def _kept(self, rows: EncodedRows) -> Path:
+        """Name the file of what a reference says of some rows, after all that it depends on."""
+        named = self.run.inputs.get(REFERENCE)
+        said_by = self._began if named is None else folder_digest(named.path)
+        known = hashlib.sha256(f"{said_by} {rows.digest} {self.spec.precision}".encode()).hexdigest()[:16]
+        return self.run.directory / STATE / f"reference-{known}.json"
 
     def loss(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Loss:
         """Return -log sigmoid(beta x how much more the better answer has gained than the worse one)."""

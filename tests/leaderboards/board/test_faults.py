@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from harness import MetricEntry, Score
+from harness.files.finished import digests, write_record
+from harness.files.rows import read_rows
 from harness.leaderboards.board import history
 from harness.leaderboards.board.build import Refused, add_runs, build
 from harness.leaderboards.intake.tasks import Tasks
 
-from ..conftest import METRICS, make_submission
+from ..conftest import METRICS, change, make_submission, say
 from .test_build import put
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,10 +24,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def answered(run, view):
     """Let the run answer the rows of a view."""
-    record = json.loads((run / "record.json").read_text())
-    (run / "record.json").write_text(json.dumps(record | {"data_digest": view.digest}))
-    rows = [{"id": e.id, "raw": e.references[0], "text": ""} for e in view.examples]
-    (run / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    say(run, *({"id": e.id, "raw": e.references[0], "text": ""} for e in view.examples))
+    change(run, data_digest=view.digest)
     return run
 
 
@@ -36,9 +36,12 @@ def answered(run, view):
         (lambda run: weights_of(run).write_bytes(b"\xff" * 40), None),  # larger than any header: not counted
         (lambda run: weights_of(run).write_bytes((2).to_bytes(8, "little") + b"[]"), "no safetensors file"),
         (lambda run: (run / "record.json").write_text("{"), "cannot be read"),
-        (lambda run: (run / "record.json").write_text("[]"), "is not the record of a run"),
-        (lambda run: (run / "predictions.jsonl").write_text("{}\n"), "is not the record of a run"),
-        (lambda run: (run / "predictions.jsonl").unlink(), "answers 0 of 200 rows"),
+        (lambda run: (run / "record.json").write_text("[]"), "record.json is not what was written"),
+        (lambda run: write_record(run, {"files": digests(run)}), "is not the record of a run"),
+        (lambda run: say(run, {}), "is not the record of a run"),
+        (lambda run: (run / "predictions.jsonl").write_text("{}\n"), "jsonl is not what was written"),
+        (lambda run: (run / "predictions.jsonl").unlink(), "predictions.jsonl is missing"),
+        (lambda run: say(run), "answers 0 of 200 rows"),
     ],
 )
 def test_a_damaged_run_is_left_out_with_its_reason_and_the_others_are_taken(
@@ -47,13 +50,11 @@ def test_a_damaged_run_is_left_out_with_its_reason_and_the_others_are_taken(
     answered(run, view)
     healthy = run.parent / "20260103-cccc"
     shutil.copytree(run, healthy)
-    (healthy / "predictions.jsonl").write_text(
-        (healthy / "predictions.jsonl").read_text().replace('"raw": "', '"raw": "other ', 1)
-    )
+    first, *rest = read_rows(healthy / "predictions.jsonl")
+    say(healthy, first | {"raw": "other"}, *rest)
     runs = run.parents[2]
     if said is None or "safetensors" in said:  # both runs have the same weights
-        record = json.loads((healthy / "record.json").read_text())
-        (healthy / "record.json").write_text(json.dumps(record | {"training": [], "run_id": "20260103-cccc"}))
+        change(healthy, training=[], run_id="20260103-cccc")
     damage(run)
     done = add_runs(store, runs, opened, (), lambda text: None)
     refused = [one for one in done if isinstance(one, Refused)]

@@ -1,6 +1,5 @@
 """Who may change a row: its board's keepers alone, never downwards, and for a reason that shows."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -10,7 +9,7 @@ from harness.leaderboards.board import history
 from harness.leaderboards.board.build import Foreign, Keeping, _put, add, add_runs, build, withdraw
 from harness.leaderboards.intake.submission import Submission, write_submission
 
-from ..conftest import make_submission
+from ..conftest import change, make_submission, say
 from .test_build import here, put, replace_about
 
 
@@ -125,10 +124,8 @@ def test_a_withdrawn_row_leaves_the_table_with_its_reason_and_the_history_says_s
 
 
 def test_a_run_that_is_handed_in_is_trusted_no_more_than_any_submission(store, opened, view, run):
-    record = json.loads((run / "record.json").read_text())
-    (run / "record.json").write_text(json.dumps(record | {"data_digest": view.digest}))
-    rows = [{"id": e.id, "raw": "x", "text": "x"} for e in view.examples]
-    (run / "predictions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    say(run, *({"id": e.id, "raw": "x", "text": "x"} for e in view.examples))
+    change(run, data_digest=view.digest)
     added = add(store, run, opened, Foreign())
     assert not store.evidence(added.folder)
     (again,) = add_runs(store, run.parents[2], opened, (), lambda text: None)

@@ -1,12 +1,18 @@
 """A run fills in its submission: what it knows is there, and no machine's folders are."""
 
+import gzip
 import json
 
 import pytest
 
 from harness import DataError, UsageError
+from harness.files.finished import digests, write_record
+from harness.files.json_files import write_sealed
+from harness.files.rows import write_rows
 from harness.leaderboards.intake.from_run import find_runs, from_run
-from harness.leaderboards.intake.submission import checked_about
+from harness.leaderboards.intake.submission import checked_about, outputs_as_bytes, read_outputs
+
+from ..conftest import change, say
 
 
 def test_a_run_says_what_it_is_without_a_folder_of_its_machine(run):
@@ -22,9 +28,19 @@ def test_a_run_says_what_it_is_without_a_folder_of_its_machine(run):
     assert made.evidence["trust"] == "trained"
 
 
-def change(run, **facts):
-    record = json.loads((run / "record.json").read_text())
-    (run / "record.json").write_text(json.dumps(record | facts))
+def said(run, row, **facts):
+    write_rows(run / "completions.jsonl", [{"request_id": "a", "text": " said ", **row}])
+    say(run, {"id": "a", "raw": " said ", **facts})
+    outputs = from_run(run).outputs
+    again = read_outputs(gzip.decompress(outputs_as_bytes(outputs, "a")), "it")
+    assert again["a"].evidence == outputs["a"].evidence
+    return outputs["a"].evidence
+
+
+def test_an_answer_that_rests_on_nothing_by_its_own_word_stays_so_on_a_board(run):
+    assert said(run, {"evidence": []}, evidence=[]) == ()
+    assert said(run, {}, evidence=[]) is None
+    assert said(run, {}, evidence=["shown"]) == ("shown",)
 
 
 def test_a_run_says_what_its_training_rows_give_away_and_no_folder_in_a_setting(run):
@@ -53,7 +69,7 @@ def test_a_run_is_of_the_series_that_its_record_names(run):
 
 def test_an_adapter_is_not_counted_as_the_model_and_no_training_is_only_reproduced(run):
     trained = run.parents[2] / "trained/m/20260101-aaaa"
-    (trained / "checkpoint.json").write_text(json.dumps({"path": "checkpoint", "format": "adapter"}))
+    write_sealed(trained / "checkpoint.json", {"path": "checkpoint", "format": "adapter"})
     assert "parameters" not in from_run(run).about["model"]
     change(run, training=[])
     assert from_run(run).evidence["trust"] == "reproduced"
@@ -64,7 +80,7 @@ def test_what_is_no_run_is_said(run, tmp_path):
         from_run(tmp_path)
     with pytest.raises(UsageError, match="no folder of runs"):
         list(find_runs(tmp_path / "absent"))
-    (run / "record.json").write_text("{}")
+    write_record(run, {"files": digests(run)})
     with pytest.raises(DataError, match="not the record of a run"):
         from_run(run)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+import torch
 
 from harness import (
     Document,
@@ -19,7 +22,7 @@ from harness.language_models import Loaded
 from harness.language_models.fresh import learn_tokenizer, small_llama
 from harness.plugins.mozi import PROMPT
 from harness.plugins.mozi.coding import EvidenceCoder
-from harness.plugins.mozi.model import Mozi, MoziOptions, rests_on
+from harness.plugins.mozi.model import Mozi, MoziOptions, rests_on, separators_unattended
 
 EVIDENCE = "We train on the Miruva corpus of 8,412 tweets. " * 6
 QUESTION = "Which data set do they use?"
@@ -107,7 +110,21 @@ def test_a_run_trains_once_and_answers_in_every_setting(main, tmp_path):
     assert len(table[3].split()) >= 5
 
 
-def test_fine_tuning_goes_on_with_the_adapter_of_pretraining_on_shards(main, tokenizer, tmp_path):
+def test_the_release_pretrains_on_a_line_as_one_text_without_its_separators(tokenizer):
+    model = small_llama(tokenizer, hidden=16, intermediate=24, layers=1, heads=2, context=64, seed=0)
+    end = tokenizer.eos_token_id
+    ids = torch.tensor([[40, 41, end, 42, 43], [50, 51, end, 42, 43]])
+    apart = {"input_ids": ids, "position_ids": torch.tensor([[0, 1, 2, 0, 1]] * 2), "use_cache": False}
+    wanted = model(input_ids=ids, attention_mask=(ids != end).long()).logits
+    model.register_forward_pre_hook(partial(separators_unattended, end), with_kwargs=True)
+    assert torch.equal(model.train()(**apart).logits, wanted)
+    assert not torch.allclose(wanted[0, 3:], wanted[1, 3:])
+    rested = model.eval()(**apart).logits
+    assert torch.allclose(rested[0, 3:], rested[1, 3:])
+
+
+@pytest.mark.parametrize("quirks", [False, True])
+def test_fine_tuning_goes_on_with_the_adapter_of_pretraining_on_shards(main, tokenizer, tmp_path, quirks):
     base = tmp_path / "base"
     model = small_llama(tokenizer, hidden=16, intermediate=24, layers=1, heads=2, context=512, seed=0)
     model.save_pretrained(base)
@@ -129,7 +146,7 @@ def test_fine_tuning_goes_on_with_the_adapter_of_pretraining_on_shards(main, tok
     settings = {
         "model.weights": base, "train.method": "lora", "train.precision": "fp32", "train.lora_r": 2,
         "stage.pretrain.data": shards, "stage.pretrain.max_steps": 2, "stage.pretrain.batch_size": 2,
-        "stage.sft.max_steps": 2, "generate.max_new_tokens": 2,
+        "stage.sft.max_steps": 2, "generate.max_new_tokens": 2, "model.release_quirks": str(quirks).lower(),
     }  # fmt: skip
     command += [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     done = main(

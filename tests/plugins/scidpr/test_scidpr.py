@@ -47,7 +47,7 @@ ROWS = [
 
 
 def lines(model: SciDpr, encoder: TextEncoder) -> dict[str, torch.Tensor]:
-    encoded = [model._encode(row, encoder, encoder, 0) for row in ROWS]
+    encoded = [model._encode(row, encoder, encoder.encode, 0) for row in ROWS]
     width = max(len(row["input_ids"]) for row in encoded)
     return {
         key: torch.tensor([[*row[key], *[0] * (width - len(row[key]))] for row in encoded])
@@ -76,13 +76,14 @@ def test_no_more_negatives_are_drawn_than_asked_for_and_the_same_each_time(untra
     encoder = TextEncoder(untrained)
     many = Ranking("q", "a", tuple(f"code {n}" for n in range(30)))
     model = SciDpr(SciDprOptions(negatives=3))
-    one, two = (model._encode(many, encoder, encoder, 7) for _ in range(2))
+    one, two = (model._encode(many, encoder, encoder.encode, 7) for _ in range(2))
     assert one == two and max(one["segments"]) == 5
-    assert model._encode(many, encoder, encoder, 8) != one
+    assert model._encode(many, encoder, encoder.encode, 8) != one
 
 
 def test_training_helps_and_its_encoders_are_a_retriever(main, untrained, tmp_path):
-    command = ["--model", "scidpr", "--task", "qasper/evidence", "--output", str(tmp_path), "--no-compare"]
+    command = ["--model", "scidpr", "--preset", "minilm-whole", "--task", "qasper/evidence"]
+    command += ["--output", str(tmp_path), "--no-compare"]
     command += ["--set", f"model.weights={untrained}", "--set", "train.learning_rate=3e-3"]
     done = main(*command, "--train-limit", "400", "--max-steps", "60", "--json")
     assert done.code == 0, done.err
@@ -98,10 +99,31 @@ def test_training_helps_and_its_encoders_are_a_retriever(main, untrained, tmp_pa
     assert run["scores"]["evidence-f1@1"]["value"] == pytest.approx(after)
 
 
+def test_a_layer_upon_the_questions_learns_alone_and_no_paragraph_is_embedded_again(
+    main, untrained, tmp_path
+):
+    command = ["train", "--model", "scidpr", "--task", "qasper/evidence", "--output", str(tmp_path)]
+    command += ["--set", f"model.weights={untrained}", "--set", "model.learn=layer"]
+    done = main(*command, "--set", "train.learning_rate=3e-3", "--train-limit", "300", "--max-steps", "60")
+    assert done.code == 0, done.err
+    (trained,) = (tmp_path / "trained" / "scidpr").glob("2*/checkpoint")
+    before, questions = TextEncoder(untrained), TextEncoder(trained / "question_encoder")
+    kept = questions.model.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in before.model.state_dict().items())
+    assert TextEncoder(trained / "answer_encoder").digest == before.digest
+    retrievers = f"encoder:{untrained},encoder:{trained}"
+    asked = ("retrieve", "--task", "qasper", "--retriever", retrievers, "--limit", "160", "--json")
+    one, two = (row["mrr"]["value"] for row in json.loads(main(*asked).out).values())
+    assert two > one + 0.02
+
+
 def test_the_release_attends_to_padding_and_its_encoders_go_on_doing_so(main, untrained, tmp_path):
     command = ["train", "--model", "scidpr", "--task", "qasper/evidence", "--output", str(tmp_path)]
     command += ["--set", f"model.weights={untrained}", "--set", "model.attend_padding=true"]
-    assert main(*command, "--train-limit", "20", "--max-steps", "1").code == 0
+    command += ["--train-limit", "20", "--max-steps", "1"]
+    refused = main(*command)
+    assert refused.code == 2 and "they stay as they are" in refused.err
+    assert main(*command, "--preset", "minilm-whole").code == 0
     (trained,) = (tmp_path / "trained" / "scidpr").glob("2*/checkpoint")
     assert TextEncoder(trained / "answer_encoder").reading.attend_padding
 

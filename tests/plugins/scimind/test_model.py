@@ -198,7 +198,7 @@ def test_llama_weights_are_taken_over_with_rows_for_new_tokens(
 class Stopping(SilentProgress):
     """Ends a training at its fifth step, as a person at the keyboard does."""
 
-    def start(self, label: str, total: int | None = None, unit: str = "steps") -> None:
+    def start(self, label: str, total: int | None = None, unit: str = "steps", done: int = 0) -> None:
         self.left = 5 if label == "training" else 1000
 
     def advance(self, amount: int = 1, **facts: Any) -> None:

@@ -67,6 +67,21 @@ def test_perplexity_is_by_token_word_and_byte():
     assert perplexity_token(Pairs([row, unread])).value is None
 
 
+def test_the_way_of_reading_is_a_setting_and_wider_overlap_predicts_no_worse(main, tiny_llama, tmp_path):
+    (tmp_path / "notes.txt").write_text("two words and more of them, again and again\n" * 3)
+    values = {}
+    for window, stride in ((16, 15), (16, 1), (0, 0)):
+        command = ("--model", "hf", "--checkpoint", str(tiny_llama), "--task", "ppl", "--data", "notes.txt")
+        asked = ("--set", f"generate.window={window}", "--set", f"generate.stride={stride}")
+        done = main(*command, *asked, "--output", str(tmp_path / "runs"), "--json")
+        assert done.code == 0, done.err
+        (run,) = json.loads(done.out)["runs"]
+        values[window, stride] = run["scores"]["perplexity-token"]["value"]
+    assert len(set(values.values())) == 3
+    refused = main(*command, "--set", "generate.window=16", "--set", "generate.stride=16")
+    assert refused.code != 0 and "stride is 16" in refused.err
+
+
 def test_pretraining_lowers_it(main, tmp_path):
     sizes = ("--set", "model.hidden=32", "--set", "model.layers=1", "--set", "model.heads=2")
     values = []

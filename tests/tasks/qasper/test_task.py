@@ -14,7 +14,7 @@ import pytest
 from harness import Annotation, DataError, DataSpec, Pairs, Prediction, UsageError
 from harness.metrics import qa
 from harness.tasks.qasper.sample import SIZES, sample
-from harness.tasks.qasper.task import Gold, QasperOptions, Recalled, Unaided, Whole
+from harness.tasks.qasper.task import Gold, QasperOptions, Recalled, Unaided, Whole, YesNo
 
 
 @pytest.fixture
@@ -150,6 +150,19 @@ def test_mozi_learns_one_row_an_answer(opened):
         answer.kind != "none" for paper in sample()["train"] for q in paper.questions for answer in q.answers
     )
     assert len(learned) == answerable
+
+
+def test_mozis_probe_asks_each_yes_or_no_after_three_solved_questions(opened, test_data):
+    task = opened(YesNo, test_data / "qasper", form="mozi")
+    found = rows(task)
+    # of 493 such answers in the published test, 73 rest on no evidence
+    assert len(found) == 420 and task.metrics == ("accuracy", "macro-f1")
+    assert {row.references for row in found} == {("Yes",), ("No",)}
+    prompt = task.prompt(found[0])
+    assert prompt.startswith("## Description: ") and prompt.count("### Choices:\nA. No.\nB. Yes") == 4
+    assert prompt.endswith("?.\n### Choices:\nA. No.\nB. Yes.\n### Answer:\n")
+    assert [part.split("\n")[0] for part in prompt.split("### Answer:\n")[1:]] == ["Yes.", "No.", "No.", ""]
+    assert task.request(found[0], prompt).choices == ("No", "Yes")
 
 
 def test_an_unknown_form_is_refused(opened):

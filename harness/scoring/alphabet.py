@@ -1,0 +1,6 @@
+"""The letters by which choices are known, and the version of how they are read; light, for cards."""
+
+from string import ascii_uppercase
+
+LETTERS = ascii_uppercase
+VERSION = "3"  # of what is read: scores of different versions are not compared
