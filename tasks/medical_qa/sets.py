@@ -26,7 +26,7 @@ def _bigbio(repository: str, config: str) -> dict[str, HubFiles]:
     }
 
 
-CHOSEN = ("accuracy", "parse-rate", "abstention", "letter-bias", "ece", "brier")
+CHOSEN: tuple[str, ...] = ("accuracy", "parse-rate", "abstention", "letter-bias", "ece", "brier")
 MIRAGES = "accuracy-letter@mirage"  # of the sets that MIRAGE has: how it counts them
 
 
@@ -45,7 +45,7 @@ class MedQaUs(Exam):
     """MedQA of the United States, four options."""
 
     names: ClassVar[tuple[str, ...]] = ("medqa", "medqa-usmle")
-    scored = (*CHOSEN, MIRAGES)
+    scored: ClassVar[tuple[str, ...]] = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "GBaker/MedQA-USMLE-4-options: 10,178 train, 1,273 test",
         "dir": "files of US/4_options, such as phrases_no_exclude_test.jsonl",
@@ -98,7 +98,7 @@ class MedMcqa(Exam):
     """MedMCQA; its test has no public answers, so that its validation rows are the test, as elsewhere."""
 
     names = ("medmcqa",)
-    scored = (*CHOSEN, MIRAGES)
+    scored: ClassVar[tuple[str, ...]] = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "openlifescienceai/medmcqa: 182,822 train, 4,183 test (published as validation)",
         "dir": "train.json and dev.json, or the hub's tables",
@@ -228,7 +228,7 @@ class MmluMedical(Exam):
         *("anatomy", "clinical_knowledge", "college_biology", "college_medicine"),
         *("medical_genetics", "professional_medicine"),
     )
-    scored = (*CHOSEN, MIRAGES)
+    scored: ClassVar[tuple[str, ...]] = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "cais/mmlu: 123 validation, 1,089 test",
         "dir": "the folders dev, val and test of MMLU, a CSV file a subject",
