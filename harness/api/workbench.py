@@ -111,13 +111,17 @@ class Workbench(Protocol):
     def open_model(
         self,
         name: str,
-        task: str,
+        task: str = "",
         *,
         preset: str = "",
         options: Mapping[str, Any] | None = None,
         checkpoint: Path | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> ReadyModel:
-        """Open a model as its preset and options say; close its session when done."""
+        """Open a model as its preset and options say, for a task or as a chat asks it; close its session.
+
+        `settings` are any others by their keys, such as `generate.max_new_tokens`.
+        """
         ...
 
     def render(self, table: Any, form: str) -> str | None:
@@ -130,6 +134,10 @@ class Workbench(Protocol):
 
     def write(self, text: str) -> None:
         """Write a result on standard output, whatever strangers put into it made visible."""
+        ...
+
+    def prose(self, text: str, *, marked: Sequence[str] = (), indent: int = 0) -> None:
+        """Write a paragraph in lines that fit a terminal; there what is `marked` stands out."""
         ...
 
     def say(self, text: str) -> None:

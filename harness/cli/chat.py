@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TextIO, get_type_hints
 
 from harness.api.bounds import refuse_out_of_bounds
 from harness.api.errors import HarnessError, MissingDependency, UsageError, nearest
@@ -21,13 +21,14 @@ from harness.engine.values import convert
 from harness.serving.conversation import Conversation
 from harness.serving.plain import PlainEngine
 
+from . import paper
 from .main import report
 from .opening import add_model_arguments, context_of, opened, resolved_models
 from .output import flush, say, write
 from .parser import add_verb
 from .serve import serve
 
-OWN = ("ask", "system", "web", "port")
+OWN = ("ask", "system", "web", "port", *paper.OWN)
 PORT = 8082
 HELP = """\
 /clear            forget what was said
@@ -36,6 +37,7 @@ HELP = """\
 /undo             take the last question and its answer back
 /retry            ask the last question again
 /save FILE        write the conversation as a line of JSON
+/evidence         show the passages of the paper for the last question again
 /edit             write the next question in $EDITOR
 /exit             leave, as Ctrl-D does
 Alt-Enter begins a new line, Enter sends. Ctrl-C stops an answer.
@@ -59,6 +61,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--port", type=int, default=PORT, metavar="N", help=f"of --web (default: {PORT}; 0: any that is free)"
     )
+    paper.add_paper_arguments(parser)
     add_model_arguments(parser)
 
 
@@ -70,16 +73,18 @@ def run(args: argparse.Namespace) -> int:
     [(model, resolved), *more] = models
     if more:
         raise UsageError("chat talks to one model", hint="name one --model")
+    about = paper.paper_of(args)
     once = question_of(args.ask)
     prompt = None if once is not None else line_editor()
     spec = resolved.spec.generate
     with opened(model, resolved) as session:
         engine = session.engine(spec, 1) or PlainEngine(session, context_of(resolved), 1)
-        conversation = Conversation(engine, spec, args.system)
+        conversation = Conversation(engine, spec, args.system, about)
         if once is not None:
-            answer(conversation, once)
+            answer(conversation, once, sys.stderr)  # standard output holds the answer alone
             return 0
-        write(f"{resolved.spec.title or resolved.spec.model}; /help says what can be done\n")
+        subject = f", about {about.paper.title or args.paper}" if about else ""
+        write(f"{resolved.spec.title or resolved.spec.model}{subject}; /help says what can be done\n")
         assert prompt is not None
         talk(conversation, prompt)
     return 0
@@ -172,6 +177,8 @@ def command(conversation: Conversation, text: str) -> str:
         answer(conversation, conversation.undo())
     elif name == "/save" and rest:
         conversation.save(Path(rest).expanduser())
+    elif name == "/evidence":
+        show_again(conversation)
     elif name == "/edit":
         return EDIT
     elif name == "/help":
@@ -201,8 +208,19 @@ def change(conversation: Conversation, text: str) -> None:
     conversation.spec = changed
 
 
-def answer(conversation: Conversation, text: str) -> None:
-    """Print an answer as it comes; Ctrl-C stops it alone."""
+def show_again(conversation: Conversation) -> None:
+    """Show the evidence of the last question again."""
+    if conversation.paper is None:
+        raise UsageError("there is no paper", hint="run-bench chat --paper FILE.pdf")
+    if not conversation.turns:
+        raise UsageError("nothing was asked yet")
+    paper.show(conversation.evidence, conversation.turns[-2].text)
+
+
+def answer(conversation: Conversation, text: str, beside: TextIO | None = None) -> None:
+    """Print an answer as it comes, after its evidence where there is a paper; Ctrl-C stops it alone."""
+    if conversation.paper is not None:
+        paper.show(conversation.find(text), text, beside)
     with stoppable() as stopped:
         for piece in conversation.ask(text, stopped):
             write(piece)

@@ -16,7 +16,7 @@ from harness.api.task import Task
 from harness.api.workbench import ReadyModel, TaskView
 from harness.engine.config import Asked, Setting
 from harness.engine.data import open_task, task_class
-from harness.engine.matrix import plan
+from harness.engine.matrix import models_alone, plan
 from harness.engine.plugin_manager import LoadedPlugin, blamed
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
@@ -89,19 +89,28 @@ class Desk:
     def open_model(
         self,
         name: str,
-        task: str,
+        task: str = "",
         *,
         preset: str = "",
         options: Mapping[str, Any] | None = None,
         checkpoint: Path | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> ReadyModel:
-        """Open a model as its preset and options say; close its session when done."""
-        settings = {f"model.{key}": value for key, value in (options or {}).items()}
-        settings |= {"preset": preset} if preset else {}
-        layer = {key: Setting(value, "flag") for key, value in settings.items()}
-        (cell,) = plan(self._registry, Asked(models=(name,), tasks=(task,), layers=[layer]))
-        model = make_model(cell.model, cell.spec.model_options)
-        run = RunContext(Path(), replace(cell.spec, checkpoint=str(checkpoint or "")))
+        """Open a model as its preset and options say, for a task or as a chat asks it."""
+        given = {**(settings or {}), **{f"model.{key}": value for key, value in (options or {}).items()}}
+        given |= {"preset": preset} if preset else {}
+        layer = {key: Setting(value, "flag") for key, value in given.items()}
+        asked = Asked(models=(name,), tasks=(task,) if task else (), layers=[layer])
+        if task:
+            (cell,) = plan(self._registry, asked)
+            found, spec = cell.model, cell.spec
+        else:
+            ((found, resolved),) = models_alone(self._registry, asked)
+            spec = resolved.spec
+        if checkpoint is None and spec.checkpoint:  # a folder of weights that was named as the model
+            checkpoint = Path(spec.checkpoint)
+        model = make_model(found, spec.model_options)
+        run = RunContext(Path(), replace(spec, checkpoint=str(checkpoint or "")))
         with blamed(f"model '{name}'"):
             return ReadyModel(model.open(checkpoint_at(checkpoint) if checkpoint else None, run), run)
 
@@ -116,6 +125,10 @@ class Desk:
     def write(self, text: str) -> None:
         """Write a result on standard output."""
         output.write(text)
+
+    def prose(self, text: str, *, marked: Sequence[str] = (), indent: int = 0) -> None:
+        """Write a paragraph in lines that fit a terminal; there what is `marked` stands out."""
+        output.write_prose(text, marked, indent)
 
     def say(self, text: str) -> None:
         """Write a line about the work on standard error."""

@@ -12,12 +12,19 @@ MODULES = (
     "harness.engine.launchers",
     "harness.leaderboards",
     "harness.metrics",
+    "harness.papers",
     "harness.pseudo",
     "harness.retrieval",
     "harness.training",
 )
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
-WITH_VERBS = ("harness.retrieval", "harness.leaderboards", "harness.plugins.scimind", "harness.pseudo")
+WITH_VERBS = (
+    "harness.retrieval",
+    "harness.papers",
+    "harness.leaderboards",
+    "harness.plugins.scimind",
+    "harness.pseudo",
+)
 
 
 def verbs() -> Iterator[VerbEntry]:

@@ -11,26 +11,39 @@ from harness.api.errors import DataError, UsageError
 from harness.api.example import Completion, Message, Request
 from harness.api.session import Engine
 from harness.api.spec import GenerateSpec
+from harness.papers.evidence import SearchedPaper, request
+from harness.papers.paper import Paragraph
 
 
 @dataclass(slots=True)
 class Conversation:
-    """Turns of a user and an assistant, under a system prompt if there is one."""
+    """Turns of a user and an assistant, under a system prompt if there is one.
+
+    About a `paper` each question is asked with the passages that it finds; the turns hold the question alone.
+    """
 
     engine: Engine
     spec: GenerateSpec
     system: str = ""
+    paper: SearchedPaper | None = None
+    evidence: list[Paragraph] = field(default_factory=list)  # of the last question
     turns: list[Message] = field(default_factory=list)
     last: Completion | None = None
     asked: int = 0
 
+    def find(self, text: str) -> list[Paragraph]:
+        """Find the evidence of a question, with which it is then asked."""
+        self.evidence = [] if self.paper is None else self.paper.find(text)
+        return self.evidence
+
     def ask(self, text: str, stopped: Callable[[], bool] = lambda: False) -> Iterator[str]:
         """Yield the answer as it comes, and keep both; one that is stopped is kept as far as it came."""
         said = [Message("system", self.system)] if self.system else []
-        request = Request("0", text, messages=(*said, *self.turns))
+        asked = request(text, self.evidence) if self.evidence else Request("0", text)
+        asked = replace(asked, messages=(*said, *self.turns))
         # each answer is drawn anew, and all are the same again in the next conversation
         spec = replace(self.spec, seed=self.spec.seed + self.asked, n_best=1)
-        stream = self.engine.submit(request, spec, fit="shorten")
+        stream = self.engine.submit(asked, spec, fit="shorten")
         self.asked += 1
         answer = ""
         while stream.completion is None and stream.error is None:
