@@ -2,8 +2,7 @@
 
 `retrieval` ranks the paragraphs of QASPER's 416 test papers for every question: by words, by
 all-MiniLM-L6-v2, by both. `scidpr` trains from MiniLM on some of the papers and ranks the others. `answers`
-asks SmolLM2-135M-Instruct with gold, recalled and no evidence. `speed` builds indexes. `sample` trains
-Mozi's tiny preset on made-up papers on which nothing was tuned.
+asks SmolLM2-135M-Instruct with gold, recalled and no evidence. `speed` builds indexes.
 
 Everything is kept under --work; the same command goes on where it was stopped.
 """
@@ -18,7 +17,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .answers import answers
-from .fresh import fresh
 from .program import Papers
 from .ranked import retrieval, scidpr
 from .speed import speed
@@ -29,7 +27,6 @@ PARTS: dict[str, Callable[[Papers, argparse.Namespace], None]] = {
     "scidpr": scidpr,
     "answers": answers,
     "speed": speed,
-    "sample": fresh,
 }
 
 
@@ -50,7 +47,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--papers", type=int, help="only the first N papers; without it, all 416")
     parser.add_argument("--asked", type=int, default=100, help="questions that SmolLM2 is asked")
     parser.add_argument("--embedded", type=int, default=10_000, help="paragraphs that speed embeds")
-    parser.add_argument("--seed", type=int, default=2027, help="of the made-up papers of part sample")
     return parser.parse_args()
 
 

@@ -69,7 +69,8 @@ class RunContext:
     the requests and pairs were rendered with. `event("note", text=...)` is for what a reader of the
     numbers must know: the record keeps it and the table shows it as a footnote. `inputs` are the
     checkpoints of other stages that this one needs, by the names it gave them, such as `reward`. `stage`
-    is the stage that is trained, where a plugin brought it.
+    is the stage that is trained, where a plugin brought it. With `other_prompt` a checkpoint may be asked
+    with another prompt or template than it was trained with.
     """
 
     directory: Path
@@ -82,6 +83,7 @@ class RunContext:
     event: Callable[..., None] = _ignore
     inputs: Mapping[str, Checkpoint] = field(default_factory=dict)
     stage: StageEntry | None = None
+    other_prompt: bool = False
 
     @property
     def is_main(self) -> bool:

@@ -21,14 +21,14 @@ from harness.engine.values import convert
 from harness.serving.conversation import Conversation
 from harness.serving.plain import PlainEngine
 
-from . import paper
+from . import aimed_flags, paper
 from .main import report
 from .opening import add_model_arguments, context_of, opened, resolved_models
 from .output import flush, say, write
 from .parser import add_verb
 from .serve import serve
 
-OWN = ("ask", "system", "web", "port", *paper.OWN)
+OWN = ("ask", "system", "web", "port", *paper.OWN, *aimed_flags.OWN)
 PORT = 8082
 HELP = """\
 /clear            forget what was said
@@ -63,10 +63,12 @@ def add_parser(subparsers: Any) -> None:
     )
     paper.add_paper_arguments(parser)
     add_model_arguments(parser)
+    aimed_flags.add_aimed_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Open the model and talk."""
+    aimed_flags.take_aimed_arguments(args)
     models = resolved_models(args, OWN)
     if args.web:
         return serve(models, "127.0.0.1", args.port, started=webbrowser.open)

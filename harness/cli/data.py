@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
 from harness.scoring.alphabet import LETTERS
 
+from . import data_learning
 from .data_overlap import opened_tasks, overlaps
 from .output import say, write, write_json
 from .parser import add_verb
@@ -28,7 +29,8 @@ def add_parser(subparsers: Any) -> None:
     parser = add_verb(
         subparsers,
         "data",
-        "Say what data a task needs and where to get it; check files; find overlaps; show rows.",
+        "Say what data a task needs and where to get it; check files; find overlaps; make preferences out of "
+        "a run; show rows.",
         "run-bench data --task chebi20",
         "run-bench data check FOLDER --task chebi20",
         "run-bench data show --task toy --rows 1",
@@ -36,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--task", metavar="TASK", help="only this task or task group")
     add_plugin_arguments(parser)
     actions = parser.add_subparsers(
-        dest="action", metavar="{check,overlap,show}", help="without one: what tasks need"
+        dest="action", metavar="{check,overlap,preferences,show}", help="without one: what tasks need"
     )
 
     check = add_verb(
@@ -45,10 +47,20 @@ def add_parser(subparsers: Any) -> None:
         "Validate every row of a file or folder, and name what is wrong with its place.",
         "run-bench data check FOLDER --task chebi20",
         "run-bench data check --task my-task.toml",
+        "run-bench data check pairs.jsonl --stage dpo",
         summary="validate every row of a file or folder",
     )
     check.add_argument("source", nargs="?", help="a file or a folder")
-    check.add_argument("--task", metavar="TASK", required=True, help="the task whose rows they should be")
+    check.add_argument(
+        "--task", metavar="TASK", help="the task whose rows they should be (default: that of --stage)"
+    )
+    check.add_argument(
+        "--stage", metavar="STAGE", help="check as what a stage learns from: dpo, reward, grpo, …"
+    )
+    check.add_argument("--tokenizer", metavar="NAME", help="with --max-length: what counts tokens")
+    check.add_argument(
+        "--max-length", type=int, metavar="N", help="say which rows take more tokens than this"
+    )
     check.add_argument("--skip-bad-rows", action="store_true", help="exit with 0 although rows are bad")
 
     overlap = add_verb(
@@ -67,6 +79,8 @@ def add_parser(subparsers: Any) -> None:
     )
     overlap.add_argument("--list", metavar="KIND", help="also list the ids of test rows of this kind")
 
+    preferences = data_learning.add_preferences(actions)
+
     show = add_verb(
         actions,
         "show",
@@ -83,7 +97,7 @@ def add_parser(subparsers: Any) -> None:
         action.add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", help="settings of data and task"
         )
-    for action in (check, overlap, show):
+    for action in (check, overlap, preferences, show):
         action.add_argument("--json", action="store_true", help="print JSON")
         add_plugin_arguments(action)
 
@@ -93,6 +107,8 @@ def run(args: argparse.Namespace) -> int:
     registry = open_registry(args)
     if args.action == "overlap":
         return overlaps(args, registry)
+    if args.action == "preferences":
+        return data_learning.make_preferences(args, registry)
     if args.action == "check":
         return _check(args, registry)
     if args.action == "show":
@@ -127,12 +143,21 @@ def _needs(args: argparse.Namespace, registry: Registry) -> int:
 
 
 def _check(args: argparse.Namespace, registry: Registry) -> int:
+    stage = registry.stages.get(args.stage).entry if args.stage else None
+    args.task = args.task or (stage.task if stage else "")
+    if not args.task:
+        raise UsageError("the rows of which task are they?", hint="--task NAME, or --stage dpo")
     data = next(opened_tasks(registry, args.task, args.set, args.source))
     args.source = data.task.data.source
     progress = choose_progress(quiet=args.json)
     progress.start(f"checking {args.source}", unit="rows")
-    report = data.task.check()
-    progress.finish()
+    try:
+        report = data.task.check()
+        if stage is not None:
+            data.task.data = replace(data.task.data, skip_bad_rows=True)  # they are in the report
+            report = data_learning.checked_for(stage, data, report, args.tokenizer, args.max_length)
+    finally:
+        progress.finish()
     bad = sum(1 for finding in report.findings if finding.bad)
     if args.json:
         facts = asdict(report) | {"rows": dict(report.rows)}

@@ -35,18 +35,13 @@ T = TypeVar("T")
 
 def overlaps(args: argparse.Namespace, registry: Registry) -> int:
     """Compare, and print what was found."""
-    progress = choose_progress(quiet=args.json)
     notes: list[str] = []
-    if args.task is None:
-        from harness.chem.overlap import KINDS as kinds  # here, because only molecules need RDKit
-
-        _refuse_unknown(args.list, kinds)
-        found: Overlap = _of_molecules(args, progress)
-    else:
-        kinds = KINDS
-        _refuse_unknown(args.list, kinds)
-        found = _of_task(args, registry, progress)
-    progress.finish()
+    kinds = _kinds(args)
+    progress = choose_progress(quiet=args.json)
+    try:
+        found = _of_molecules(args, progress) if args.task is None else _of_task(args, registry, progress)
+    finally:
+        progress.finish()
     unreadable = getattr(found, "unreadable", 0)
     if unreadable:
         notes.append(f"{unreadable:,} molecules that RDKit refuses were compared as text only")
@@ -61,9 +56,15 @@ def overlaps(args: argparse.Namespace, registry: Registry) -> int:
     return 0
 
 
-def _refuse_unknown(kind: str | None, kinds: Mapping[str, str]) -> None:
-    if kind is not None and kind not in kinds:
-        raise UsageError(f"no kind of overlap named '{kind}'", hint="kinds: " + ", ".join(kinds))
+def _kinds(args: argparse.Namespace) -> Mapping[str, str]:
+    """Return the kinds of overlap with what they are; one that is to be listed is among them."""
+    if args.task is None:
+        from harness.chem.overlap import KINDS as kinds  # here, because only molecules need RDKit
+    else:
+        kinds = KINDS
+    if args.list is not None and args.list not in kinds:
+        raise UsageError(f"no kind of overlap named '{args.list}'", hint="kinds: " + ", ".join(kinds))
+    return kinds
 
 
 def _table(args: argparse.Namespace, found: Overlap, kinds: Mapping[str, str], notes: list[str]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from harness.api.errors import StageError, UsageError
@@ -33,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     )
 
 
-def add_run_verb(subparsers: Any, verb: str, description: str, *examples: str) -> None:
+def add_run_verb(subparsers: Any, verb: str, description: str, *examples: str) -> argparse.ArgumentParser:
     """Describe a verb that works on a matrix of models and tasks."""
     parser = add_verb(subparsers, verb, description, *examples)
     parser.set_defaults(verb=verb)
@@ -48,9 +49,10 @@ def add_run_verb(subparsers: Any, verb: str, description: str, *examples: str) -
     )
     parser.add_argument("--no-compare", action="store_true", help="leave out the rows a recipe compares with")
     add_run_arguments(parser)
+    return parser
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, then: Callable[[list[Outcome]], None] = lambda outcomes: None) -> int:
     """Plan, carry out, print; the exit code is that of the first failure."""
     asked = asked_for(args)
     if args.offline:
@@ -79,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
         if outcome.error is not None and len(cells) > 1 and not args.json:
             _say_failure(outcome, outcomes)
         outcomes.append(outcome)
+    then(outcomes)
     if args.json:
         write_json(as_json(outcomes))
     elif args.verb == "run" and (len(cells) > 1 or outcomes[0].error is None):

@@ -14,11 +14,23 @@ from typing import Any
 
 from harness.api.errors import MissingDependency, UsageError
 
+from . import aimed_flags
 from .opening import add_model_arguments, context_of, opened, resolved_models
 from .output import say
 from .parser import add_verb
 
-OWN = ("adapter", "host", "port", "token", "max_prompt", "max_output", "max_body", "max_seconds", "queue")
+OWN = (
+    "adapter",
+    "host",
+    "port",
+    "token",
+    "max_prompt",
+    "max_output",
+    "max_body",
+    "max_seconds",
+    "queue",
+    *aimed_flags.OWN,
+)
 TOKEN = "HARNESS_SERVE_TOKEN"  # the name of a variable, no token
 
 
@@ -49,10 +61,12 @@ def add_parser(subparsers: Any) -> None:
         help="an adapter on the model, asked for as model MODEL:NAME; repeatable",
     )  # fmt: skip
     add_model_arguments(parser)
+    aimed_flags.add_aimed_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
+    aimed_flags.take_aimed_arguments(args)
     token = args.token or os.environ.get(TOKEN, "")
     adapters = dict(map(named_adapter, args.adapter))
     return serve(resolved_models(args, OWN), args.host, args.port, token, limits_of(args), adapters=adapters)

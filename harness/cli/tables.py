@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from harness.files.visible import visible
@@ -23,6 +23,16 @@ class Table:
     notes: list[str] = field(default_factory=list)
     best: set[tuple[int, int]] = field(default_factory=set)  # (row, column) drawn bold
     muted: set[int] = field(default_factory=set)  # rows that only give context
+
+    def shown(self) -> Table:
+        """Return the table with strangers' text made visible, which changes how wide it is."""
+        return replace(
+            self,
+            title=visible(self.title),
+            columns=[visible(column) for column in self.columns],
+            rows=[[visible(cell) for cell in row] for row in self.rows],
+            notes=[visible(note) for note in self.notes],
+        )
 
     def widths(self) -> list[int]:
         """Return the width of each column."""
@@ -58,6 +68,7 @@ def plain(table: Table, *, left: bool = False) -> str:
 
 def print_table(table: Table, *, left: bool = False) -> None:
     """Print a table on stdout in the form that fits where stdout goes; `left` for words, not numbers."""
+    table = table.shown()
     if not sys.stdout.isatty():
         write(plain(table if left else table.fitted(140), left=left) + "\n")
         return
@@ -71,17 +82,14 @@ def print_table(table: Table, *, left: bool = False) -> None:
     drawn = RichTable(box=box.SIMPLE_HEAD)
     for index, column in enumerate(fitted.columns):
         justify: Literal["left", "right"] = "left" if left or index == 0 else "right"
-        drawn.add_column(Text(visible(column)), justify=justify, no_wrap=not left)
+        drawn.add_column(Text(column), justify=justify, no_wrap=not left)
     for number, row in enumerate(fitted.rows):
         style = "dim" if number in fitted.muted else ""
-        cells = [
-            Text(visible(c), style="bold green" if (number, i) in fitted.best else style)
-            for i, c in enumerate(row)
-        ]
-        drawn.add_row(*cells)
+        best = "bold green"
+        drawn.add_row(*(Text(c, best if (number, i) in fitted.best else style) for i, c in enumerate(row)))
     console = Console(highlight=False)
     if table.title:  # a line of its own, because a table's title is folded to the table's width
-        console.print(Text(visible(table.title), style="bold"))
+        console.print(Text(table.title, style="bold"))
     console.print(drawn)
     for note in table.notes:
-        console.print(Text(visible(note)))
+        console.print(Text(note))

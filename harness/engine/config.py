@@ -35,7 +35,10 @@ TOP: dict[str, Any] = {
 RUN_KEYS = ("model", "task", "seeds", "plugins", "output", *TOP)
 STAGES_HINT = 'stages = ["pretrain", "sft"] in a recipe or file chains them, --stage runs one'
 TABLES = ("train.reward",)  # settings that may be a table of their own
-NOT_SETTINGS = ("PLUGINS", "OUTPUT", "TEST_DATA", "OFFLINE", "STRICT")
+NOT_SETTINGS = (
+    *("PLUGINS", "OUTPUT", "TEST_DATA", "OFFLINE", "STRICT"),
+    *("CACHE", "BERTSCORE", "SERVE_TOKEN"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Outcome:
     error: HarnessError | None = None
     unsaved: str = ""  # why the results could not be written
     reused: bool = False  # the run was finished already
+    answered: list[tuple[Request, Completion]] = field(default_factory=list)  # where that is all that is done
 
 
 @dataclass(slots=True)
@@ -143,7 +144,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         outcome.directory = directory = open_directory(
             parent, key, fresh=bench.wants_fresh(key), resume=bench.resume
         )
-        if (record := _finished_record(directory, prepared)) is not None:
+        if bench.until == "score" and (record := _finished_record(directory, prepared)) is not None:
             outcome.record, outcome.reused = record, True
             return
         with meter.measured("load"):
@@ -152,6 +153,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         _remember(directory, cell.spec, bench)
         bench.notify("harness_run_started", spec=cell.spec, directory=directory)
         run = context(directory, cell.spec, bench.registry, bench.progress, [prepared.data])
+        run = replace(run, other_prompt=bench.other_prompt)
         with meter.measured("generate"):
             completions, schedule = _generate(bench, prepared, trained, run, examples)
         meter.peak_memory_mib["generate"] = max(
@@ -159,6 +161,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         )
         bench.notify("harness_stage_finished", stage="generate", seconds=meter.seconds["generate"], run=run)
         if bench.until == "generate":
+            outcome.answered = list(zip(map(prepared.data.request, examples), completions, strict=True))
             return
         bench.progress.start(f"{label}: scoring")
         with meter.measured("score"):
@@ -330,6 +333,7 @@ def _generate_in_processes(
         bench.excluded,
         bench.offline,
         bench.quiet,
+        bench.other_prompt,
     )
     write_json(directory / GENERATION, generation)
     if bench.ranks is not None:

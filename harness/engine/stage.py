@@ -81,6 +81,7 @@ class Generation:
     excluded: tuple[str, ...] = ()
     offline: bool = False
     quiet: bool = False
+    other_prompt: bool = False
 
 
 def make_model(registered: Registered[ModelEntry], options: Mapping[str, Any]) -> ModelPlugin:
@@ -258,6 +259,7 @@ def write_checkpoint(
             "model": training.spec.model,
             "stage": training.train.stage,
             "data_digest": training.data_digest,
+            "rewards": training.train.rewards,
             "prompts": {
                 data.name: {
                     "digest": data.prompt_digest,
@@ -307,6 +309,7 @@ def run_generation(directory: Path, registry: Registry, progress: Progress) -> N
     if generation.checkpoint:
         checkpoint = read_checkpoint(path) if (path / CHECKPOINT).exists() else Checkpoint(path)
     run = context(directory, spec, registry, progress, [data])
+    run = replace(run, other_prompt=generation.other_prompt)
     share = [data.request(rows[name]) for name in generation.requests[run.rank :: run.world_size]]
     with reported("generation", directory), model.open(checkpoint, run) as session:
         note_reasoning(session, run)

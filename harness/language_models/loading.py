@@ -123,8 +123,13 @@ def _check(source: Source) -> None:
 
 
 def load(source: Source | str, dtype: torch.dtype, quantization: Any = None) -> Loaded:
-    """Load whatever model that writes a folder, a GGUF file or a hub id holds."""
+    """Load whatever model that writes a folder, a GGUF file or a hub id holds, and its tokenizer."""
     source = Source(source) if isinstance(source, str) else source
+    return Loaded(load_model(source, dtype, quantization), load_tokenizer(source))
+
+
+def load_model(source: Source, dtype: torch.dtype, quantization: Any = None) -> Any:
+    """Load the model alone."""
     _check(source)
     bits = {} if quantization is None else {"quantization_config": quantization}
     with named_if_absent(source.path):
@@ -140,13 +145,14 @@ def load(source: Source | str, dtype: torch.dtype, quantization: Any = None) -> 
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""),
             hint="they are not whole, or belong to a model of another kind",
         )
-    return Loaded(_unpacked(model) if source.packed else model, load_tokenizer(source))
+    return _unpacked(model) if source.packed else model
 
 
 def load_tokenizer(source: Source | str, what: str = "tokenizer") -> Any:
     """Load a tokenizer, with an end of text and a padding where only the model knows them."""
     source = Source(source) if isinstance(source, str) else source
-    _check(source)
+    if not _is_tokenizer_alone(Path(source.path)):
+        _check(source)
     with named_if_absent(source.path, what):
         tokenizer = AutoTokenizer.from_pretrained(source.place, **source.arguments)
     if tokenizer.eos_token is None and (token := _end_of(source, tokenizer)):
@@ -154,6 +160,10 @@ def load_tokenizer(source: Source | str, what: str = "tokenizer") -> Any:
     if tokenizer.pad_token is None and tokenizer.eos_token is not None:
         tokenizer.pad_token = tokenizer.eos_token  # what is padded is masked, so that any token will do
     return tokenizer
+
+
+def _is_tokenizer_alone(folder: Path) -> bool:
+    return (folder / "tokenizer_config.json").is_file() and not (folder / "config.json").exists()
 
 
 def _end_of(source: Source, tokenizer: Any) -> str:

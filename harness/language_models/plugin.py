@@ -24,7 +24,7 @@ from harness.api import (
     UsageError,
 )
 
-from . import loading
+from . import laid_out, loading
 from .coding import CausalCoder, Coder, Seq2SeqCoder
 from .facts import facts
 from .loading import Loaded
@@ -118,7 +118,7 @@ class LanguageModelPlugin(ModelPlugin):
         def sample(model: Any, requests: Sequence[Request], asking: GenerateSpec) -> Iterable[Any]:
             return self.samples(Loaded(model, tokenizer), requests, asking)
 
-        save = partial(_save, tokenizer)
+        save = partial(_save, tokenizer, laid_out.learned(coder, run.stage))
         return training.Learner(model, coder.row, save, coder.pad, generate, coder.request, reopen, sample)
 
     def open(self, checkpoint: Checkpoint | None, run: RunContext) -> LanguageModelSession:
@@ -182,6 +182,7 @@ class LanguageModelPlugin(ModelPlugin):
         if training.is_adapter(path):
             model = training.load_adapter(model, Path(path))
         loaded = Loaded(model if bits else model.to(device), tokenizer)
+        laid_out.check(Path(path), self.coder(*loaded), run)
         run.event("model", **facts(loaded, self.template(tokenizer)))
         return loaded
 
@@ -202,8 +203,9 @@ class LanguageModelPlugin(ModelPlugin):
         return weights
 
 
-def _save(tokenizer: Any, model: Any, folder: Path) -> None:
+def _save(tokenizer: Any, template: Template | None, model: Any, folder: Path) -> None:
     # An adapter carries the rows of new tokens already.
     more: Mapping[str, Any] = {"save_embedding_layers": False} if hasattr(model, "peft_config") else {}
     model.save_pretrained(folder, **more)
     tokenizer.save_pretrained(folder)
+    laid_out.keep(folder, template)

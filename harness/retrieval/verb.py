@@ -65,8 +65,10 @@ class Retrieve(Verb):
         scores: dict[str, dict[str, Score]] = {}
         for name, retriever in retrievers.items():
             progress.start(f"{name} on {view.name}")
-            found = ranked(view, retriever, examples)
-            progress.finish()
+            try:
+                found = ranked(view, retriever, examples)
+            finally:
+                progress.finish()
             if args.output:
                 keep(args.output / f"{name.replace('/', '_')}.jsonl", found)
             scores[name] = score(view, found)

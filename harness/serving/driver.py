@@ -91,6 +91,7 @@ class Driver:
     ) -> None:
         self.adapters = dict(adapters or {})
         self.name, self.spec, self.run = name, spec, run
+        self.templates: tuple[str, ...] = ()  # known once the model is open
         self.ready = threading.Event()
         self.failed: HarnessError | None = None
         self.on_failure: Callable[[], None] = lambda: None
@@ -179,6 +180,7 @@ class Driver:
             for name, path in self.adapters.items():
                 self._session.add_adapter(name, path)
             self._engine = self._new_engine()
+            self.templates = self._session.templates
             self.ready.set()
         except Exception as error:
             if isinstance(error, HarnessError):

@@ -12,6 +12,7 @@ import torch
 
 from harness import (
     Checkpoint,
+    DataError,
     TrainData,
     TrainRow,
     TrainSpec,
@@ -30,6 +31,8 @@ class HuggingFaceOptions:
 
     weights: str = ""  # a folder, a .gguf file, or a hub id
     adapter: str = ""  # an adapter on them
+    tokenizer: str = ""  # a folder or a hub id, where it is not beside the weights
+    resize: bool = False  # grow the embeddings to the tokenizer's size
     revision: str = ""  # the commit, tag or branch of a hub id
     template: str = "auto"  # auto | none | chat | a published template
     tools: str = ""  # another format for tools than the template's own
@@ -46,12 +49,23 @@ class HuggingFace(LanguageModelPlugin):
     def load(
         self, path: str, dtype: torch.dtype, quantization: Any = None, rows: Iterable[TrainRow] = ()
     ) -> Loaded:
-        """Load what is named."""
-        return loading.load(self._source(path), dtype, quantization)
+        """Load what is named, with room for all that the tokenizer says where that was asked for."""
+        model = loading.load_model(self._source(path), dtype, quantization)
+        tokenizer = self.load_tokenizer(path)
+        if self.options.resize:
+            training.grow_embeddings(model, len(tokenizer))
+        elif self.options.tokenizer and len(tokenizer) > (
+            room := model.get_input_embeddings().num_embeddings
+        ):
+            raise UsageError(
+                f"the tokenizer has {len(tokenizer)} tokens and the model rows for {room}",
+                hint="--set model.resize=true, as --resize_emb of AiMed, makes room for them",
+            )
+        return Loaded(model, tokenizer)
 
     def load_tokenizer(self, path: str) -> Any:
         """Load the tokenizer of what is named."""
-        return loading.load_tokenizer(self._source(path))
+        return loading.load_tokenizer(self._source(self.options.tokenizer or path))
 
     def bits(self) -> Any:
         """Return how weights are loaded to be asked: whole, or in the bits of the options."""
@@ -66,9 +80,14 @@ class HuggingFace(LanguageModelPlugin):
         """Name what is asked: a checkpoint, the adapter, or the weights."""
         if checkpoint is None and not self.options.weights:
             raise UsageError("model 'hf' has no weights of its own", hint="--checkpoint DIR_OR_HUB_ID")
-        return (
-            str(checkpoint.path) if checkpoint is not None else self.options.adapter or self.options.weights
-        )
+        if checkpoint is not None:
+            return str(checkpoint.path)
+        if self.options.adapter and not training.is_adapter(self.options.adapter):
+            raise DataError(
+                f"{self.options.adapter} holds no adapter",
+                hint="an adapter folder has an adapter_config.json",
+            )
+        return str(self.options.adapter or self.options.weights)
 
     def whole(self, path: str) -> str:
         """Name the whole weights under an adapter, as the options, the harness or peft have written them."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from harness import (
+    DataError,
     DataReport,
     Example,
     Finding,
@@ -97,7 +98,12 @@ class Preferences(Task):
         return DataReport(rows, {}, tuple(findings.values()), counts)
 
     def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
-        """Yield the preference."""
+        """Yield the preference; a prompt alone has none."""
+        if not example.meta["rejected"]:
+            raise DataError(
+                f"row '{example.id}' is a prompt alone, and there is nothing to prefer",
+                hint="rows hold chosen and rejected; prompts alone are for grpo, rloo and ppo",
+            )
         turns = (*example.messages, Message("user", prompt)) if example.messages else ()
         meta = example.meta
         inputs = {name: text for name, text in example.inputs.items() if name != "prompt"}
@@ -110,7 +116,7 @@ def _example(name: str, row: PreferenceRow) -> Example:
     *before, asked = row.turns
     meta = {"rejected": row.rejected, "margin": row.margin, "tools": row.tools}
     inputs = {**row.inputs, "prompt": asked.text}
-    return Example(name, inputs, (row.chosen,), meta, messages=tuple(before))
+    return Example(name, inputs, (row.chosen,) if row.chosen else (), meta, messages=tuple(before))
 
 
 def _sample(split: str) -> Iterator[Example]:

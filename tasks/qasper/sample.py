@@ -79,9 +79,9 @@ class _Names:
 
 
 @lru_cache(maxsize=1)
-def sample(seed: int = 31) -> dict[str, list[Paper]]:
+def sample() -> dict[str, list[Paper]]:
     """Return the papers of all splits; made once a process, in about a second."""
-    random = Random(seed)
+    random = Random(2027)  # drawn anew after the tiny preset of mozi had been settled on other papers
     names = _Names(random)
     return {
         split: [_paper(f"{split}-{number:04d}", random, names) for number in range(size)]

@@ -29,7 +29,7 @@ from harness import (
 from harness.data.hub import HubFiles, fetch
 from harness.data.split_files import files_of
 
-from . import mozi
+from . import dolly, mozi
 from .paper import Paper, Question
 from .probe import CHOICES, PROBE
 from .sample import sample
@@ -46,12 +46,13 @@ class QasperOptions(TaskOptions):
     """`retriever` finds the passages of the setting `recalled`, `top_k` of them.
 
     `form` is `official` (every question, all annotators) or `mozi` (answerable questions in the wording
-    that Mozi learned, each once).
+    that Mozi learned, each once). `dolly` is a file of instructions that are learned with the papers.
     """
 
     retriever: str = "tfidf"
     top_k: int = 2
     form: str = "official"
+    dolly: str = ""
 
 
 class Qasper(Task):
@@ -124,15 +125,17 @@ class Qasper(Task):
         return found
 
     def examples(self, split: str) -> Iterator[Example]:
-        """Yield the questions of a split."""
+        """Yield the questions of a split; what Dolly's file holds is learned with the papers."""
         if not self._mozi:
             for paper in self.papers(split):
                 for question in paper.questions:
                     yield self._example(paper, question)
-            return
-        papers = self.papers(split)
-        for row in mozi.questions(papers) if split == "test" else mozi.answers(papers):
-            yield self._mozi_example(row)
+        else:
+            papers = self.papers(split)
+            for row in mozi.questions(papers) if split == "test" else mozi.answers(papers):
+                yield self._mozi_example(row)
+        if self.options.dolly and split == "train":
+            yield from dolly.rows(Path(self.options.dolly))
 
     def _example(self, paper: Paper, question: Question) -> Example:
         shown = self.shown(paper, question)

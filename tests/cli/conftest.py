@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,7 @@ ODD = """
 
 
 @pytest.fixture
-def odd(write_plugin: Callable[..., Path]) -> Path:
+def odd(write_plugin: Callable[..., Path]) -> Iterator[Path]:
     """Return a plugin file with models, tasks and metrics that misbehave."""
-    return write_plugin(ODD, "odd")
+    yield write_plugin(ODD, "odd")
+    sys.modules.pop("odd", None)  # the next test writes its own

@@ -10,6 +10,7 @@ from harness.api import errors, hooks
 from harness.api.errors import HarnessError
 from harness.engine import run_dir
 from harness.engine.config import schema
+from harness.files import finished
 
 from .pages import ROOT
 
@@ -43,7 +44,11 @@ def test_every_error_is_on_the_page_with_its_exit_code(name: str, kind: type[Har
 
 @pytest.mark.parametrize(
     "file",
-    [getattr(run_dir, n) for n in ("SPEC", "RECORD", "CHECKPOINT", "EVENTS", "LOG", "COMPLETIONS", "SCORES")],
+    [
+        *(getattr(run_dir, name) for name in ("SPEC", "CHECKPOINT", "EVENTS", "LOG")),
+        *(getattr(finished, name) for name in ("RECORD", "PREDICTIONS", "SCORES")),
+        finished.COMPLETIONS.replace("*", ""),
+    ],
 )
 def test_every_file_of_a_run_is_on_the_page(file: str) -> None:
     assert f"`{file}`" in page("run-directory")

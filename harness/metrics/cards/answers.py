@@ -16,11 +16,16 @@ def qa() -> list[MetricEntry]:
     """Return the cards of question-answering metrics."""
 
     def card(
-        name: str, summary: str, definition: str, edge_cases: str, source: str, module: str = "qa"
+        name: str,
+        summary: str,
+        definition: str,
+        edge_cases: str,
+        source: str,
+        module: str = "qa",
+        **more: Any,
     ) -> MetricEntry:
-        return entry(
-            module, name, summary, kind="qa", definition=definition, edge_cases=edge_cases, source=source
-        )
+        facts = {"definition": definition, "edge_cases": edge_cases, "source": source} | more
+        return entry(module, name, summary, kind="qa", **facts)
 
     squad = "lower-cased, without punctuation, articles and extra white space"
     mozi = "Mozi evaluate_v1; yes/no questions are left out"
@@ -65,6 +70,23 @@ def qa() -> list[MetricEntry]:
         ),
         card(
             "mozi-rouge-lsum", "mean ROUGE-Lsum", "rouge-lsum against the first reference.", EMPTY_ZERO, mozi
+        ),
+        *(
+            card(
+                name,
+                "mean BERTScore F1",
+                "F1 of greedy matches of tokens by the cosine of their states in one layer of the encoder in "
+                f"HARNESS_BERTSCORE; no weights of tokens, no rescaling.{more}",
+                "Without an encoder no value. An empty text on either side: 0. Encoder and layer stand beside the "
+                "number: with others it is another metric.",
+                source,
+                "bertscore",
+                requires=("torch", "transformers"),
+            )
+            for name, more, source in (
+                ("bertscore", f" {SEVERAL}", "bert-score (Zhang et al., 2020)"),
+                ("mozi-bertscore", " Against the first reference.", mozi),
+            )
         ),
         card(
             "pubmedqa-accuracy",

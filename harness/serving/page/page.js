@@ -3,21 +3,21 @@ import { rendered } from "./markdown.js";
 
 const WORDS = {
   en: {
-    skip: "Skip to the question", model: "Model", settings: "Settings", system: "System prompt",
+    skip: "Skip to the question", model: "Model and adapter", template: "Template", own: "the model's own", settings: "Settings", system: "System prompt",
     length: "Longest answer, tokens", temperature: "Temperature", repetition: "Repetition penalty",
     evidence: "Evidence, one passage a line", auto: "What is left empty is as the server was told.",
     question: "Your question", placeholder: "Ask something. Enter sends, Shift-Enter begins a new line.",
     send: "Send", stop: "Stop", retry: "Retry", clear: "Clear", edit: "Edit", you: "You",
-    writing: "Writing…", stopped: "Stopped.", cut: "Cut at the longest answer.", lost: "The server does not answer.",
+    writing: "Writing…", loading: "The model is being loaded…", stopped: "Stopped.", cut: "Cut at the longest answer.", lost: "The server does not answer.",
     molecule: "Drawing of the molecule", shown: "Evidence shown to the model",
   },
   zh: {
-    skip: "跳到问题", model: "模型", settings: "设置", system: "系统提示",
+    skip: "跳到问题", model: "模型与适配器", template: "模板", own: "模型自带", settings: "设置", system: "系统提示",
     length: "最长回答（词元）", temperature: "温度", repetition: "重复惩罚",
     evidence: "证据，每行一段", auto: "留空的项目使用服务器的设置。",
     question: "您的问题", placeholder: "请输入问题。回车发送，Shift+回车换行。",
     send: "发送", stop: "停止", retry: "重试", clear: "清空", edit: "编辑", you: "您",
-    writing: "正在回答…", stopped: "已停止。", cut: "已达到最长回答。", lost: "服务器没有回应。",
+    writing: "正在回答…", loading: "正在加载模型…", stopped: "已停止。", cut: "已达到最长回答。", lost: "服务器没有回应。",
     molecule: "分子图", shown: "提供给模型的证据",
   },
 };
@@ -26,6 +26,7 @@ const SMILES = /^(?=.*[A-Za-z])[A-Za-z0-9@+\-[\]()=#$:/\\.%*]{2,300}$/;
 
 const at = (id) => document.getElementById(id);
 const turns = []; // {role, content, evidence}
+const templates = new Map(); // by model
 let language = (localStorage.getItem("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
 let asking = null;
 
@@ -38,7 +39,17 @@ function speak() {
   at("question").placeholder = word("placeholder");
   at("language").textContent = language === "zh" ? "English" : "中文";
   at("language").lang = language === "zh" ? "en" : "zh";
+  offerTemplates();
   draw();
+}
+
+// What the chosen model can be asked by; a choice that it has as well stays.
+function offerTemplates() {
+  const chosen = at("template").value;
+  const names = templates.get(at("model").value) ?? [];
+  at("template").replaceChildren(new Option(word("own"), ""), ...names.map((name) => new Option(name, name)));
+  at("template").value = names.includes(chosen) ? chosen : "";
+  at("template").closest("label").hidden = names.length === 0;
 }
 
 function draw() {
@@ -97,6 +108,7 @@ function body() {
     messages.push({ role: turn.role, content: before });
   }
   const asked = { model: at("model").value, messages, stream: true };
+  if (at("template").value) asked.template = at("template").value;
   for (const name of SETTINGS) if (at(name).value !== "") asked[name] = Number(at(name).value);
   return asked;
 }
@@ -187,7 +199,22 @@ at("open").addEventListener("click", () => {
   at("open").setAttribute("aria-expanded", String(!at("settings").hidden));
 });
 
-const models = await (await fetch("v1/models")).json();
-at("model").append(...models.data.map((model) => new Option(model.id, model.id)));
+at("model").addEventListener("change", offerTemplates);
+
+async function open() {
+  while (!(await fetch("ready")).ok) {
+    say(word("loading"));
+    await new Promise((wake) => setTimeout(wake, 500));
+  }
+  say("");
+  return (await fetch("v1/models")).json();
+}
+
 speak();
+const models = await open().catch(() => { say(word("lost")); return { data: [] }; });
+for (const model of models.data) {
+  at("model").append(new Option(model.id, model.id));
+  templates.set(model.id, model.templates);
+}
+offerTemplates();
 at("question").focus();

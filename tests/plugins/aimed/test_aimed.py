@@ -24,7 +24,11 @@ def test_the_chain_runs_stage_by_stage_and_answers_at_its_end(run_bench, tmp_pat
 
 
 def test_published_presets_say_what_they_start_from(run_bench):
-    for preset, weights in (("7b", "hfl/chinese-alpaca-2-7b"), ("13b", "baichuan-inc/Baichuan-13B-Chat")):
+    alpaca = "hfl/chinese-alpaca-2-7b"
+    for preset, weights in (
+        *((preset, alpaca) for preset in ("7b", "7b-ppo", "7b-orpo", "7b-grpo")),
+        ("13b", "baichuan-inc/Baichuan-13B-Chat"),
+    ):
         shown = run_bench(
             "show-config", "--model", "aimed", "--task", "medical_qa/choice", "--preset", preset
         )

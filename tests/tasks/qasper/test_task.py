@@ -165,6 +165,23 @@ def test_mozis_probe_asks_each_yes_or_no_after_three_solved_questions(opened, te
     assert task.request(found[0], prompt).choices == ("No", "Yes")
 
 
+def test_dollys_instructions_are_learned_with_the_papers_and_never_asked(opened, tmp_path):
+    path = tmp_path / "databricks-dolly-15k.jsonl"
+    given = {"instruction": "Who wrote it?", "context": "Ada wrote it.", "response": "Ada", "category": "qa"}
+    path.write_text(json.dumps(given) + "\n" + json.dumps(given | {"context": ""}) + "\n")
+    plain = rows(opened(Gold, form="mozi"), "train")
+    task = opened(Gold, form="mozi", dolly=str(path))
+    learned = rows(task, "train")
+    assert len(learned) == len(plain) + 2
+    assert learned[-2].inputs == {"evidence": "Ada wrote it.", "question": "Who wrote it?"}
+    (pair,) = task.training_rows(learned[-2], task.prompt(learned[-2]))
+    assert pair.target == "Ada" and pair.prompt == "Ada wrote it.\n\nQuestion: Who wrote it?\nAnswer:"
+    assert [row.id for row in rows(task)] == [row.id for row in rows(opened(Gold, form="mozi"))]
+    path.write_text('{"instruction": "x"}\n')
+    with pytest.raises(DataError, match=r"dolly-15k\.jsonl line 1 is no instruction of Dolly"):
+        rows(task, "train")
+
+
 def test_an_unknown_form_is_refused(opened):
     with pytest.raises(UsageError, match=r"task\.form is 'mozzi'") as error:
         rows(opened(Gold, form="mozzi"))
