@@ -7,7 +7,8 @@ import json
 SHORT = [
     *("--preset", "tiny-full", "--set", "data.train_limit=40", "--set", "data.limit=8"),
     *("--set", "stage.pretrain.max_steps=3", "--set", "stage.sft.max_steps=3"),
-    *("--set", "stage.reward.max_steps=2", "--set", "stage.ppo.max_steps=2", "--set", "stage.dpo.max_steps=2"),
+    *("--set", "stage.reward.max_steps=2", "--set", "stage.ppo.max_steps=2"),
+    *("--set", "stage.dpo.max_steps=2"),
     *("--set", "model.hidden=32", "--set", "model.intermediate=64", "--set", "model.layers=1"),
     *("--set", "model.heads=2", "--set", "model.pieces=320", "--set", "compare_with=[]", "--quiet"),
 ]
