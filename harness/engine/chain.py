@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from .data import TaskData
 from .prepared import Bench, Prepared
 from .run_dir import CHECKPOINT, EVENTS, SPEC, locked, noted, open_directory, training_of
 from .stage import Training, context, read_checkpoint, run_training
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,11 @@ def _train(bench: Bench, prepared: Prepared) -> list[tuple[str, Path]]:
         training = replace(training, inputs=inputs)
         with locked(parent, key):
             directory = open_directory(parent, key, fresh=bench.wants_fresh(key), resume=bench.resume)
+            if damaged := heal_rows(directory / EVENTS):
+                logger.warning("%s: %d damaged events are left out", directory / EVENTS, damaged)
             if not (directory / CHECKPOINT).exists():
                 prepared.load()
                 write_sealed(directory / SPEC, training)
-                heal_rows(directory / EVENTS)
                 _launch_training(bench, training, tasks, directory)
         finished_stages.append((key, directory))
         made[training.train.stage] = str(directory)
