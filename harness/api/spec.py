@@ -173,3 +173,5 @@ class RunSpec:
     metrics: Annotated[tuple[str, ...], ASKED] = ()  # empty: the task's own
     seed: Annotated[int, ASKED] = 0
     title: Annotated[str, WHERE] = ""
+    # what people are told beside answers; None: what the model or the task says by itself, empty: nothing
+    notice: Annotated[str | None, HOW] = None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.errors import MissingDependency, UsageError
+from harness.api.notice import notice_of
 
 from . import aimed_flags
 from .opening import add_model_arguments, context_of, opened, resolved_models
@@ -121,6 +122,7 @@ def serve(
         name, spec = resolved.spec.title or resolved.spec.model, resolved.spec.generate
         opening = partial(opened, model, resolved)
         drivers[name] = Driver(name, opening, spec, context_of(resolved), kept.waiting, adapters)
+        drivers[name].notice = notice_of(resolved.spec, model.entry)
     sock = bound(host, port)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     address, port = sock.getsockname()[:2]

@@ -99,7 +99,7 @@ HOW_OR_WHERE = {
     LaunchSpec: set(),
     TrainSpec: {"base", "inputs", "data", "save_every", "keep", "log_every", "tensorboard", "launch"},
     GenerateSpec: {"batch_tokens", "processes"},
-    RunSpec: {"checkpoint", "title"},
+    RunSpec: {"checkpoint", "title", "notice"},
 }
 
 

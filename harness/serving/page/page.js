@@ -29,9 +29,16 @@ const turns = []; // {role, content, evidence}
 const templates = new Map(); // by model
 let language = (localStorage.getItem("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
 let asking = null;
+const notices = new Map(); // by model, then by language
 
 const word = (name) => WORDS[language][name];
 const say = (text) => { at("status").textContent = text; };
+
+function warn() {
+  const notice = notices.get(at("model").value) ?? {};
+  at("notice").textContent = notice[language] ?? notice.en ?? "";
+  at("notice").hidden = !at("notice").textContent;
+}
 
 function speak() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
@@ -40,6 +47,7 @@ function speak() {
   at("language").textContent = language === "zh" ? "English" : "中文";
   at("language").lang = language === "zh" ? "en" : "zh";
   offerTemplates();
+  warn();
   draw();
 }
 
@@ -199,7 +207,7 @@ at("open").addEventListener("click", () => {
   at("open").setAttribute("aria-expanded", String(!at("settings").hidden));
 });
 
-at("model").addEventListener("change", offerTemplates);
+at("model").addEventListener("change", () => { offerTemplates(); warn(); });
 
 async function open() {
   while (!(await fetch("ready")).ok) {
@@ -215,6 +223,8 @@ const models = await open().catch(() => { say(word("lost")); return { data: [] }
 for (const model of models.data) {
   at("model").append(new Option(model.id, model.id));
   templates.set(model.id, model.templates);
+  notices.set(model.id, model.notice ?? {});
 }
 offerTemplates();
+warn();
 at("question").focus();
