@@ -10,6 +10,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, get_type_hints
 
@@ -72,7 +73,14 @@ def run(args: argparse.Namespace) -> int:
     aimed_flags.take_aimed_arguments(args)
     models = resolved_models(args, OWN)
     if args.web:
-        return serve(models, "127.0.0.1", args.port, started=webbrowser.open)
+        return serve(
+            models,
+            "127.0.0.1",
+            args.port,
+            started=webbrowser.open,
+            retriever=partial(paper.retriever_of, args),
+            about=args.paper,
+        )
     [(model, resolved), *more] = models
     if more:
         raise UsageError("chat talks to one model", hint="name one --model")

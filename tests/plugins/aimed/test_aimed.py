@@ -7,7 +7,8 @@ import json
 SHORT = [
     *("--preset", "tiny-full", "--set", "data.train_limit=40", "--set", "data.limit=8"),
     *("--set", "stage.pretrain.max_steps=3", "--set", "stage.sft.max_steps=3"),
-    *("--set", "stage.reward.max_steps=2", "--set", "stage.dpo.max_steps=2"),
+    *("--set", "stage.reward.max_steps=2", "--set", "stage.ppo.max_steps=2"),
+    *("--set", "stage.dpo.max_steps=2"),
     *("--set", "model.hidden=32", "--set", "model.intermediate=64", "--set", "model.layers=1"),
     *("--set", "model.heads=2", "--set", "model.pieces=320", "--set", "compare_with=[]", "--quiet"),
 ]
@@ -20,7 +21,7 @@ def test_the_chain_runs_stage_by_stage_and_answers_at_its_end(run_bench, tmp_pat
     assert run["scores"]["parse-rate"]["value"] == 1
     (record,) = tmp_path.glob("runs/medical_qa/choice/**/record.json")
     training = json.loads(record.read_text(encoding="utf-8"))["training"]
-    assert [stage["stage"] for stage in training] == ["pretrain", "sft", "reward", "dpo"]
+    assert [stage["stage"] for stage in training] == ["pretrain", "sft", "reward", "ppo", "dpo"]
 
 
 def test_published_presets_say_what_they_start_from(run_bench):
