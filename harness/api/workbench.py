@@ -64,6 +64,7 @@ class ReadyModel:
 
     session: ModelSession
     run: RunContext
+    notice: Notice = field(default_factory=dict)  # what people are told beside answers
 
 
 class Workbench(Protocol):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.metric import MetricEntry, Metrics
+from harness.api.notice import notice_of
 from harness.api.retrieval import Retriever
 from harness.api.run import Progress, RunContext
 from harness.api.spec import DataSpec
@@ -112,7 +113,8 @@ class Desk:
         model = make_model(found, spec.model_options)
         run = RunContext(Path(), replace(spec, checkpoint=str(checkpoint or "")))
         with blamed(f"model '{name}'"):
-            return ReadyModel(model.open(checkpoint_at(checkpoint) if checkpoint else None, run), run)
+            session = model.open(checkpoint_at(checkpoint) if checkpoint else None, run)
+        return ReadyModel(session, run, notice_of(spec, found.entry))
 
     def render(self, table: Any, form: str) -> str | None:
         """Return a leaderboard's table in a form that a plugin brings, or None."""
