@@ -115,3 +115,12 @@ def test_every_help_fits_80_columns_and_ends_with_examples(monkeypatch, verb):
     body, _, examples = text.rpartition("\nexamples:\n")
     assert max(map(len, body.splitlines())) <= 80
     assert examples and all(line.startswith("  ") for line in examples.splitlines())
+
+
+TALK = ("chat", "serve", "resume", "new-plugin", "completion", "predict")  # these print no result
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_verb_that_prints_a_result_prints_it_as_json_too(verb):
+    parser = parser_of(verb)
+    assert ("--json" in option_strings(parser)) is (verb not in TALK)
