@@ -1,5 +1,10 @@
 """Run Assay from a checkout: `python run_bench.py --model scimind --task lpm24`."""
 
+import signal
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback of imports; the program takes it back
+
 import os
 import sys
 from importlib.util import find_spec

@@ -36,14 +36,15 @@ def write(
     RESULTS.mkdir(exist_ok=True)
     content = {"title": title, "command": command, "method": method, **facts, "rows": list(rows)}
     (RESULTS / f"{topic}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    table = _table(rows)
+    shown = table(rows)
     told = ", ".join(f"{name} {value}" for name, value in facts.items())
-    page = f"# {title}\n\n`{command}`\n\n{method}\n\n{table}\n\n{told}\n"
+    page = f"# {title}\n\n`{command}`\n\n{method}\n\n{shown}\n\n{told}\n"
     (RESULTS / f"{topic}.md").write_text(page, encoding="utf-8")
-    print(table)
+    print(shown)
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as a Markdown table, with the columns of the first."""
     columns = list(rows[0])
     cells = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]

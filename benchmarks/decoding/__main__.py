@@ -1,7 +1,8 @@
-"""What decoding costs: `python -m benchmarks.decoding [--lm-eval PYTHON] [--rounds 5]`.
+"""What decoding costs: `python -m benchmarks.decoding [PART ...] [--lm-eval PYTHON] [--rounds 5]`.
 
 PYTHON is the interpreter of an environment of its own that holds lm_eval and torch; without it lm-eval
-is reported as not measured.
+is reported as not measured. `--before FOLDER` names a checkout of an earlier commit for the part
+`commits`, which is left out without it.
 """
 
 from __future__ import annotations
@@ -35,47 +36,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.decoding", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--lm-eval", metavar="PYTHON", help="interpreter of an environment with lm_eval")
+    parser.add_argument("--before", type=Path, metavar="FOLDER", help="checkout of an earlier commit")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    if "commits" in arguments.parts and arguments.before is None:
+        parser.error("commits needs --before FOLDER")
     os.environ.update(QUIET)  # before torch is imported
     for name, measure in PARTS.items():
         if name in (arguments.parts or PARTS):
-            measure(arguments.lm_eval, arguments.rounds)
+            measure(arguments)
 
 
-def measure_processes(lm_eval: str | None, rounds: int) -> None:
+def measure_processes(arguments: argparse.Namespace) -> None:
     sizes = ", ".join(map(str, SIZES))
     write(
         "decoding-process",
         "A whole process: 200 questions with four choices each, and 200 answers of 32 tokens",
-        whole_processes(lm_eval, rounds),
+        whole_processes(arguments.lm_eval, arguments.rounds),
         command=COMMAND,
         method=f"User and system CPU seconds and peak memory of the whole process, one thread; medians of "
-        f"{rounds} rounds taken in turns, and of the rounds' ratios. "
+        f"{arguments.rounds} rounds taken in turns, and of the rounds' ratios. "
         "floor: transformers alone in batches of 16. "
         "harness.decoding: its functions in a script. run-bench: the whole command, which also scores and "
         f"records. lm-eval in batches of {sizes}; its own seconds inside are not known. "
-        f"lm-eval: {lm_eval_version(lm_eval)}.",
+        f"lm-eval: {lm_eval_version(arguments.lm_eval)}.",
         packages=PACKAGES,
     )
 
 
-def measure_speed(lm_eval: str | None, rounds: int) -> None:
+def measure_speed(arguments: argparse.Namespace) -> None:
     from . import speed
 
     write(
         "decoding-speed",
         "Inside one process: the harness against generate in fixed batches in the file's order",
-        [row for work in speed.works() for row in speed.measure(work, rounds)],
-        command=COMMAND,
-        method=f"CPU seconds, one thread, medians of {rounds} rounds taken in turns after one that "
+        [row for work in speed.works() for row in speed.measure(work, arguments.rounds)],
+        command="python -m benchmarks.decoding speed",
+        method=f"CPU seconds, one thread, medians of {arguments.rounds} rounds taken in turns after one that "
         "warms up. Mixed answers come from random weights whose end of text was made likelier. Contrastive "
         "search is no longer part of transformers, so it stands beside greedy generate.",
         packages=PACKAGES,
     )
 
 
-def measure_precision(lm_eval: str | None, rounds: int) -> None:
+def measure_precision(arguments: argparse.Namespace) -> None:
     from . import speed
 
     write(
@@ -89,17 +93,35 @@ def measure_precision(lm_eval: str | None, rounds: int) -> None:
     )
 
 
-def measure_caches(lm_eval: str | None, rounds: int) -> None:
+def measure_caches(arguments: argparse.Namespace) -> None:
     from . import caches
 
     write(
         "decoding-caches",
         "The harness against static caches and continuous batching of transformers",
-        [row for work in caches.works() for row in caches.measure(work, rounds)],
+        [row for work in caches.works() for row in caches.measure(work, arguments.rounds)],
         command=COMMAND,
-        method=f"Greedy decoding, medians of {rounds} rounds after one that warms up; generate in batches of "
-        f"{caches.BATCH} in the file's order. On a GPU a Llama of a billion parameters in bf16, which "
-        "transformers compiles for its static cache; on a CPU the tiny one.",
+        method=f"Greedy decoding, medians of {arguments.rounds} rounds after one that warms up; generate in "
+        f"batches of {caches.BATCH} in the file's order. On a GPU a Llama of a billion parameters in bf16, "
+        "which transformers compiles for its static cache; on a CPU the tiny one.",
+        packages=PACKAGES,
+    )
+
+
+def measure_commits(arguments: argparse.Namespace) -> None:
+    from . import commits
+
+    if arguments.before is None:
+        return
+    write(
+        "decoding-commits",
+        "This commit against an earlier one",
+        commits.rows(arguments.before.resolve(), ROOT, arguments.rounds),
+        command="python -m benchmarks.decoding commits --before FOLDER",
+        method=f"CPU seconds of the harness with automatic batches, one thread. A process of each checkout "
+        f"in turns, {arguments.rounds} times; in each the median of {commits.REPEATS} repeats after one "
+        "that warms up. The ratio is the median of the rounds' own. "
+        f"before: {commits.subject(arguments.before)}.",
         packages=PACKAGES,
     )
 
@@ -109,6 +131,7 @@ PARTS = {
     "speed": measure_speed,
     "precision": measure_precision,
     "caches": measure_caches,
+    "commits": measure_commits,
 }
 
 

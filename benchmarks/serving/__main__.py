@@ -28,13 +28,15 @@ def main() -> None:
         if "speed" in wanted:
             write(
                 "serving-speed",
-                f"{load.COUNT} requests of {load.WORDS} words, {load.NEW_TOKENS} new tokens each",
+                f"{load.COUNT} requests of {load.WORDS} words, {load.NEW_TOKENS} new tokens each; "
+                f"{speed.ALONE} by one client",
                 speed.rows(folder),
                 command="python -m benchmarks.serving speed",
                 method="Greedy decoding in fp32 on one thread by a Llama of 22 million random parameters. "
                 "CPU seconds are the server process's own, which other work on the machine changes least; "
                 "seconds on the wall stand beside them. The offline batch path is decoding.generate in a "
-                "process of its own, without loading. First-token times are those of streams.",
+                "process of its own, without loading; the share of 16 clients is that of a batch path of 16 "
+                "rows, more than which they cannot fill. First-token times are those of streams.",
                 packages=PACKAGES,
             )
         if "endurance" in wanted:

@@ -59,10 +59,9 @@ def ours(folder: Path, port: int) -> list[str]:
 
 
 def transformers_serve(folder: Path, port: int, *more: str) -> list[str]:
-    program = Path(sys.executable).with_name("transformers")
-    found = program if program.exists() else "transformers"
+    program = "from transformers.cli.transformers import main; main()"
     options = ("--device", "cpu", "--dtype", "float32", "--port", str(port), "--host", "127.0.0.1")
-    return [str(found), "serve", str(folder), *options, *more]
+    return [sys.executable, "-c", program, "serve", str(folder), *options, *more]
 
 
 @contextmanager

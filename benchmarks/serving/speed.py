@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from openai import AsyncOpenAI
 
 from . import load
 
+FEW, MANY = 16, 64
+ALONE = 24  # requests that are asked one at a time
 OFFLINE = """
 import json, sys, time
 from pathlib import Path
@@ -24,52 +27,62 @@ from harness import GenerateSpec, Request, RunContext, RunSpec, decoding
 import torch
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
-def ask(count):
+def ask(count, batch_tokens):
     run = RunContext(Path(), RunSpec("", ""))
     requests = [Request(str(n), text) for n, text in enumerate(load.prompts(count))]
-    spec = GenerateSpec(max_new_tokens=load.NEW_TOKENS)
+    spec = GenerateSpec(max_new_tokens=load.NEW_TOKENS, batch_tokens=batch_tokens)
     return {c.request_id: c.text for c in decoding.generate(model, tokenizer, requests, spec, run)}
-ask(8)
-cpu, wall = time.process_time(), time.perf_counter()
-texts = ask(load.COUNT)
-cost = time.process_time() - cpu, time.perf_counter() - wall
-print(json.dumps([*cost, [texts[str(n)] for n in range(load.COUNT)]]))
+ask(8, "auto")
+for batch_tokens in ("auto", sys.argv[2]):
+    cpu, wall = time.process_time(), time.perf_counter()
+    texts = ask(load.COUNT, batch_tokens)
+    cost = time.process_time() - cpu, time.perf_counter() - wall
+    print(json.dumps([*cost, [texts[str(n)] for n in range(load.COUNT)]]))
 """
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
-    cpu, wall, texts = json.loads(
-        subprocess.run(
-            [sys.executable, "-c", OFFLINE, str(folder)],
-            cwd=load.ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.splitlines()[-1]
+    of_clients = str(FEW * (load.WORDS + 1 + load.NEW_TOKENS))  # tokens in the cache of so many rows
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE, str(folder), of_clients],
+        cwd=load.ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
     )
-    table = [row("offline batch path", "-", cpu, wall, [], texts, texts)]
+    offline = [json.loads(line) for line in done.stdout.splitlines()[-2:]]
+    texts = offline[0][2]
+    table = [
+        row(f"offline batch path, {rows}", "-", cpu, wall, [], found, texts)
+        for rows, (cpu, wall, found) in zip(("all rows", f"{FEW} rows"), offline, strict=True)
+    ]
     port = load.free_port()
     with load.server(load.ours(folder, port), port, "/ready") as process:
-        table += [measured("run-bench serve", process, port, clients, texts) for clients in (1, 16, 64)]
+        named = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models"))["data"][0]["id"]
+        table += [measured("run-bench serve", process, port, named, n, texts) for n in (1, FEW, MANY)]
     for name, more in (("transformers serve", ()), ("its continuous batching", ("--continuous-batching",))):
         port = load.free_port()
         try:
             with load.server(load.transformers_serve(folder, port, *more), port, "/health") as process:
-                table += [measured(name, process, port, clients, texts) for clients in (1, 16)]
+                table += [measured(name, process, port, str(folder), n, texts) for n in (1, FEW)]
         except (Exception, SystemExit) as error:  # noqa: BLE001  a peer that fails is a row, not the end
             table.append(dict.fromkeys(table[0], "-") | {"contestant": f"{name}: {str(error)[:80]}"})
     one = next(line for line in table if line["clients"] == 1)
     for line in table:
         if isinstance(line["requests/CPU s"], float):
             line["times one at a time"] = round(line["requests/CPU s"] / one["requests/CPU s"], 2)
-            line["of offline %"] = round(100 * line["requests/CPU s"] / table[0]["requests/CPU s"], 1)
+            base = table[1 if line["clients"] == FEW else 0]
+            line["of offline %"] = round(100 * line["requests/CPU s"] / base["requests/CPU s"], 1)
     return table
 
 
-def measured(name: str, process: Any, port: int, clients: int, wanted: list[str]) -> dict[str, Any]:
-    asyncio.run(asked(port, load.prompts(4), 2))  # warms up
+def measured(
+    name: str, process: Any, port: int, model: str, clients: int, wanted: list[str]
+) -> dict[str, Any]:
+    asyncio.run(asked(port, model, load.prompts(4), 2))  # warms up
     cpu, wall = load.cpu_seconds(process), time.perf_counter()
-    found = asyncio.run(asked(port, load.prompts(load.COUNT), clients))
+    prompts = load.prompts(ALONE if clients == 1 else load.COUNT)
+    found = asyncio.run(asked(port, model, prompts, clients))
     firsts = [first for _, first in found]
     texts = [text for text, _ in found]
     return row(
@@ -77,18 +90,17 @@ def measured(name: str, process: Any, port: int, clients: int, wanted: list[str]
     )
 
 
-async def asked(port: int, prompts: list[str], clients: int) -> list[tuple[str, float]]:
+async def asked(port: int, model: str, prompts: list[str], clients: int) -> list[tuple[str, float]]:
     """Ask all prompts, so many at a time; return each answer with the seconds to its first text."""
     free = asyncio.Semaphore(clients)
     address = f"http://127.0.0.1:{port}/v1"
     async with AsyncOpenAI(base_url=address, api_key="none", max_retries=0, timeout=600) as client:
-        models = [model.id async for model in client.models.list()]
 
         async def one(prompt: str) -> tuple[str, float]:
             async with free:
                 started, first, text = time.perf_counter(), 0.0, ""
                 stream = await client.completions.create(
-                    model=models[0], prompt=prompt, max_tokens=load.NEW_TOKENS, temperature=0, stream=True
+                    model=model, prompt=prompt, max_tokens=load.NEW_TOKENS, temperature=0, stream=True
                 )
                 async for piece in stream:
                     if piece.choices and piece.choices[0].text:
@@ -102,15 +114,15 @@ async def asked(port: int, prompts: list[str], clients: int) -> list[tuple[str, 
 def row(
     name: str, clients: Any, cpu: float, wall: float, firsts: list[float], texts: list[str], wanted: list[str]
 ) -> dict[str, Any]:
-    same = sum(text.split() == other.split() for text, other in zip(texts, wanted, strict=True))
+    same = sum(text.split() == other.split() for text, other in zip(texts, wanted, strict=False))
     return {
         "contestant": name,
         "clients": clients,
-        "requests/CPU s": round(load.COUNT / cpu, 2),
+        "requests/CPU s": round(len(texts) / cpu, 2),
         "times one at a time": "-",
         "of offline %": "-",
         "wall s": round(wall, 1),
         "first text p50 s": round(statistics.median(firsts), 3) if firsts else "-",
         "first text p99 s": round(sorted(firsts)[int(0.99 * (len(firsts) - 1))], 3) if firsts else "-",
-        "same answers %": round(100 * same / load.COUNT, 1),
+        "same answers %": round(100 * same / len(texts), 1),
     }

@@ -141,6 +141,17 @@ class ModelSession:
         """Return the text of one token."""
         raise self._unsupported("showing the text of tokens")
 
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The templates by which it can lay a conversation out, by name; none where it has one way alone."""
+        return ()
+
+    def laid_out(
+        self, request: Request, spec: GenerateSpec, template: str
+    ) -> tuple[tuple[int, ...], GenerateSpec]:
+        """Return a request's ids by another template, and the settings until the template's turn ends."""
+        raise self._unsupported("templates")
+
     def add_adapter(self, name: str, path: Path) -> None:
         """Load an adapter that an engine's requests can ask for by its name."""
         raise self._unsupported("adapters")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from harness.api.errors import DataError, UsageError
 from harness.api.example import Example
 from harness.api.task import DataReport, Task
+from harness.data.convert import FORMS, convert
 from harness.engine.data import TaskData
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
 from harness.scoring.alphabet import LETTERS
 
+from . import data_learning
 from .data_overlap import opened_tasks, overlaps
 from .output import say, write, write_json
 from .parser import add_verb
@@ -28,7 +30,8 @@ def add_parser(subparsers: Any) -> None:
     parser = add_verb(
         subparsers,
         "data",
-        "Say what data a task needs and where to get it; check files; find overlaps; show rows.",
+        "Say what data a task needs and where to get it; check and convert files; find overlaps; make "
+        "preferences out of a run; show rows.",
         "run-bench data --task chebi20",
         "run-bench data check FOLDER --task chebi20",
         "run-bench data show --task toy --rows 1",
@@ -37,10 +40,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_plugin_arguments(parser)
     actions = parser.add_subparsers(
-        dest="action", metavar="{check,overlap,show}", help="without one: what tasks need"
+        dest="action",
+        metavar="{check,convert,overlap,preferences,show}",
+        help="without one: what tasks need",
     )
-    for action in (_add_check(actions), _add_overlap(actions), _add_show(actions)):
+    check = _add_check(actions)
+    convert = _add_convert(actions)
+    overlap, preferences = _add_overlap(actions), data_learning.add_preferences(actions)
+    show = _add_show(actions)
+    for action in (check, overlap, show):
         add_settings(action, "settings of data and task")
+    for action in (check, convert, overlap, preferences, show):
         action.add_argument("--json", action="store_true", help="print JSON")
         add_plugin_arguments(action)
 
@@ -52,12 +62,37 @@ def _add_check(actions: Any) -> argparse.ArgumentParser:
         "Validate every row of a file or folder, and name what is wrong with its place.",
         "run-bench data check FOLDER --task chebi20",
         "run-bench data check --task my-task.toml",
+        "run-bench data check pairs.jsonl --stage dpo",
         summary="validate every row of a file or folder",
     )
     check.add_argument("source", nargs="?", help="a file or a folder")
-    check.add_argument("--task", metavar="TASK", required=True, help="the task whose rows they should be")
+    check.add_argument(
+        "--task", metavar="TASK", help="the task whose rows they should be (default: that of --stage)"
+    )
+    check.add_argument(
+        "--stage", metavar="STAGE", help="check as what a stage learns from: dpo, reward, grpo, …"
+    )
+    check.add_argument("--tokenizer", metavar="NAME", help="with --max-length: what counts tokens")
+    check.add_argument(
+        "--max-length", type=int, metavar="N", help="say which rows take more tokens than this"
+    )
     check.add_argument("--skip-bad-rows", action="store_true", help="exit with 0 although rows are bad")
     return check
+
+
+def _add_convert(actions: Any) -> argparse.ArgumentParser:
+    convert = add_verb(
+        actions,
+        "convert",
+        "Write a file of conversations in another form: rows are read in whichever they are.",
+        "run-bench data convert alpaca.json talk.jsonl --to sharegpt",
+        summary="write conversations in another form",
+    )
+    convert.add_argument("source", type=Path, help="a JSON or JSON-lines file of any form that is known")
+    convert.add_argument("target", type=Path, help="the .json or .jsonl file that is written")
+    convert.add_argument("--to", required=True, choices=tuple(FORMS), help="the form")
+    convert.add_argument("--skip-bad-rows", action="store_true", help="leave out rows that do not fit")
+    return convert
 
 
 def _add_overlap(actions: Any) -> argparse.ArgumentParser:
@@ -96,9 +131,13 @@ def _add_show(actions: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for."""
+    if args.action == "convert":
+        return _convert(args)
     registry = open_registry(args)
     if args.action == "overlap":
         return overlaps(args, registry)
+    if args.action == "preferences":
+        return data_learning.make_preferences(args, registry)
     if args.action == "check":
         return _check(args, registry)
     if args.action == "show":
@@ -138,12 +177,19 @@ def _needs(args: argparse.Namespace, registry: Registry) -> int:
 
 
 def _check(args: argparse.Namespace, registry: Registry) -> int:
+    stage = registry.stages.get(args.stage).entry if args.stage else None
+    args.task = args.task or (stage.task if stage else "")
+    if not args.task:
+        raise UsageError("the rows of which task are they?", hint="--task NAME, or --stage dpo")
     data = next(opened_tasks(registry, args.task, args.set, args.source))
     args.source = data.task.data.source
     progress = choose_progress(quiet=args.json)
     progress.start(f"checking {args.source}", unit="rows")
     try:
         report = data.task.check()
+        if stage is not None:
+            data.task.data = replace(data.task.data, skip_bad_rows=True)  # they are in the report
+            report = data_learning.checked_for(stage, data, report, args.tokenizer, args.max_length)
     finally:
         progress.finish()
     bad = sum(1 for finding in report.findings if finding.bad)
@@ -179,6 +225,18 @@ def _print_report(source: str, task: str, report: DataReport) -> None:
         said = first.found if kind == "unreadable" else str(first)  # which names its place itself
         table.rows.append([kind, f"{count:,}", "no" if first.bad else "yes", said])
     print_table(table, left=True)
+
+
+def _convert(args: argparse.Namespace) -> int:
+    if not args.source.is_file():
+        raise DataError(f"there is no file at {args.source}")
+    kept, left = convert(args.source, args.target, args.to, skip=args.skip_bad_rows)
+    if args.json:
+        write_json({"written": kept, "left_out": left, "target": str(args.target)})
+        return 0
+    without = f", {left:,} left out" if left else ""
+    write(f"{kept:,} rows written to {args.target}{without}\n")
+    return 0
 
 
 def _show(args: argparse.Namespace, registry: Registry) -> int:

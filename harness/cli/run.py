@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from harness.api.errors import StageError, UsageError
+from harness.api.notice import notice_of
 from harness.engine.matrix import plan
 from harness.engine.prepared import Bench
 from harness.engine.progress import choose_progress
@@ -33,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
     )
 
 
-def add_run_verb(subparsers: Any, verb: str, description: str, *examples: str) -> None:
+def add_run_verb(subparsers: Any, verb: str, description: str, *examples: str) -> argparse.ArgumentParser:
     """Describe a verb that works on a matrix of models and tasks."""
     parser = add_verb(subparsers, verb, description, *examples)
     parser.set_defaults(verb=verb)
@@ -48,9 +50,10 @@ def add_run_verb(subparsers: Any, verb: str, description: str, *examples: str) -
     )
     parser.add_argument("--no-compare", action="store_true", help="leave out the rows a recipe compares with")
     add_run_arguments(parser)
+    return parser
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace, then: Callable[[list[Outcome]], None] = lambda outcomes: None) -> int:
     """Plan, carry out, print; the exit code is that of the first failure."""
     asked = asked_for(args)
     if args.offline:
@@ -79,12 +82,15 @@ def run(args: argparse.Namespace) -> int:
         if outcome.error is not None and len(cells) > 1 and not args.json:
             _say_failure(outcome, outcomes)
         outcomes.append(outcome)
+    then(outcomes)
     if args.json:
         write_json(as_json(outcomes))
     elif args.verb == "run" and (len(cells) > 1 or outcomes[0].error is None):
         print_results(outcomes, registry)
     else:
         _print_places(outcomes)
+        if args.verb == "generate":
+            _say_notices(outcomes)
     return _exit_code(outcomes, alone=len(cells) == 1)
 
 
@@ -103,6 +109,14 @@ def _print_places(outcomes: list[Outcome]) -> None:
         place = outcome.directory or outcome.trained
         if outcome.error is None and place is not None:
             write(f"{outcome.cell.spec.title} on {outcome.cell.spec.task}: {place}\n")
+
+
+def _say_notices(outcomes: list[Outcome]) -> None:
+    """Say what people are to know who read the answers."""
+    cells = [outcome.cell for outcome in outcomes if outcome.error is None]
+    told = ["\n".join(notice_of(cell.spec, cell.model.entry, cell.task.entry).values()) for cell in cells]
+    for notice in filter(None, dict.fromkeys(told)):
+        say(notice)
 
 
 def _exit_code(outcomes: list[Outcome], *, alone: bool) -> int:

@@ -3,7 +3,8 @@
 Three spellings, one object a row: `prompt`, `chosen`, `rejected` (ours, and that of trl, whose values may
 be lists of messages); MedicalGPT's `conversations`, `chosen`, `rejected`; and its earlier `question`,
 `response_chosen`, `response_rejected`. `margin` says by how much the first is better, `system` what
-stands before everything.
+stands before everything. A row that names neither answer is a prompt alone, for stages that sample their
+answers; `answer` may then be what is right.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ REJECTED = ("rejected", "response_rejected")
 class PreferenceRow:
     """A row of a file: the turns up to the question, and two answers of which the first is better.
 
-    `inputs` are what a task knows of the question, for models that mark kinds of text in it.
+    `inputs` are what a task knows of the question, for models that mark kinds of text in it. Of a prompt
+    alone there is no worse answer, and a better one only where the row knows what is right.
     """
 
     turns: tuple[Message, ...]
@@ -48,13 +50,18 @@ def read_preferences(path: Path) -> Iterator[tuple[int, PreferenceRow | Fault]]:
 
 def _row(value: Mapping[str, Any]) -> PreferenceRow | Fault:
     turns = _turns(value)
-    answers = [_answer(value, names) for names in (CHOSEN, REJECTED)]
+    alone = not any(name in value for name in (*CHOSEN, *REJECTED))
+    answers = (
+        [value.get("answer", ""), ""] if alone else [_answer(value, names) for names in (CHOSEN, REJECTED)]
+    )
     margin = value.get("margin")
     for part in (turns, *answers):
         if isinstance(part, Fault):
             return part
     chosen, rejected = answers
-    if chosen == rejected:
+    if not isinstance(chosen, str):
+        return Fault("answer", "a text as 'answer'", shown(repr(chosen)))
+    if chosen == rejected and not alone:
         return Fault("tie", "two different answers", f"{shown(repr(chosen))} twice")
     if margin is not None and not (isinstance(margin, int | float) and isfinite(margin)):
         return Fault("margin", "a margin that is a number", shown(repr(margin)))

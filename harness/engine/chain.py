@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import Any
 
 from harness.api.errors import DataError, StageError, UsageError
 from harness.api.run import Checkpoint
+from harness.files.finished import REWARDED
 from harness.files.json_files import read_sealed, write_sealed
 from harness.files.rows import heal_rows
 
@@ -19,6 +21,8 @@ from .data import TaskData
 from .prepared import Bench, Prepared
 from .run_dir import CHECKPOINT, EVENTS, SPEC, locked, noted, open_directory, training_of
 from .stage import Training, context, read_checkpoint, run_training
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def obtain(bench: Bench, prepared: Prepared) -> Trained:
         str(summaries[last]["digest"]),
         directory,
         summaries,
-        tuple(note for _, path in stages for note in noted(path)),
+        tuple(note for _, path in stages for note in (*noted(path), *_rewarded(path))),
         {f"train ({stage['stage']})": stage["seconds"] for stage in summaries},
         {f"train ({stage['stage']})": stage["peak_memory_mib"] for stage in summaries},
     )
@@ -75,10 +79,11 @@ def _train(bench: Bench, prepared: Prepared) -> list[tuple[str, Path]]:
         training = replace(training, inputs=inputs)
         with locked(parent, key):
             directory = open_directory(parent, key, fresh=bench.wants_fresh(key), resume=bench.resume)
+            if damaged := heal_rows(directory / EVENTS):
+                logger.warning("%s: %d damaged events are left out", directory / EVENTS, damaged)
             if not (directory / CHECKPOINT).exists():
                 prepared.load()
                 write_sealed(directory / SPEC, training)
-                heal_rows(directory / EVENTS)
                 _launch_training(bench, training, tasks, directory)
         finished_stages.append((key, directory))
         made[training.train.stage] = str(directory)
@@ -126,7 +131,13 @@ def _given(prepared: Prepared) -> Trained:
             hint=f"--model {done['model']}",
         )
     _check_prompt(prepared, done)
-    return Trained(read_checkpoint(folder), done["digest"], folder)
+    return Trained(read_checkpoint(folder), done["digest"], folder, notes=_rewarded(folder))
+
+
+def _rewarded(directory: Path) -> tuple[str, ...]:
+    """Return a note of what a training's answers have earned by; nothing where they have not."""
+    earned = read_sealed(directory / CHECKPOINT).get("rewards")
+    return (f"{REWARDED}: {', '.join(earned)}",) if earned else ()
 
 
 def _check_prompt(prepared: Prepared, done: Mapping[str, Any]) -> None:

@@ -60,6 +60,7 @@ class Outcome:
     error: HarnessError | None = None
     unsaved: str = ""  # why the results could not be written
     reused: bool = False  # the run was finished already
+    answered: list[tuple[Request, Completion]] = field(default_factory=list)  # where that is all that is done
 
 
 @dataclass(slots=True)
@@ -143,7 +144,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         outcome.directory = directory = open_directory(
             parent, key, fresh=bench.wants_fresh(key), resume=bench.resume
         )
-        if (record := _finished_record(directory, prepared)) is not None:
+        if bench.until == "score" and (record := _finished_record(directory, prepared)) is not None:
             outcome.record, outcome.reused = record, True
             return
         with meter.measured("load"):
@@ -160,6 +161,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         )
         bench.notify("harness_stage_finished", stage="generate", seconds=meter.seconds["generate"], run=run)
         if bench.until == "generate":
+            outcome.answered = list(zip(map(prepared.data.request, examples), completions, strict=True))
             return
         bench.progress.start(f"{label}: scoring")
         with meter.measured("score"):

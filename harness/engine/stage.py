@@ -259,6 +259,7 @@ def write_checkpoint(
             "model": training.spec.model,
             "stage": training.train.stage,
             "data_digest": training.data_digest,
+            "rewards": training.train.rewards,
             "prompts": {
                 data.name: {
                     "digest": data.prompt_digest,

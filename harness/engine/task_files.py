@@ -23,7 +23,7 @@ from harness.api.errors import DataError, UsageError
 from .config import Setting, Settings, check_keys, flatten, read_file
 from .registry import Registry
 
-TABLE = "table"
+TABLE, PROMPTS = "table", "prompts"
 FORMS = ("csv", "tsv", "json", "jsonl", "parquet")
 NOT_IN_A_NAME = re.compile(r"[^\w.+@-]+")
 
@@ -48,6 +48,13 @@ def named(registry: Registry, name: str) -> Named:
     if path.suffix.lstrip(".") in FORMS and name not in registry.tasks:
         raise UsageError(f"no task named '{name}'", hint=f"--task csv:{name} asks its rows")
     return Named(name)
+
+
+def of_prompts(path: Path) -> dict[str, Any]:
+    """Return the settings of a run that asks the prompts of a file."""
+    if not path.is_file():
+        raise DataError(f"there is no file {path}", hint="generate FILE asks the prompts of a file")
+    return {"task": _name(path.stem, PROMPTS), "data.source": str(path)}
 
 
 def _of_rows(path: Path) -> Named:
@@ -79,5 +86,5 @@ def _of_toml(path: Path) -> Named:
     return Named(name, {"data.source": Setting(str(rows), source), **settings})
 
 
-def _name(text: str) -> str:
-    return f"{TABLE}/{NOT_IN_A_NAME.sub('-', text).strip('-.') or 'rows'}"
+def _name(text: str, task: str = TABLE) -> str:
+    return f"{task}/{NOT_IN_A_NAME.sub('-', text).strip('-.') or 'rows'}"

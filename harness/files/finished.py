@@ -16,6 +16,7 @@ from .json_files import read_sealed, write_sealed
 
 RECORD, PREDICTIONS, SCORES = "record.json", "predictions.jsonl", "scores.json"
 COMPLETIONS = "completions*.jsonl"  # one of each process that answered
+REWARDED = "trained with rewards"  # how the note begins of a model that has learned from what it earned
 
 
 def digests(directory: Path) -> dict[str, str]:

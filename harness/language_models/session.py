@@ -15,6 +15,7 @@ from harness.api import Completion, GenerateSpec, ModelSession, PromptTokens, Re
 
 from .coding import CausalCoder
 from .loading import Loaded
+from .templates import template_for, template_names
 
 if TYPE_CHECKING:
     from .plugin import LanguageModelPlugin
@@ -75,6 +76,22 @@ class LanguageModelSession(ModelSession):
         """Return the text of one token, special or not."""
         text: str = self.tokenizer.decode([token])
         return text
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The templates that the tokenizer can be used with, by name."""
+        causal = isinstance(self.plugin.coder(*self.loaded), CausalCoder)
+        return template_names(self.tokenizer) if causal else ()
+
+    def laid_out(
+        self, request: Request, spec: GenerateSpec, template: str
+    ) -> tuple[tuple[int, ...], GenerateSpec]:
+        """Return a request's ids by another template, and the settings until the template's turn ends."""
+        coder = self.plugin.coder(*self.loaded)
+        if not isinstance(coder, CausalCoder):
+            raise self._unsupported("templates")
+        coder.template = template_for(template, self.tokenizer)
+        return tuple(coder.request(request)["input_ids"]), coder.ending(spec)
 
     def add_adapter(self, name: str, path: Path) -> None:
         """Load an adapter beside the model's own."""

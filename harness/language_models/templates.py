@@ -163,6 +163,14 @@ def text_of(template: Template, messages: Sequence[Message], tools: str = "") ->
     return "".join(part.text for part in template.parts(messages, tools))
 
 
+def template_names(tokenizer: Any) -> tuple[str, ...]:
+    """Name the templates that a tokenizer can be used with."""
+    from .published_templates import PUBLISHED  # which stands on this module
+
+    own = ("chat",) if getattr(tokenizer, "chat_template", None) else ()
+    return (*own, "none", *PUBLISHED)
+
+
 def template_for(name: str, tokenizer: Any, *, tools: str = "", thinking: bool | None = None) -> Template:
     """Return a template for a tokenizer: `none`, its own (`chat`), that if it has one (`auto`), or by name.
 

@@ -99,6 +99,13 @@ class Rollouts:
                 f"within train.max_length = {self.spec.max_length}",
                 hint=f"--set train.max_length={needed} lets the shortest in",
             )
+        if left := len(rows) - len(kept):
+            self.stage.run.event(
+                "note",
+                text=f"{left} of {len(rows)} prompts leave no room for an answer of "
+                f"{self.stage.asking.max_new_tokens} tokens within train.max_length = {self.spec.max_length} "
+                "and are left out",
+            )
         whole = hashlib.sha256("".join(known[place][1] for place in range(len(rows))).encode())
         return kept, Left(too_long=len(rows) - len(kept)), whole.hexdigest()[:16]
 

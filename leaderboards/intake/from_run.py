@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import Completion, DataError, UsageError
-from harness.files.finished import COMPLETIONS, PREDICTIONS, RECORD, read_record
+from harness.files.finished import COMPLETIONS, PREDICTIONS, RECORD, REWARDED, read_record
 from harness.files.json_files import read_sealed
 from harness.files.rows import read_rows
 
@@ -68,8 +68,7 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
     environment = record["environment"]
     about = {
         "schema": SCHEMA_VERSION,
-        "name": name
-        or (spec.get("title") or spec["model"]) + (f" ({spec['preset']})" if spec.get("preset") else ""),
+        "name": _name(spec, record, name),
         "task": spec["task"],
         "task_version": record["task_version"],
         "split": spec["data"]["split"],
@@ -95,6 +94,14 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "curve": _curve(record["training"], directory),
     }
     return {key: value for key, value in about.items() if value not in ("", None, [], {})}
+
+
+def _name(spec: Mapping[str, Any], record: Mapping[str, Any], asked: str) -> str:
+    """Return what a row is called; one that was trained with rewards is told apart from the others."""
+    preset = f" ({spec['preset']})" if spec.get("preset") else ""
+    name = asked or f"{spec.get('title') or spec['model']}{preset}"
+    rewarded = any(note.startswith(REWARDED) for note in record.get("notes", ()))
+    return f"{name}, {REWARDED}" if rewarded and REWARDED not in name else name
 
 
 def _reading(spec: Mapping[str, Any], directory: Path) -> dict[str, Any]:

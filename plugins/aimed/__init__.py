@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from harness import ModelEntry, hookimpl
+from harness.api.notice import MEDICAL
 
 
 @hookimpl
@@ -15,10 +16,11 @@ def harness_models() -> list[ModelEntry]:
             f"{__name__}.model:AiMed",
             requires=("torch", "transformers"),
             recipes=Path(__file__).parent / "recipes",
-            presets=("tiny", "tiny-full", "7b", "13b"),
+            presets=("tiny", "tiny-full", "7b", "13b", "7b-ppo", "7b-orpo", "7b-grpo"),
             multitask=True,
             stages=("*",),
             tags=("medicine", "question-answering"),
             licence="Apache-2.0",
+            notice=MEDICAL,
         )
     ]

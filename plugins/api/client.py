@@ -11,13 +11,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from harness import StageError, UsageError
-from harness.files.json_files import read_json, write_json
+from harness import DataError, StageError, UsageError
+from harness.files.json_files import read_sealed, write_sealed
 
 AGAIN = (408, 409, 425, 429)  # and every 5xx
 LONGEST_WAIT = 300.0  # seconds
@@ -88,13 +89,15 @@ class Endpoint:
         """Return the answer to a body, from the cache where it was asked before."""
         place = self._place(path, body)
         if place is not None and place.exists():
-            self.reused += 1
-            return dict(read_json(place))
+            with suppress(DataError):  # a damaged answer is asked for again
+                kept = read_sealed(place)
+                self.reused += 1
+                return kept
         self.budget.require()
         answer = self._answer(path, body)
         self.budget.count(answer.get("usage") or {})
         if place is not None:
-            write_json(place, answer)
+            write_sealed(place, answer)
         return answer
 
     def _place(self, path: str, body: Mapping[str, Any]) -> Path | None:

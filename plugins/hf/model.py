@@ -12,6 +12,7 @@ import torch
 
 from harness import (
     Checkpoint,
+    DataError,
     TrainData,
     TrainRow,
     TrainSpec,
@@ -30,6 +31,8 @@ class HuggingFaceOptions:
 
     weights: str = ""  # a folder, a .gguf file, or a hub id
     adapter: str = ""  # an adapter on them
+    tokenizer: str = ""  # a folder or a hub id, where it is not beside the weights
+    resize: bool = False  # grow the embeddings to the tokenizer's size
     revision: str = ""  # the commit, tag or branch of a hub id
     template: str = "auto"  # auto | none | chat | a published template
     tools: str = ""  # another format for tools than the template's own
@@ -46,12 +49,14 @@ class HuggingFace(LanguageModelPlugin):
     def load(
         self, path: str, dtype: torch.dtype, quantization: Any = None, rows: Iterable[TrainRow] = ()
     ) -> Loaded:
-        """Load what is named."""
-        return loading.load(self._source(path), dtype, quantization)
+        """Load what is named, with room for all that the tokenizer says where that was asked for."""
+        named = self.options.tokenizer and self._source(self.options.tokenizer)
+        resize = self.options.resize
+        return loading.load(self._source(path), dtype, quantization, tokenizer=named, resize=resize)
 
     def load_tokenizer(self, path: str) -> Any:
         """Load the tokenizer of what is named."""
-        return loading.load_tokenizer(self._source(path))
+        return loading.load_tokenizer(self._source(self.options.tokenizer or path))
 
     def bits(self) -> Any:
         """Return how weights are loaded to be asked: whole, or in the bits of the options."""
@@ -66,9 +71,14 @@ class HuggingFace(LanguageModelPlugin):
         """Name what is asked: a checkpoint, the adapter, or the weights."""
         if checkpoint is None and not self.options.weights:
             raise UsageError("model 'hf' has no weights of its own", hint="--checkpoint DIR_OR_HUB_ID")
-        return (
-            str(checkpoint.path) if checkpoint is not None else self.options.adapter or self.options.weights
-        )
+        if checkpoint is not None:
+            return str(checkpoint.path)
+        if self.options.adapter and not training.is_adapter(self.options.adapter):
+            raise DataError(
+                f"{self.options.adapter} holds no adapter",
+                hint="an adapter folder has an adapter_config.json",
+            )
+        return str(self.options.adapter or self.options.weights)
 
     def whole(self, path: str) -> str:
         """Name the whole weights under an adapter, as the options, the harness or peft have written them."""

@@ -123,4 +123,6 @@ TALK = ("chat", "serve", "resume", "new-plugin", "completion", "predict")  # the
 @pytest.mark.parametrize("verb", verbs())
 def test_every_verb_that_prints_a_result_prints_it_as_json_too(verb):
     parser = parser_of(verb)
-    assert ("--json" in option_strings(parser)) is (verb not in TALK)
+    below = [a.choices.values() for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    parsers = [*([] if verb == "weights" else [parser]), *(one for some in below for one in some)]
+    assert all(("--json" in option_strings(one)) is (verb not in TALK) for one in parsers)

@@ -25,5 +25,5 @@ def test_every_argument_says_what_it_means(verb: str) -> None:
 
 def test_actions_below_a_verb_have_their_own_arguments_on_the_page() -> None:
     text = page()
-    for action in ("check", "overlap", "show"):
+    for action in ("check", "overlap", "preferences", "show"):
         assert f"### data {action}" in text

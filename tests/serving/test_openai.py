@@ -213,3 +213,22 @@ def test_a_model_is_asked_with_one_of_its_adapters(weights: Path, tmp_path: Path
         assert asked["tiny:sft"].choices[0].text != asked["tiny"].choices[0].text
         with pytest.raises(openai.NotFoundError, match="this server has tiny, tiny:sft"):
             client.completions.create(model="tiny:other", prompt="CCO")
+
+
+def test_a_conversation_is_laid_out_by_a_template_that_is_asked_for(client: Any, session: Any) -> None:
+    assert {"none", "vicuna", "chatml"} <= set(client.models.retrieve("tiny").templates)
+    asked = {"model": "tiny", "messages": USER, "temperature": 0}
+    found = client.chat.completions.create(**asked, extra_body={"template": "belle"})
+    told = client.completions.create(model="tiny", prompt="Human: CCO is\n\nBelle: ", temperature=0)
+    assert found.choices[0].message.content == told.choices[0].text
+    assert found.usage.prompt_tokens == told.usage.prompt_tokens
+    with pytest.raises(openai.BadRequestError, match="no such template; it has none, base, vicuna") as caught:
+        client.chat.completions.create(**asked, extra_body={"template": "<script>"})
+    assert "script" not in str(caught.value.body)
+
+
+def test_the_list_of_models_says_what_people_are_to_be_told(live: Live, monkeypatch: Any) -> None:
+    assert all("notice" not in model.model_extra for model in live.client().models.list())
+    monkeypatch.setattr(live.driver, "notice", {"en": "Ask a doctor.", "zh": "请咨询医生。"})
+    first = next(iter(live.client().models.list()))
+    assert first.model_extra["notice"]["zh"] == "请咨询医生。"

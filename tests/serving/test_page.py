@@ -65,20 +65,22 @@ def open_page(browser: Any) -> Iterator[Open]:
     """Return a function that opens the page of a server; whatever it complains of fails the test."""
     contexts, complaints = [], []
 
-    def opened(live: Live, path: str = "/", **options: Any) -> Any:
+    def opened(live: Live, path: str = "/", waits: bool = False, **options: Any) -> Any:
         context = browser.new_context(**{"locale": "en-GB"} | options)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.goto(f"{live.url}{path}")
-        wait(page, "document.querySelector('#model').options.length > 0")
+        if not waits:
+            wait(page, "document.querySelector('#model').options.length > 0")
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert [said for said in complaints if "status of 4" not in said] == []
+    refused = ("status of 4", "status of 503")
+    assert [said for said in complaints if not any(text in said for text in refused)] == []
 
 
 def wait(page: Any, condition: str) -> None:
@@ -172,6 +174,32 @@ def test_settings_go_with_a_question_and_stop_ends_an_answer(live: Live, open_pa
     assert "the model holds 512" in page.inner_text("#status")
 
 
+def test_a_template_goes_with_a_question(live: Live, open_page: Open) -> None:
+    page = open_page(live)
+    asked: list[Any] = []
+    page.on("request", lambda request: asked.append(request.post_data_json) if request.post_data else None)
+    page.click("#open")
+    page.fill("#max_tokens", "3")
+    ask(page, "CCO")
+    page.select_option("#template", "belle")
+    page.click("#language")  # which keeps what was chosen
+    ask(page, "N")
+    assert [body.get("template") for body in asked] == [None, "belle"]
+
+
+def test_a_page_waits_for_its_model(answering: Live, open_page: Open) -> None:
+    answering.driver.ready.clear()
+    try:
+        page = open_page(answering, waits=True)
+        wait(page, "document.querySelector('#status').textContent === 'The model is being loaded…'")
+    finally:
+        answering.driver.ready.set()
+    wait(page, "document.querySelector('#model').options.length > 0")
+    assert ask(page, "one").inner_text() == "said 'one' after 0"
+    page.click("#open")
+    assert not page.is_visible("#template")  # a model that has one way alone offers no other
+
+
 def test_the_page_speaks_chinese(answering: Live, open_page: Open) -> None:
     page = open_page(answering, locale="zh-CN")
     assert page.inner_text("#send") == "发送" and page.get_attribute("html", "lang") == "zh-CN"
@@ -228,3 +256,15 @@ def test_a_locked_page_is_entered_by_its_address(tmp_path: Path, open_page: Open
         page = open_page(live, f"/?token={TOKEN}")
         assert page.url == f"{live.url}/" and ask(page, "who?").inner_text() == "in"
         assert call(live, "GET", "/?token=wrong")[0] == 401
+
+
+def test_what_people_are_to_be_told_is_shown_in_the_reader_s_language(
+    answering: Live, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not open_page(answering).locator("#notice").is_visible()
+    monkeypatch.setattr(answering.driver, "notice", {"en": "Ask a doctor.", "zh": "请咨询医生。"})
+    page = open_page(answering)
+    wait(page, "!document.querySelector('#notice').hidden")
+    assert page.inner_text("#notice") == "Ask a doctor."
+    page.click("#language")
+    assert page.inner_text("#notice") == "请咨询医生。"

@@ -46,7 +46,7 @@ STAGES = {
         neftune_alpha=0.0,
         options={
             **{"prompts": 4, "samples": 2, "max_new_tokens": 3, "passes": 2, "updates": 2},
-            **{"kl": 0.1, "kl_target": 0.01, "kl_horizon": 50, "examples_every": 1},
+            **{"kl": 0.1, "kl_target": 0.01, "kl_horizon": 50, "examples_every": 1, "supervised": 0.3},
         },
     ),
 }
@@ -95,7 +95,7 @@ def train(directory: Path, stage: str, progress: SilentProgress | None = None) -
         return
     if stage == "ppo":
         texts = [one + other for one in "abcd" for other in "abcde"]
-        training.learn(learner(model), prompts(texts), STAGES[stage], run)
+        training.learn(learner(model), replace(prompts(texts), taught=pairs(9)), STAGES[stage], run)
         return
     data = TrainData(pairs(40), validation=pairs(8, seed=9))
     training.fit(training.prepare_model(model, STAGES[stage]), data, encode_causal, STAGES[stage], run)

@@ -54,8 +54,9 @@ def test_a_policy_learns_from_a_reward_model_that_was_learned_before_it(
     assert sum("rollout" in row for row in rows) == (1 if stage == "ppo" else 2)
     assert "accuracy" in (places["reward"] / "train_log.jsonl").read_text()
     (record,) = tmp_path.glob("runs/lpm24/*/*/*/record.json")
-    stages = json.loads(record.read_text())["training"]
-    assert [one["stage"] for one in stages] == ["sft", "reward", stage]
+    told = json.loads(record.read_text())
+    assert [one["stage"] for one in told["training"]] == ["sft", "reward", stage]
+    assert "trained with rewards: reward" in told["notes"]
     again = main(
         *model, "--task", "lpm24/text2smiles", "--config", "chain.toml", "--limit", "3", "--no-compare"
     )

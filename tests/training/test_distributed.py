@@ -89,7 +89,7 @@ POLICY: dict[str, Any] = {
     "stage": "grpo",
     "max_steps": 6,
     "batch_size": 6,
-    "options": {"prompts": 5, "samples": 6, "max_new_tokens": 3, "updates": 2, "kl": 0.05},
+    "options": {"prompts": 5, "samples": 6, "max_new_tokens": 3, "updates": 2, "kl": 0.05, "supervised": 0.3},
 }
 
 

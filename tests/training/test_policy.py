@@ -379,6 +379,15 @@ def test_what_cannot_be_learned_from_is_refused(
     assert sentence in str(refused.value)
 
 
+def test_prompts_that_leave_no_room_for_an_answer_are_left_out_and_counted(
+    make_run: MakeRun, events: Events
+) -> None:
+    spec = replace(BANDIT, max_steps=2, max_length=6)
+    training.learn(learner(), prompts(["a", "b", "abcdefgh"]), spec, make_run())
+    assert "1 of 3 prompts leave no room for an answer of 2 tokens" in events.last("note")["text"]
+    assert events.last("training_finished")["rows_too_long"] == 1
+
+
 def test_silence_beside_something_else_earns_no_more_than_the_worst(make_run: MakeRun) -> None:
     from harness import Request
     from harness.training.rewards import Answer, Rewards

@@ -103,7 +103,7 @@ def main(directory: Path, request: dict[str, object]) -> None:
 
     if request.get("stage"):
         spec = replace(BANDIT, **request["stage"], launch=launch, save_every=2, precision="fp32")  # type: ignore[arg-type]
-        training.learn(learner(llama()), prompts("abcdefg"), spec, run)
+        training.learn(learner(llama()), replace(prompts("abcdefg"), taught=pairs(9, longest=5)), spec, run)
         return
     data = TrainData(pairs(23), validation=pairs(5, seed=4), evaluator=Counting())
     spec = replace(spec, eval_every=3, eval_limit=4)

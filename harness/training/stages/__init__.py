@@ -65,6 +65,7 @@ def entries() -> list[StageEntry]:
                 summary,
                 f"{__name__}.{target}",
                 rows=(PromptRow,),
+                task=PREFERENCES,
                 inputs={"reward": "reward", "reference": ""},
             )
             for name, summary, target in (

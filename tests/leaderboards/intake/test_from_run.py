@@ -90,3 +90,10 @@ def test_the_training_of_a_group_member_is_found_beside_runs_that_moved(run, tmp
     deeper.parent.mkdir(parents=True)
     run.rename(deeper)
     assert from_run(deeper).about["model"]["parameters"] == 206
+
+
+def test_a_run_of_a_model_that_learned_from_rewards_stands_apart(run):
+    change(run, notes=["trained with rewards: metric:morgan"])
+    assert from_run(run).about["name"] == "m (tiny), trained with rewards"
+    assert from_run(run, "mine").about["name"] == "mine, trained with rewards"
+    assert from_run(run, "mine, trained with rewards").about["name"] == "mine, trained with rewards"

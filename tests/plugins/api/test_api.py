@@ -232,6 +232,15 @@ def test_the_cache_knows_everything_that_matters(ask, server, tmp_path, events):
     assert [facts["from_cache"] for _, facts in events] == [0, 4, 0, 0, 0]
 
 
+def test_a_damaged_answer_in_the_cache_is_asked_for_again(ask, server, tmp_path):
+    said = ask(cache=str(tmp_path))
+    kept = sorted(tmp_path.glob("*/*.json"))
+    kept[0].write_text(kept[0].read_text().replace("content", "contemt", 1))
+    kept[1].write_bytes(b"")
+    assert ask(cache=str(tmp_path)) == said
+    assert len(server.asked) == len(kept) + 2
+
+
 def test_turns_and_settings_are_sent_in_the_endpoint_s_words(ask, server):
     request = Request("1", "And?", messages=(Message("user", "Hi?"), Message("assistant", "Yes.")))
     spec = GenerateSpec(decoder="sampling", temperature=0.7, top_p=0.9, top_k=5, stop=("\n",), seed=3)
