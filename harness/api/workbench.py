@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from .example import Completion, Example, Pairs, Prediction, Request
 from .metric import MetricEntry, Metrics
+from .notice import Notice
 from .retrieval import Retriever
 from .run import Progress, RunContext
 from .session import ModelSession
@@ -40,6 +41,7 @@ class TaskView:
     training: Callable[[], Sequence[Example]] | None = None
     sample: bool = False
     summary: str = ""
+    notice: Notice = field(default_factory=dict)  # what people are told beside answers
     vocab: Path | None = None  # where metrics find vocabularies that are not ours to ship
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 

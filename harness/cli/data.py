@@ -11,6 +11,7 @@ from typing import Any
 from harness.api.errors import DataError, UsageError
 from harness.api.example import Example
 from harness.api.task import DataReport, Task
+from harness.data.convert import FORMS, convert
 from harness.engine.data import TaskData
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
@@ -29,8 +30,8 @@ def add_parser(subparsers: Any) -> None:
     parser = add_verb(
         subparsers,
         "data",
-        "Say what data a task needs and where to get it; check files; find overlaps; make preferences out of "
-        "a run; show rows.",
+        "Say what data a task needs and where to get it; check and convert files; find overlaps; make "
+        "preferences out of a run; show rows.",
         "run-bench data --task chebi20",
         "run-bench data check FOLDER --task chebi20",
         "run-bench data show --task toy --rows 1",
@@ -38,7 +39,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--task", metavar="TASK", help="only this task or task group")
     add_plugin_arguments(parser)
     actions = parser.add_subparsers(
-        dest="action", metavar="{check,overlap,preferences,show}", help="without one: what tasks need"
+        dest="action",
+        metavar="{check,convert,overlap,preferences,show}",
+        help="without one: what tasks need",
     )
 
     check = add_verb(
@@ -62,6 +65,19 @@ def add_parser(subparsers: Any) -> None:
         "--max-length", type=int, metavar="N", help="say which rows take more tokens than this"
     )
     check.add_argument("--skip-bad-rows", action="store_true", help="exit with 0 although rows are bad")
+
+    convert = add_verb(
+        actions,
+        "convert",
+        "Write a file of conversations in another form: rows are read in whichever they are.",
+        "run-bench data convert alpaca.json talk.jsonl --to sharegpt",
+        summary="write conversations in another form",
+    )
+    convert.add_argument("source", type=Path, help="a JSON or JSON-lines file of any form that is known")
+    convert.add_argument("target", type=Path, help="the .json or .jsonl file that is written")
+    convert.add_argument("--to", required=True, choices=tuple(FORMS), help="the form")
+    convert.add_argument("--skip-bad-rows", action="store_true", help="leave out rows that do not fit")
+    add_plugin_arguments(convert)
 
     overlap = add_verb(
         actions,
@@ -104,6 +120,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for."""
+    if args.action == "convert":
+        return _convert(args)
     registry = open_registry(args)
     if args.action == "overlap":
         return overlaps(args, registry)
@@ -191,6 +209,15 @@ def _print_report(source: str, task: str, report: DataReport) -> None:
         said = first.found if kind == "unreadable" else str(first)  # which names its place itself
         table.rows.append([kind, f"{count:,}", "no" if first.bad else "yes", said])
     print_table(table, left=True)
+
+
+def _convert(args: argparse.Namespace) -> int:
+    if not args.source.is_file():
+        raise DataError(f"there is no file at {args.source}")
+    kept, left = convert(args.source, args.target, args.to, skip=args.skip_bad_rows)
+    without = f", {left:,} left out" if left else ""
+    write(f"{kept:,} rows written to {args.target}{without}\n")
+    return 0
 
 
 def _show(args: argparse.Namespace, registry: Registry) -> int:

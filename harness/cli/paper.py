@@ -32,7 +32,7 @@ def add_retriever_argument(group: argparse._ArgumentGroup) -> None:
     """Add the option that says who finds passages of papers."""
     group.add_argument(
         "--retriever", default=RETRIEVER, metavar="NAME",
-        help=f"who finds its passages (default: {RETRIEVER}); run-bench list retrievers",
+        help=f"who finds passages of papers (default: {RETRIEVER}); run-bench list retrievers",
     )  # fmt: skip
 
 

@@ -183,7 +183,9 @@ def _is_tabular(block: Block, text: str) -> bool:
     letters = sum(char.isalpha() for char in text)
     if apart >= 0.5 * len(block.lines) and not (len(block.lines) == 1 and len(text.split()) > 8):
         return True
-    return letters < 0.5 * len(text.replace(" ", "")) or len(text.split()) < 3
+    words = sum(len(word) > 2 and word.isalpha() for word in text.split())
+    formula = "=" in text and words < 0.3 * len(text.split())
+    return formula or letters < 0.5 * len(text.replace(" ", "")) or len(text.split()) < 3
 
 
 def _has_gaps(line: Line) -> bool:

@@ -126,6 +126,19 @@ def test_a_page_that_is_turned_is_read_as_it_is_shown():
     assert one.boxes[0].top == pytest.approx(92, abs=1) and one.boxes[0].left == pytest.approx(92, abs=1)
 
 
+def test_a_sentence_goes_on_below_a_formula_with_what_the_formula_says():
+    words = [
+        *lines(60, 80, FILL * 2 + "The reward of an action is", wide=80),
+        Words(150, 140, "r = a + 2b - c"), Words(330, 140, "(1)"),
+        *lines(60, 164, "where a and b are counted. " + FILL, wide=80),
+        *lines(60, 200, "Another paragraph stands below. " + FILL, wide=80, indent=True),
+    ]  # fmt: skip
+    first, second = read(pdf(words)).paragraphs
+    assert "The reward of an action is r = a + 2b - c (1) where a and b are counted." in first.text
+    [box] = first.boxes
+    assert box.top < 80 and 164 < box.bottom < second.boxes[0].top + 6
+
+
 def test_numbers_in_text_begin_no_list_and_bullets_do():
     words = [
         *lines(60, 80, "There are three reasons for it: 1) the first of them is simple and", wide=95),
