@@ -143,6 +143,10 @@ class Workbench(Protocol):
         """Write a paragraph in lines that fit a terminal; there what is `marked` stands out."""
         ...
 
+    def write_json(self, facts: Any) -> None:
+        """Write a result as JSON on standard output."""
+        ...
+
     def say(self, text: str) -> None:
         """Write a line about the work on standard error."""
         ...

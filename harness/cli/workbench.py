@@ -132,6 +132,10 @@ class Desk:
         """Write a paragraph in lines that fit a terminal; there what is `marked` stands out."""
         output.write_prose(text, marked, indent)
 
+    def write_json(self, facts: Any) -> None:
+        """Write a result as JSON on standard output."""
+        output.write_json(facts)
+
     def say(self, text: str) -> None:
         """Write a line about the work on standard error."""
         output.say(text)
