@@ -40,7 +40,7 @@ LEAST_HAN = 2  # characters of a word that is worth a token
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """What growing came to: new tokens, tokens of the first documents before and after, bytes of the weights."""
+    """New tokens, tokens of the first documents before and after, and the bytes of the weights."""
 
     new: int
     before: int
