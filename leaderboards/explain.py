@@ -46,6 +46,7 @@ class Explained:
     sample: bool
     steps: Sequence[Step]
     picture: str = ""  # SVG of the row beside the answer
+    notice: Sequence[str] = ()  # what people are told beside answers
 
 
 def explain(path: Path, row: str, open_task: OpenTask, bench: Workbench | None = None) -> Explained:
@@ -78,7 +79,7 @@ def explain(path: Path, row: str, open_task: OpenTask, bench: Workbench | None =
         facts += [("note", score.note)] if score.note else []
         steps.append(Step(f"{name}: {entry.summary}", facts))
     drawn = picture(view, example, prediction.text)
-    return Explained(submission.name, view.name, row, view.sample, steps, drawn)
+    return Explained(submission.name, view.name, row, view.sample, steps, drawn, tuple(view.notice.values()))
 
 
 def _inputs(inputs: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -177,6 +178,7 @@ def as_text(found: Explained) -> str:
             first, *rest = text.split("\n")
             lines.append(f"  {name}: {first}")
             lines += [f"    {line}" for line in rest]
+    lines += ["", *found.notice] if found.notice else []
     return "\n".join(lines) + "\n"
 
 
@@ -185,6 +187,7 @@ def write_page(found: Explained, folder: Path) -> Path:
     parts: list[Child] = [h("h1", f"{found.name}: row {found.id}"), h("p", found.task)]
     if found.sample:
         parts.append(h("p", SAMPLE, class_="sample"))
+    parts += [h("p", text, class_="note") for text in found.notice]
     if found.picture:
         write(folder / "picture.svg", found.picture)
         parts.append(h("figure", h("img", src="picture.svg", alt=PICTURED), class_="picture"))

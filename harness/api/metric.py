@@ -18,6 +18,8 @@ class MetricEntry:
     `scale` is what a value is multiplied by in tables (100 for shares). `silence_wins` declares that
     under this definition an empty answer can beat a wrong one; tables then mark the column.
     `reference_free` declares that references are not looked at, so that answers alone can be scored.
+    `ranked=False` declares that a value says what answers are like, or how others count them, and not how
+    good they are: tables show it and rank nothing by it.
     """
 
     name: str
@@ -30,6 +32,7 @@ class MetricEntry:
     scale: float = 1.0
     silence_wins: bool = False
     reference_free: bool = False
+    ranked: bool = True
     kind: str = "text"  # text | molecule | property | design | qa | choice
     definition: str = ""
     edge_cases: str = ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .notice import Notice
 from .rows import TrainData
 from .run import Checkpoint, RunContext
 from .session import ModelSession
@@ -23,7 +24,8 @@ class ModelEntry:
     `files` are the options that name files, which are known by what they hold. `known_by` is the option
     that tells models of this kind apart, such as `weights` where any will do. Without `chooses` the
     model cannot score choices by log-likelihood, and is asked to name one; with None it may be able to,
-    and is asked to score only where the task's options say so.
+    and is asked to score only where the task's options say so. `notice` is what people are told beside its
+    answers.
     """
 
     name: str
@@ -37,6 +39,7 @@ class ModelEntry:
     multitask: bool = False
     stages: tuple[str, ...] = ("sft",)
     chooses: bool | None = True
+    notice: Notice = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     licence: str = ""
     citation: str = ""

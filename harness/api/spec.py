@@ -14,6 +14,7 @@ from .bounds import ASKED, HOW, LEARNED, WHERE, OneOf, Range
 
 PRECISIONS = OneOf("auto", "fp32", "bf16", "fp16")
 Count = Annotated[int, Range(least=1)]
+Seed = Annotated[int, Range(least=0, below=2**63)]  # what torch and numpy both take
 NotNegative = Annotated[float, Range(least=0)]
 Positive = Annotated[float, Range(above=0)]
 Share = Annotated[float, Range(least=0, most=1)]
@@ -93,7 +94,7 @@ class TrainSpec:
     lora_dropout: Annotated[float, Range(least=0, below=1)] = 0.0
     lora_targets: tuple[str, ...] = ()
     lora_continue: bool = False  # go on with the base's adapter instead of merging it under a new one
-    seed: int = 0
+    seed: Seed = 0
     save_every: Annotated[int, Range(least=1), HOW] = 500  # steps
     keep: Annotated[int, Range(least=1), HOW] = 2  # checkpoints kept beside the best
     log_every: Annotated[int, Range(least=0), HOW] = 0  # steps between two events; 0: about 200 in all
@@ -147,7 +148,7 @@ class GenerateSpec:
     deterministic: bool = False
     precision: Annotated[str, PRECISIONS] = "auto"
     processes: Annotated[int, Range(least=1), HOW] = 1
-    seed: int = 0
+    seed: Seed = 0
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -173,3 +174,5 @@ class RunSpec:
     metrics: Annotated[tuple[str, ...], ASKED] = ()  # empty: the task's own
     seed: Annotated[int, ASKED] = 0
     title: Annotated[str, WHERE] = ""
+    # what people are told beside answers; None: what the model or the task says by itself, empty: nothing
+    notice: Annotated[str | None, HOW] = None

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from .bounds import OneOf, Range
 from .errors import DataError, UsageError
 from .example import Example, Request
+from .notice import Notice
 from .prompt import PromptFormat
 from .retrieval import Retriever
 from .rows import TrainPair, TrainRow
@@ -21,6 +22,7 @@ class TaskEntry:
     """A task on the shelf. A group has `members` and no target. `kind` is generate, choose or perplexity.
 
     An `open` task may be named anew behind a slash, `table/my-questions`, for what it is opened on.
+    `notice` is what people are told beside answers to it.
     """
 
     name: str
@@ -32,6 +34,7 @@ class TaskEntry:
     open: bool = False
     tags: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
+    notice: Notice = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from .example import Completion, Example, Pairs, Prediction, Request
 from .metric import MetricEntry, Metrics
+from .notice import Notice
 from .retrieval import Retriever
 from .run import Progress, RunContext
 from .session import ModelSession
@@ -40,6 +41,7 @@ class TaskView:
     training: Callable[[], Sequence[Example]] | None = None
     sample: bool = False
     summary: str = ""
+    notice: Notice = field(default_factory=dict)  # what people are told beside answers
     vocab: Path | None = None  # where metrics find vocabularies that are not ours to ship
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -62,6 +64,7 @@ class ReadyModel:
 
     session: ModelSession
     run: RunContext
+    notice: Notice = field(default_factory=dict)  # what people are told beside answers
 
 
 class Workbench(Protocol):
@@ -138,6 +141,10 @@ class Workbench(Protocol):
 
     def prose(self, text: str, *, marked: Sequence[str] = (), indent: int = 0) -> None:
         """Write a paragraph in lines that fit a terminal; there what is `marked` stands out."""
+        ...
+
+    def write_json(self, facts: Any) -> None:
+        """Write a result as JSON on standard output."""
         ...
 
     def say(self, text: str) -> None:

@@ -10,11 +10,13 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, get_type_hints
 
 from harness.api.bounds import refuse_out_of_bounds
 from harness.api.errors import HarnessError, MissingDependency, UsageError, nearest
+from harness.api.notice import notice_of
 from harness.api.spec import GenerateSpec
 from harness.engine.config import read_flag
 from harness.engine.values import convert
@@ -71,7 +73,14 @@ def run(args: argparse.Namespace) -> int:
     aimed_flags.take_aimed_arguments(args)
     models = resolved_models(args, OWN)
     if args.web:
-        return serve(models, "127.0.0.1", args.port, started=webbrowser.open)
+        return serve(
+            models,
+            "127.0.0.1",
+            args.port,
+            started=webbrowser.open,
+            retriever=partial(paper.retriever_of, args),
+            about=args.paper,
+        )
     [(model, resolved), *more] = models
     if more:
         raise UsageError("chat talks to one model", hint="name one --model")
@@ -79,14 +88,18 @@ def run(args: argparse.Namespace) -> int:
     once = question_of(args.ask)
     prompt = None if once is not None else line_editor()
     spec = resolved.spec.generate
+    notice = "\n".join(notice_of(resolved.spec, model.entry).values())
     with opened(model, resolved) as session:
         engine = session.engine(spec, 1) or PlainEngine(session, context_of(resolved), 1)
         conversation = Conversation(engine, spec, args.system, about)
         if once is not None:
             answer(conversation, once, sys.stderr)  # standard output holds the answer alone
+            if notice:
+                say(notice)
             return 0
         subject = f", about {about.paper.title or args.paper}" if about else ""
         write(f"{resolved.spec.title or resolved.spec.model}{subject}; /help says what can be done\n")
+        write(f"{notice}\n" if notice else "")
         assert prompt is not None
         talk(conversation, prompt)
     return 0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.api.errors import StageError, UsageError
+from harness.api.notice import notice_of
 from harness.engine.matrix import plan
 from harness.engine.prepared import Bench
 from harness.engine.progress import choose_progress
@@ -88,6 +89,8 @@ def run(args: argparse.Namespace, then: Callable[[list[Outcome]], None] = lambda
         print_results(outcomes, registry)
     else:
         _print_places(outcomes)
+        if args.verb == "generate":
+            _say_notices(outcomes)
     return _exit_code(outcomes, alone=len(cells) == 1)
 
 
@@ -106,6 +109,14 @@ def _print_places(outcomes: list[Outcome]) -> None:
         place = outcome.directory or outcome.trained
         if outcome.error is None and place is not None:
             write(f"{outcome.cell.spec.title} on {outcome.cell.spec.task}: {place}\n")
+
+
+def _say_notices(outcomes: list[Outcome]) -> None:
+    """Say what people are to know who read the answers."""
+    cells = [outcome.cell for outcome in outcomes if outcome.error is None]
+    told = ["\n".join(notice_of(cell.spec, cell.model.entry, cell.task.entry).values()) for cell in cells]
+    for notice in filter(None, dict.fromkeys(told)):
+        say(notice)
 
 
 def _exit_code(outcomes: list[Outcome], *, alone: bool) -> int:

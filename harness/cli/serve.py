@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.errors import MissingDependency, UsageError
+from harness.api.notice import notice_of
+from harness.api.retrieval import Retriever
+from harness.papers.apart import read_file
 
-from . import aimed_flags
+from . import aimed_flags, paper
 from .opening import add_model_arguments, context_of, opened, resolved_models
 from .output import say
 from .parser import add_verb
@@ -29,6 +32,7 @@ OWN = (
     "max_body",
     "max_seconds",
     "queue",
+    "retriever",
     *aimed_flags.OWN,
 )
 TOKEN = "HARNESS_SERVE_TOKEN"  # the name of a variable, no token
@@ -60,6 +64,7 @@ def add_parser(subparsers: Any) -> None:
         "--adapter", action="append", default=[], metavar="NAME=PATH",
         help="an adapter on the model, asked for as model MODEL:NAME; repeatable",
     )  # fmt: skip
+    paper.add_retriever_argument(group)
     add_model_arguments(parser)
     aimed_flags.add_aimed_arguments(parser)
 
@@ -69,7 +74,15 @@ def run(args: argparse.Namespace) -> int:
     aimed_flags.take_aimed_arguments(args)
     token = args.token or os.environ.get(TOKEN, "")
     adapters = dict(map(named_adapter, args.adapter))
-    return serve(resolved_models(args, OWN), args.host, args.port, token, limits_of(args), adapters=adapters)
+    return serve(
+        resolved_models(args, OWN),
+        args.host,
+        args.port,
+        token,
+        limits_of(args),
+        adapters=adapters,
+        retriever=partial(paper.retriever_of, args),
+    )
 
 
 def named_adapter(text: str) -> tuple[str, Path]:
@@ -99,8 +112,14 @@ def serve(
     limits: Mapping[str, int] | None = None,
     started: Callable[[str], object] = lambda address: None,
     adapters: Mapping[str, Path] | None = None,
+    *,
+    retriever: Callable[[], Retriever],
+    about: Path | None = None,
 ) -> int:
-    """Open models and listen; `started` is called with the page's address."""
+    """Open models and listen; `started` is called with the page's address.
+
+    `retriever` opens what finds passages of papers, and `about` is the paper that the page begins with.
+    """
     if missing := [name for name in ("fastapi", "uvicorn", "prometheus_client") if not _there(name)]:
         raise MissingDependency(
             f"serving needs {', '.join(missing)}", hint="pip install 'assay-bench[serve]'"
@@ -109,26 +128,29 @@ def serve(
     from harness.serving.app import application
     from harness.serving.asked import Limits
     from harness.serving.driver import Driver
+    from harness.serving.papers import Papers
     from harness.serving.server import bound, is_loopback, server_of
 
     if not is_loopback(host) and not token:
         raise UsageError(
             f"{host} can be reached from other machines, which needs a token", hint=f"--token, or ${TOKEN}"
         )
-    kept = Limits(**(limits or {}))
+    kept, papers = Limits(**(limits or {})), Papers(retriever)
+    fragment = f"#paper={papers.add(read_file(about))}" if about else ""
     drivers = {}
     for model, resolved in models:
         name, spec = resolved.spec.title or resolved.spec.model, resolved.spec.generate
         opening = partial(opened, model, resolved)
         drivers[name] = Driver(name, opening, spec, context_of(resolved), kept.waiting, adapters)
+        drivers[name].notice = notice_of(resolved.spec, model.entry)
     sock = bound(host, port)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     address, port = sock.getsockname()[:2]
     url = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
     page = f"{url}/?token={token}" if token else f"{url}/"
     say(f"serving {', '.join(drivers)} at {url}/v1, a page to chat at {url}/; Ctrl-C ends it")
-    started(page)
-    server_of(application(drivers, kept, token), drivers.values(), kept).run(sockets=[sock])
+    started(page + fragment)
+    server_of(application(drivers, kept, token, papers), drivers.values(), kept).run(sockets=[sock])
     return _ended(drivers)
 
 

@@ -114,6 +114,7 @@ def _model(entry: ModelEntry) -> dict[str, Any]:
         "tags": entry.tags,
         "licence": entry.licence,
         "citation": entry.citation,
+        "notice": dict(entry.notice),
     }
 
 
@@ -151,7 +152,7 @@ def _stage(entry: StageEntry) -> dict[str, Any]:
 def _task(item: Registered[Any], registry: Registry) -> dict[str, Any]:
     entry = item.entry
     if entry.members:
-        return {"kind": "task group", "members": entry.members}
+        return {"kind": "task group", "members": entry.members, "notice": dict(entry.notice)}
     kind = item.load()
     metrics = getattr(kind, "metrics", ())
     return {
@@ -165,6 +166,7 @@ def _task(item: Registered[Any], registry: Registry) -> dict[str, Any]:
         "licence": kind.licence,
         "citation": kind.citation,
         "homepage": kind.homepage,
+        "notice": dict(entry.notice),
     }
 
 

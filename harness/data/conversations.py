@@ -44,11 +44,15 @@ def read_turn(turn: Any) -> Message | Fault:
     speaker, text = turn.get("from", turn.get("role")), turn.get("value", turn.get("content"))
     if speaker not in ROLES:
         return Fault("speaker", "a turn of " + ", ".join(ROLES), f"one of {shown(repr(speaker))}")
-    if not isinstance(text, str):
+    called = turn.get("tool_calls") or []
+    if not isinstance(text, str) and not (text is None and called):
         return Fault("turn", "a turn with a text", shown(repr(turn)))
     if speaker == "function_call":
-        return Message("assistant", "", calls=(text,))
-    return Message(ROLES[speaker], text)
+        return Message("assistant", "", calls=(str(text),))
+    if not isinstance(called, list) or not all(isinstance(call, dict) for call in called):
+        return Fault("call", "a list of calls", shown(repr(called)))
+    calls = tuple(json.dumps(call.get("function", call), ensure_ascii=False) for call in called)
+    return Message(ROLES[speaker], text or "", calls=calls)
 
 
 def tools_of(row: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ MODULES = (
     "harness.pseudo",
     "harness.retrieval",
     "harness.training",
+    "harness.weights",
 )
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
 WITH_VERBS = (
@@ -24,6 +25,7 @@ WITH_VERBS = (
     "harness.leaderboards",
     "harness.plugins.scimind",
     "harness.pseudo",
+    "harness.weights",
 )
 
 

@@ -31,6 +31,7 @@ TOP: dict[str, Any] = {
     "metrics": tuple[str, ...],
     "stages": tuple[str, ...],
     "compare_with": tuple[str, ...],
+    "notice": str,
 }
 RUN_KEYS = ("model", "task", "seeds", "plugins", "output", *TOP)
 STAGES_HINT = 'stages = ["pretrain", "sft"] in a recipe or file chains them, --stage runs one'
@@ -341,6 +342,7 @@ def resolve(
         metrics=tuple(_value(merged, "metrics", tuple[str, ...], ())),
         seed=_value(merged, "seed", int, 0),
         title=_title(model, entry, merged),
+        notice=_value(merged, "notice", str | None, None),
     )
     check(spec)
     compare = tuple(listed(merged["compare_with"].value)) if "compare_with" in merged else ()

@@ -152,6 +152,7 @@ class TaskData:
             training=partial(self.learned, train) if train in self.task.splits() else None,
             sample=self.sample,
             summary=self.registered.entry.summary,
+            notice=self.registered.entry.notice,
         )
 
     def rows(self, split: str, limit: int | None) -> Iterator[TrainRow]:

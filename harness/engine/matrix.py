@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.api.errors import DataError, UsageError
+from harness.api.errors import DataError, UsageError, nearest
 from harness.api.model import ModelEntry
 from harness.api.spec import RunSpec
 from harness.api.task import TaskEntry
@@ -45,6 +45,7 @@ def plan(registry: Registry, asked: Asked, *, compare: bool = False) -> list[Cel
     if not asked.models or not tasks:
         missing = "--model" if not asked.models else "--task"
         raise UsageError(f"{missing} is missing", hint="run-bench list models, run-bench list tasks")
+    _check_stages(registry, asked)
     cells: list[Cell] = []
     for model in asked.models:
         for task in tasks:
@@ -130,6 +131,19 @@ def _context_cell(registry: Registry, asked: Asked, model: str, cell: Cell) -> C
     plain = Asked(output=asked.output, layers=[shared])
     (made,) = _cells(registry, plain, model, cell.spec.task, None, shown_beside=True)
     return replace(made, resolved=replace(made.resolved, spec=replace(made.spec, data=cell.spec.data)))
+
+
+def _check_stages(registry: Registry, asked: Asked) -> None:
+    """Refuse settings of a stage that there is nowhere, which nothing would read."""
+    known = {*registry.stages.names(), *(name for model in registry.models for name in model.entry.stages)}
+    for key, setting in ((key, layer[key]) for layer in asked.layers for key in layer):
+        first, _, rest = key.partition(".")
+        stage = rest.partition(".")[0]
+        if first == "stage" and stage not in known:
+            raise UsageError(
+                f"'{key}' ({setting.source}) is set, and no stage is named '{stage}'",
+                hint=nearest(stage, known - {"*"}),
+            )
 
 
 def _check_names(

@@ -89,7 +89,7 @@ class LoadedPlugin:
         return self.ok and any(hook != "harness_verbs" for hook in self.hooks)
 
     def files_digest(self) -> str:
-        """Return a hash of the plugin's Python, TOML and JSON files, as they were when it was first asked."""
+        """Return a hash of what the plugin's results rest on, as it was when it was first asked."""
         # An edit during a long matrix changes no code that runs, and must not make it train anew.
         if self._digest is None:
             self._digest = files_digest(self.module) if self.module is not None else ""

@@ -66,12 +66,13 @@ class CausalCoder(_TokenizerCoder):
         self.prompt_loss = prompt_loss
         self.template = template or template_for("none", tokenizer)
         self.end: int = tokenizer.eos_token_id
-        begun = tokenizer("a")["input_ids"]
         self.bos: int | None = getattr(tokenizer, "bos_token_id", None)
-        self.begin = [self.bos] if self.bos is not None and begun[:1] == [self.bos] else []
+        self.begin = _begin(tokenizer, self.bos)
 
     def row(self, row: TrainRow) -> Mapping[str, Sequence[int]]:
-        """Encode one training row; only what the model is to say is learned."""
+        """Encode one training row; only what the model is to say is learned, of a document all."""
+        if isinstance(row, Document) and row.tokens:
+            return {"input_ids": list(row.tokens), "labels": list(row.tokens)}
         ids, learned = self._encoded(self._parts(row))
         labels = [token if keep else IGNORED for token, keep in zip(ids, learned, strict=True)]
         return {"input_ids": ids, "labels": labels}
@@ -125,7 +126,7 @@ class CausalCoder(_TokenizerCoder):
                 f"a prompt begins with two tokens that begin a text ({self.tokenizer.bos_token})",
                 hint="take the one that the text holds out of it, or choose another model.template",
             )
-        begin = [] if self.template.begins or ids[:1] == self.begin else self.begin
+        begin = [] if self.template.begins or ids[: len(self.begin)] == self.begin else self.begin
         return [*begin, *ids], [*([False] * len(begin)), *learned]
 
     def _ids(self, text: str) -> list[int]:
@@ -145,6 +146,15 @@ class CausalCoder(_TokenizerCoder):
         if isinstance(row, Conversation):
             return self.template.parts(row.messages, row.tools)
         raise DataError(f"there is no way to read a {type(row).__name__} as text")
+
+
+def _begin(tokenizer: Any, bos: int | None) -> list[int]:
+    """Return the tokens that the tokenizer puts before a text: its own beginning, or GLM's two of them."""
+    begun = list(tokenizer("a")["input_ids"])
+    if bos is not None:
+        return [bos] if begun[:1] == [bos] else []
+    plain = list(tokenizer("a", add_special_tokens=False)["input_ids"])
+    return begun[: -len(plain)] if plain and begun[-len(plain) :] == plain else []
 
 
 class Seq2SeqCoder(_TokenizerCoder):

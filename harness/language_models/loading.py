@@ -25,12 +25,16 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from harness.api import DataError, MissingDependency, UsageError
+from harness.training import grow_embeddings
 
 WANTED = "config.json, model.safetensors and the tokenizer's files"
 WRITING = {
     *MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values(),
     *MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.values(),
 }
+
+BLOCK = 64  # numbers that share a scale in 4 bits
+CONVERTED = {"baichuan": "Baichuan", "chatglm": "ChatGLM"}  # model types that `weights convert` knows
 
 
 class Loaded(NamedTuple):
@@ -113,19 +117,38 @@ def _check(source: Source) -> None:
     if not source.trusted and not source.packed:
         with named_if_absent(source.path):
             config, _ = PreTrainedConfig.get_config_dict(source.place, **source.arguments)
-        if config.get("model_type") == "baichuan":
+        if config.get("model_type") in CONVERTED:
             raise UsageError(
-                f"{source.path} is a Baichuan, whose published code runs no longer",
-                hint=f"python -m harness.language_models.baichuan {source.path} FOLDER makes a LLaMA of it",
+                f"{source.path} is a {CONVERTED[config['model_type']]}, whose published code runs no longer",
+                hint=f"run-bench weights convert {source.path} FOLDER makes one that transformers has",
             )
         if "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING_NAMES:
             raise _own_code(source.path)
 
 
-def load(source: Source | str, dtype: torch.dtype, quantization: Any = None) -> Loaded:
-    """Load whatever model that writes a folder, a GGUF file or a hub id holds, and its tokenizer."""
+def load(
+    source: Source | str,
+    dtype: torch.dtype,
+    quantization: Any = None,
+    *,
+    tokenizer: Source | str = "",
+    resize: bool = False,
+) -> Loaded:
+    """Load whatever model that writes a folder, a GGUF file or a hub id holds, and its tokenizer.
+
+    Another `tokenizer` may be named; with `resize` the embeddings grow to what it can say.
+    """
     source = Source(source) if isinstance(source, str) else source
-    return Loaded(load_model(source, dtype, quantization), load_tokenizer(source))
+    loaded = Loaded(load_model(source, dtype, quantization), load_tokenizer(tokenizer or source))
+    room, words = loaded.model.get_input_embeddings().num_embeddings, len(loaded.tokenizer)
+    if resize:
+        grow_embeddings(loaded.model, words)
+    elif tokenizer and words > room:
+        raise UsageError(
+            f"the tokenizer has {words} tokens and the model rows for {room}",
+            hint="--set model.resize=true, as --resize_emb of AiMed, makes room for them",
+        )
+    return loaded
 
 
 def load_model(source: Source, dtype: torch.dtype, quantization: Any = None) -> Any:
@@ -145,6 +168,7 @@ def load_model(source: Source, dtype: torch.dtype, quantization: Any = None) -> 
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else ""),
             hint="they are not whole, or belong to a model of another kind",
         )
+    _keep_small_layers(model)
     return _unpacked(model) if source.packed else model
 
 
@@ -187,6 +211,13 @@ def _require_writer(source: Source, config: Any) -> None:
             f"{source.path} holds a {kinds[0]}, which writes no text",
             hint="wanted is a model of the kind …ForCausalLM or …ForConditionalGeneration",
         )
+
+
+def _keep_small_layers(model: Any) -> None:
+    """Keep bitsandbytes from rearranging 4-bit weights on a CPU where layers are no whole blocks."""
+    for module in model.modules() if getattr(model, "is_loaded_in_4bit", False) else ():
+        if getattr(module, "support_avx512bf16_for_cpu", False) and module.in_features % BLOCK:
+            module.support_avx512bf16_for_cpu = False
 
 
 def _unpacked(model: Any) -> Any:

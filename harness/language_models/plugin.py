@@ -31,6 +31,8 @@ from .loading import Loaded
 from .session import LanguageModelSession
 from .templates import Template, template_for
 
+GROWN_FROM = "grown_from"  # in a tokenizer's settings: the first token that its model has yet to learn
+
 
 @dataclass(frozen=True, slots=True)
 class LanguageModelOptions:
@@ -84,12 +86,17 @@ class LanguageModelPlugin(ModelPlugin):
         return None
 
     def new_tokens(self, tokenizer: Any) -> Sequence[int]:
-        """Return the vocabulary rows that are learned and saved with an adapter."""
-        return ()
+        """Return the vocabulary rows that are learned and saved with an adapter: those it has grown by."""
+        first = getattr(tokenizer, "init_kwargs", {}).get(GROWN_FROM)
+        return range(first, len(tokenizer)) if first else ()
 
     def begin(self, loaded: Loaded, data: TrainData, spec: TrainSpec, run: RunContext) -> TrainSpec:
         """Do what is left to do before training begins, and return the spec that it begins with."""
         return spec
+
+    def taught(self, loaded: Loaded, data: TrainData, spec: TrainSpec) -> TrainData:
+        """Return the rows as the model is to learn them; by default as they are."""
+        return data
 
     def train(self, data: TrainData, spec: TrainSpec, run: RunContext) -> Checkpoint:
         """Run a stage from an earlier one, from the preset's weights, or from nothing."""
@@ -101,6 +108,7 @@ class LanguageModelPlugin(ModelPlugin):
             )
         loaded = self.start(data, spec)
         spec = self.begin(loaded, data, spec, run)
+        data = self.taught(loaded, data, spec)
         return training.learn(self.learner(loaded, spec, run), data, spec, run)
 
     def learner(self, loaded: Loaded, spec: TrainSpec, run: RunContext) -> training.Learner:
@@ -129,7 +137,10 @@ class LanguageModelPlugin(ModelPlugin):
         """Name the folder that is asked: the checkpoint's, or the preset's own weights."""
         path = str(checkpoint.path) if checkpoint is not None else self.options.weights
         if not path:
-            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+            raise UsageError(
+                "this preset has no weights before training",
+                hint="--checkpoint DIR names trained ones; a run without --no-train trains them",
+            )
         return path
 
     def answers(
@@ -179,6 +190,8 @@ class LanguageModelPlugin(ModelPlugin):
         device = training.device_of(run)
         dtype, bits = training.load_dtype(precision, device), self.bits()
         model, tokenizer = self.load(self.whole(path), dtype, bits)
+        if bits and device.type == "cpu":
+            training.refuse_odd_layers(model)
         if training.is_adapter(path):
             model = training.load_adapter(model, Path(path))
         loaded = Loaded(model if bits else model.to(device), tokenizer)
@@ -194,7 +207,10 @@ class LanguageModelPlugin(ModelPlugin):
                 f"{path} is an adapter, and its base is not named", hint="--set model.weights=DIR names it"
             )
         if not weights:
-            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+            raise UsageError(
+                "this preset has no weights before training",
+                hint="--checkpoint DIR names trained ones; a run without --no-train trains them",
+            )
         if training.is_adapter(weights):
             raise UsageError(
                 f"{weights} is an adapter, not whole weights",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness import Example, Pairs, Prediction, Score
+from harness.scoring.alphabet import LETTERS
 
 from .letters import reading, right_choices, right_letters
 from .rows import clean, first_references, outputs, references, undefined
@@ -96,7 +97,8 @@ def _probabilities(example: Example, prediction: Prediction) -> tuple[list[float
 class LabelScore:
     """F1 or correlation of labels, each answer being one label.
 
-    Classes are the labels that references have; another answer is a miss. With `union` every label that
+    Classes are the labels that references have; another answer is a miss. Where there are choices, the label
+    is the text of the one that the answer names. With `union` every label that
     an answer invents is one more class, with F1 0, as PubMedQA's script has it.
     """
 
@@ -107,7 +109,7 @@ class LabelScore:
     def __call__(self, pairs: Pairs) -> Score:
         """Return the score of all rows together."""
         truth = [reference.strip() for reference in first_references(pairs)]
-        answers = [text.strip() for text in outputs(pairs)]
+        answers = [_label(*row, text) for row, text in zip(pairs, outputs(pairs), strict=True)]
         if not truth:
             return undefined(self.name, 0, "no rows")
         classes = sorted(set(truth) | set(answers) if self.union else set(truth))
@@ -122,6 +124,12 @@ class LabelScore:
         flat = rows.reshape(len(truth), -1)
         value = float(self.finish(flat.sum(axis=0)[None])[0])
         return Score(self.name, value, len(truth), resample=Sums(flat, self.finish))
+
+
+def _label(example: Example, prediction: Prediction, text: str) -> str:
+    """Return the choice that an answer names, and where it names none or several the answer."""
+    named = reading(example, prediction).letters if example.choices else ""
+    return (example.choices[LETTERS.index(named)] if len(named) == 1 else text).strip()
 
 
 def _columns(sums: Floats) -> tuple[Floats, Floats, Floats]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import pypdfium2
@@ -18,8 +19,8 @@ from harness.api import DataError
 from .characters import Piece, pieces
 from .columns import columns
 from .margins import without_margins
-from .paper import HEADING, REFERENCE, TEXT, Box, Paper, Paragraph
-from .paragraphs import ENDS, NUMBERED, Block, Body, blocks, is_named, settled
+from .paper import HEADING, REFERENCE, TABLE, TEXT, Box, Paper, Paragraph, around
+from .paragraphs import ENDS, NUMBERED, Block, Body, alike, blocks, is_named, settled
 from .words import joined, vocabulary
 
 MOST_PAGES = 300
@@ -34,7 +35,7 @@ ROMAN = re.compile(r"(?:II|III|IV|V|VI+)[.)]?\s")
 def opened(data: bytes) -> Any:
     """Open a PDF; one that cannot be read says why."""
     if not data:
-        raise DataError("the file is empty")
+        raise DataError("the file is empty", hint="fetch it again")
     if b"%PDF-" not in data[:1024]:
         raise DataError("this is no PDF", hint="a PDF begins with %PDF-")
     try:
@@ -46,7 +47,7 @@ def opened(data: bytes) -> Any:
                 "this PDF is encrypted", hint="take its password away: qpdf --decrypt --password=… IN OUT"
             ) from error
         if error.err_code == pdfium.FPDF_ERR_SUCCESS:  # it found nothing wrong and nothing to open
-            raise DataError("this PDF has no page") from error
+            raise DataError("this PDF has no page", hint="make it anew from what it was made from") from error
         raise DataError("this PDF is broken", hint="open and save it anew, or: qpdf IN OUT") from error
     if count > MOST_PAGES:
         raise DataError(
@@ -66,14 +67,18 @@ def read(data: bytes) -> Paper:
         text = page.get_textpage()
         characters += text.count_chars()
         if characters > MOST_CHARACTERS:
-            raise DataError(f"this PDF has more than {MOST_CHARACTERS:,} characters, which is no paper")
+            raise DataError(
+                f"this PDF has more than {MOST_CHARACTERS:,} characters, which is no paper",
+                hint="cut it: qpdf IN --pages . 1-50 -- OUT",
+            )
         sizes.append(tuple(round(size, 2) for size in page.get_size()))
         pages.append(pieces(number + 1, page, text))
     _check_text(pages)
     found = list(_blocks(pages, [height for _, height in sizes]))
     if not found:
         raise _no_text(len(pages))
-    return Paper(_title(found, document), tuple(sizes), tuple(_paragraphs(found)))
+    title = _title(found, document)
+    return Paper(title, tuple(sizes), tuple(_paragraphs(found, title)))
 
 
 def page_of(document: Any, number: int) -> Any:
@@ -124,7 +129,7 @@ def _title(found: Sequence[Block], document: Any) -> str:
     return joined(lines, Counter())[:300]
 
 
-def _paragraphs(found: Sequence[Block]) -> Iterator[Paragraph]:
+def _paragraphs(found: Sequence[Block], title: str) -> Iterator[Paragraph]:
     known = vocabulary([text for block in found for text in block.texts])
     above: list[tuple[int, str]] = []
     romans = any(block.kind == HEADING and ROMAN.match(block.lines[0].text) for block in found)
@@ -133,14 +138,20 @@ def _paragraphs(found: Sequence[Block]) -> Iterator[Paragraph]:
         text = joined([text for block in group for text in block.texts], known)
         kind = group[0].kind
         begun = begun or _is_section(group[0])
-        if kind == HEADING and begun:
+        if kind == HEADING and begun and text not in title:
             level = _level(text, romans=romans)
             above = [*(one for one in above if one[0] < level), (level, text)]
         elif kind == TEXT and any(REFERENCES.fullmatch(name) for _, name in above):
             kind = REFERENCE
         section = " › ".join(name for _, name in (above[:-1] if kind == HEADING else above))
-        boxes = tuple(Box(box.page, *(round(edge, 1) for edge in box[1:])) for box in (b.box for b in group))
-        yield Paragraph(f"p{number}", text, kind, section, boxes)
+        yield Paragraph(f"p{number}", text, kind, section, tuple(_boxes(group)))
+
+
+def _boxes(group: Sequence[Block]) -> Iterator[Box]:
+    """Yield a box for each column in which a paragraph stands."""
+    for _, blocks_of_column in groupby(group, key=lambda block: id(block.column)):
+        box = around([block.box for block in blocks_of_column])
+        yield Box(box.page, *(round(edge, 1) for edge in box[1:]))
 
 
 def _is_section(block: Block) -> bool:
@@ -164,24 +175,39 @@ def _level(heading: str, *, romans: bool) -> int:
 
 
 def _whole(found: Sequence[Block]) -> Iterator[list[Block]]:
-    """Put together what goes on in the next column or page, past captions and tables that stand between."""
+    """Put together what goes on after a formula, or in the next column past captions and tables."""
     groups: list[list[Block]] = []
     text: list[Block] | None = None
+    place = 0  # of the text among the groups
     for block in found:
-        if block.kind == TEXT and text is not None and _goes_on(text[-1], block):
-            text.append(block)
-            continue
+        if block.kind == TEXT and text is not None:
+            if _goes_on(text[-1], block):
+                text.append(block)
+                continue
+            between = [one for group in groups[place + 1 :] for one in group]
+            if _is_parted(text[-1], between, block):
+                text += [*between, block]
+                del groups[place + 1 :]
+                continue
         groups.append([block])
         if block.kind == TEXT:
-            text = groups[-1]
+            text, place = groups[-1], len(groups) - 1
         elif block.kind == HEADING:
             text = None
     yield from groups
 
 
+def _is_parted(before: Block, between: Sequence[Block], block: Block) -> bool:
+    """Tell whether a sentence goes on below what stands in its midst, which is then a formula."""
+    formulas = all(one.kind == TABLE and one.column is block.column for one in between)
+    unended = not before.lines[-1].text.endswith((".", "?", "!"))
+    begun = block.lines[0].text[:1].islower()
+    return bool(between) and formulas and before.column is block.column and unended and begun
+
+
 def _goes_on(before: Block, block: Block) -> bool:
     """Tell whether a block is the rest of one that ended with its column."""
-    if before.column is block.column or not 0.9 < before.height / block.height < 1.11:
+    if before.column is block.column or not alike(before.height, block.height):
         return False
     last, first = before.lines[-1].text, block.lines[0].text
     return first[:1].islower() or (last[-1:] in "-\x02," and first[:1].isalnum()) or not last.endswith(ENDS)

@@ -121,14 +121,13 @@ def _items(
     """Yield molecules with a neighbour, and a rejection for each that cannot be used."""
     for line, smiles in read_smiles(source):
         mol = molecule(smiles)
-        if mol is None:
-            yield {"line": line, "smiles": smiles, "rejected": "unreadable SMILES"}
-            continue
-        key = connectivity(mol)
+        key = f"line {line}" if mol is None else connectivity(mol)
         if key in seen:
             continue
         seen.add(key)
-        if key in described.forbidden:
+        if mol is None:
+            yield {"key": key, "smiles": smiles, "rejected": "unreadable SMILES"}
+        elif key in described.forbidden:
             yield {"key": key, "smiles": smiles, "rejected": "in a test set"}
         elif key in own:
             yield {"key": key, "smiles": smiles, "rejected": "described already"}

@@ -1,9 +1,9 @@
 """Saved answers, in the forms in which people keep them, and the rows that they belong to.
 
-jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answer`), `id` (or `question_id`),
-        and where they are known `references` (or `reference`, `target`), `inputs`, `raw`, `finish`,
-        `choices` (or `options`; a list, or texts by letter), `choice_scores`, `evidence` (or
-        `predicted_evidence`), `meta`
+jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answer`; of a list under `answers`
+        the first counts), `id` (or `question_id`), and where they are known `references` (or `reference`,
+        `target`), `inputs`, `raw`, `finish`, `choices` (or `options`; a list, or texts by letter),
+        `choice_scores`, `evidence` (or `predicted_evidence`), `meta`
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
 
@@ -37,6 +37,7 @@ SHOWN = 3  # ids that a message names
 
 _TEXT = ("text", "output", "prediction", "answer", "predicted_answer")
 _SAID = ("raw", "output", *_TEXT)  # what the model said, before a task reads it
+_SEVERAL = "answers"  # a list of what was said, or accepted
 _REFERENCES = ("references", "reference", "target", "ground truth")
 _CHOICES = ("choices", "options")
 _EVIDENCE = ("predicted_evidence", "evidence")
@@ -58,6 +59,7 @@ class Answer:
     choice_scores: tuple[float, ...] = ()
     evidence: tuple[str, ...] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    several: tuple[str, ...] = ()  # where the row has a list of answers; the text is the first
 
     def completion(self, key: str) -> Completion:
         """Return what the model said to the row `key`."""
@@ -113,6 +115,8 @@ def parse(data: bytes, where: str, form: str = "") -> AnswerFile:
     if not answers:
         raise DataError(f"{where} holds no answer")
     found = AnswerFile(where, form, hashlib.sha256(data).hexdigest(), answers)
+    if more := sum(len(answer.several) > 1 for answer in answers):
+        found.notes.append(f"of several answers the first was taken in {more:,} rows")
     if form == "molt5" and (cut := sum(line.split("\t")[2].startswith(CLS) for line in lines[1:])):
         found.notes.append(f"'{CLS.strip()}' was cut from the start of {cut:,} answers")
     return found
@@ -161,9 +165,13 @@ def _from_json(line: str, where: str) -> Answer:
         raise DataError(f"{where}: not JSON: {why_unread(error)[:200]}") from None
     if not isinstance(row, dict):
         raise DataError(f"{where}: a row is an object, this is none")
-    if not any(key in row for key in (*_SAID, *_REFERENCES)):
+    if not any(key in row for key in (*_SAID, _SEVERAL, *_REFERENCES)):
         raise DataError(f"{where}: none of {', '.join(_TEXT)} is there")
     text, said = _text(row, _TEXT, where), _text(row, _SAID, where)
+    several: tuple[str, ...] = ()
+    if text is None and said is None and _SEVERAL in row:
+        several = _texts(row[_SEVERAL], f'{where}: "{_SEVERAL}"')
+        text = _bounded(several[0] if several else "", where)
     raw = row.get("raw")
     return Answer(
         text=text if text is not None else said,
@@ -177,6 +185,7 @@ def _from_json(line: str, where: str) -> Answer:
         choice_scores=_numbers(row, "choice_scores", where),
         evidence=_evidence(row, where),
         meta=_mapping(row, "meta", where),
+        several=several,
     )
 
 
@@ -292,9 +301,9 @@ def pair(
 
 
 def _wanted(row: Answer, known: AnswerFile | None) -> tuple[str, ...] | None:
-    """Return the accepted answers of a row; in a file of references a bare text is one."""
+    """Return the accepted answers of a row; in a file of references bare texts are some."""
     if row.references is None and known is not None and row.text is not None:
-        return (row.text,)
+        return row.several or (row.text,)
     return row.references
 
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from harness import __version__
 
-from . import openai_routes, page_routes, released
+from . import openai_routes, page_routes, papers, released
 from .asked import Limits
 from .driver import Driver
 from .guard import Guard
@@ -23,7 +23,7 @@ from .problems import Refused, of_validation
 from .service import Service
 
 
-def application(drivers: Mapping[str, Driver], limits: Limits, token: str = "") -> ASGIApp:
+def application(drivers: Mapping[str, Driver], limits: Limits, token: str, held: papers.Papers) -> ASGIApp:
     """Return the guarded application of these models, which are opened when it starts."""
     service = Service(drivers, limits)
 
@@ -42,6 +42,7 @@ def application(drivers: Mapping[str, Driver], limits: Limits, token: str = "") 
     app.include_router(openai_routes.routes(service))
     app.include_router(released.routes(service))
     app.include_router(page_routes.routes())
+    app.include_router(papers.routes(held))
     _add_signs_of_life(app, service)
     _add_problems(app)
 

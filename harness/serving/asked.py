@@ -21,6 +21,7 @@ class Limits:
     """What one request may take, and how many there may be."""
 
     body: int = 2 * 2**20  # bytes
+    paper: int = 32 * 2**20  # bytes of a paper
     prompt: int = 32_768  # tokens
     output: int = 4096  # tokens of all its answers together
     choices: int = 16

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from harness.api.errors import HarnessError, StageError
 from harness.api.example import Completion
+from harness.api.notice import Notice
 from harness.api.run import RunContext
 from harness.api.session import Engine, ModelSession, Stream, TokenLog
 from harness.api.spec import GenerateSpec
@@ -92,6 +93,7 @@ class Driver:
         self.adapters = dict(adapters or {})
         self.name, self.spec, self.run = name, spec, run
         self.templates: tuple[str, ...] = ()  # known once the model is open
+        self.notice: Notice = {}  # what people are told beside answers
         self.ready = threading.Event()
         self.failed: HarnessError | None = None
         self.on_failure: Callable[[], None] = lambda: None

@@ -125,8 +125,9 @@ class Guard:
     async def _with_body(self, scope: Scope, receive: Receive) -> Receive:
         """Read the body, in time and within its limit, and return what hands it on."""
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdigit() or int(length) > self.limits.body:
-            raise self._too_large()
+        most = self.limits.paper if scope["path"] == "/papers" else self.limits.body
+        if not length.isdigit() or int(length) > most:
+            raise _too_large(most)
         body = b""
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -135,8 +136,8 @@ class Guard:
                     if message["type"] == "http.disconnect":
                         raise Refused("the client has left", 400)
                     body += message.get("body", b"")
-                    if len(body) > self.limits.body:
-                        raise self._too_large()
+                    if len(body) > most:
+                        raise _too_large(most)
                     if not message.get("more_body"):
                         break
         except TimeoutError:
@@ -152,8 +153,9 @@ class Guard:
 
         return again
 
-    def _too_large(self) -> Refused:
-        return Refused(f"the body is larger than {self.limits.body} bytes", 413, code="body_too_large")
+
+def _too_large(most: int) -> Refused:
+    return Refused(f"the body is larger than {most} bytes", 413, code="body_too_large")
 
 
 def _route(scope: Scope) -> str:

@@ -146,6 +146,8 @@ async def _decide(service: Service, asked: DecisionRequest, http: HttpRequest) -
 def _model(service: Service, name: str) -> dict[str, Any]:
     driver, adapter = service.names[name]
     told = {"id": name, "object": "model", "created": service.started, "owned_by": "assay"}
+    if driver.notice:
+        told["notice"] = dict(driver.notice)
     return told | {"adapter": adapter or None, "templates": list(driver.templates)}
 
 

@@ -35,6 +35,11 @@ def routes() -> APIRouter:
         """Return what it does."""
         return FileResponse(FOLDER / "page.js")
 
+    @router.get("/paper.js")
+    async def paper() -> FileResponse:
+        """Return how it shows papers."""
+        return FileResponse(FOLDER / "paper.js")
+
     @router.get("/markdown.js")
     async def markdown() -> FileResponse:
         """Return how it lays answers out."""

@@ -22,6 +22,7 @@ from .stream import encoded_together
 from .together import answering
 
 LOSS = "loss"
+PERPLEXITY = "perplexity"  # a learned token
 
 
 class Validation:
@@ -110,7 +111,10 @@ class Validation:
             with strategy.forward_context():
                 sums.add(objective(strategy.callee, inputs), counts=not weightless)
         total, weight, *facts = group.total([sum(column) for column in zip(*sums.of_batches(), strict=True)])
-        return {LOSS: total / weight, **{n: f / weight for n, f in zip(sums.names, facts, strict=True)}}
+        found = {LOSS: total / weight, **{n: f / weight for n, f in zip(sums.names, facts, strict=True)}}
+        if self.stage.shape.tokens_weigh:  # of pairs and the like, exp(loss) is nothing
+            found[PERPLEXITY] = float(np.exp(found[LOSS]))
+        return found
 
     def _units(self) -> list[Unit]:
         """Return the rows, or the pieces of those that are longer than a line, shortest first."""

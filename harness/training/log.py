@@ -63,7 +63,7 @@ def draw_curves(log: Path, stem: Path) -> None:
     rows = list(read_rows(log))
     steps = [row for row in rows if "loss" in row]
     checks = [(row["step"], row["validation"]) for row in rows if "validation" in row]
-    names = sorted({name for _, values in checks for name in values} - {"loss"})
+    names = sorted({name for _, values in checks for name in values} - {"loss", "perplexity"})
     figure = Figure(figsize=(8, 7 if names else 5), layout="constrained")
     heights = (3, 3, 1) if names else (3, 1)
     upper, *between, lower = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)

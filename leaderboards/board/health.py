@@ -10,7 +10,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import Completion, Pairs, Task, TaskView
+from harness import Completion, Example, Pairs, Prediction, Task, TaskView
+from harness.scoring.letters import letters
 
 SIGNED_ROWS = 512
 NEAR = 0.95  # share of equal answers, also among the wrong ones, from which two rows are nearly the same
@@ -31,7 +32,7 @@ def health(pairs: Pairs, outputs: Mapping[str, Completion], view: TaskView) -> d
     facts: dict[str, Any] = {
         "rows": len(answers),
         "empty": counted[""],
-        "unread": sum(1 for _, p in pairs if not p.text and p.raw.strip()),
+        "unread": sum(_is_unread(*row) for row in pairs),
         "truncated": finishes.count("length") if finishes else None,
         "distinct": len(counted),
         "commonest": {"answer": common[:200], "times": times},
@@ -45,6 +46,14 @@ def health(pairs: Pairs, outputs: Mapping[str, Completion], view: TaskView) -> d
         seen = _training_keys(view)
         facts["copied"] = sum(1 for key in keys if key and key in seen)
     return facts
+
+
+def _is_unread(example: Example, prediction: Prediction) -> bool:
+    """Whether something was said of which the task made nothing, or which names none of the choices."""
+    said = prediction.raw.strip() or prediction.text.strip()
+    if example.choices and prediction.text not in example.choices:
+        return bool(said) and not letters(said, example.choices)
+    return not prediction.text and bool(said)
 
 
 def has_one_spelling(view: TaskView) -> bool:

@@ -64,6 +64,7 @@ class Table(TypedDict):
     stability: list[list[str]]
     toolkits: list[dict[str, str]]
     trust: Mapping[str, str]
+    notice: NotRequired[list[str]]  # what people are told beside answers
 
 
 Tables = Sequence[Table]

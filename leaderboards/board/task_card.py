@@ -34,7 +34,7 @@ def task_card(view: TaskView) -> dict[str, Any]:
                 "higher_is_better": entry.higher_is_better,
                 "silence_wins": entry.silence_wins,
                 "kind": entry.kind,
-                "ranked": view.split != BLIND and not _is_variant(name, view),
+                "ranked": entry.ranked and view.split != BLIND and not _is_variant(name, view),
                 "reference": _points(zeros[name], ones[name]),
             }
             for name, (entry, _) in view.metrics.items()

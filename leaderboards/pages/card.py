@@ -61,7 +61,8 @@ def card_page(
         parts += [h("h3", "Prompt"), h("pre", prompt, tabindex=0)]
     parts += [_details("Generation", about.get("generation")), _details("Training", about.get("training"))]
     parts += [_details("Environment", about.get("environment")), _details("Scored with", line["toolkit"])]
-    parts += [h("h2", "What it said"), _samples(samples, lambda svg: root + keep(svg))]
+    parts += [h("h2", "What it said"), *(h("p", text, class_="note") for text in table.get("notice", ()))]
+    parts += [_samples(samples, lambda svg: root + keep(svg))]
     return page(f"{line['name']} – {table['task']}", h("main", parts, id="content"), root=root)
 
 

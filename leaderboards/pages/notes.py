@@ -36,6 +36,9 @@ def notes(table: Table) -> Iterator[str]:
             "(paired test, Holm-corrected) share its medal."
         )
     yield from _overall(table)
+    if beside := [m["name"] for m in table["metrics"] if _is_beside(m, table)]:
+        says = "say" if len(beside) > 1 else "says"
+        yield f"{', '.join(beside)} {says} what answers are like: shown, not ranked."
     if silent := [metric["name"] for metric in table["metrics"] if metric["silence_wins"]]:
         yield f"An empty answer can beat a wrong one under {', '.join(silent)}."
     yield from _seeds(table)
@@ -84,10 +87,18 @@ def _overall(table: Table) -> Iterator[str]:
         metric["name"] for metric in table["metrics"] if "@" in metric["name"] and not metric["ranked"]
     ]
     if variants:
-        yield f"{', '.join(variants)} are other definitions of metrics beside them: shown, not averaged."
+        several = "are other definitions of metrics beside them"
+        what = several if len(variants) > 1 else "is another definition of a metric beside it"
+        yield f"{', '.join(variants)} {what}: shown, not averaged."
     undefined = [m["name"] for m in table["metrics"] if m["ranked"] and m["reference"] is None]
     if undefined:
         yield f"{', '.join(undefined)} cannot enter it: an empty answer has no value there."
+
+
+def _is_beside(metric: Mapping[str, Any], table: Table) -> bool:
+    """Whether a metric that is computed here ranks nothing, though it is no other definition of one."""
+    unranked = metric["version"] and not metric["ranked"] and "@" not in metric["name"]
+    return bool(unranked) and table["source"] != BLIND
 
 
 def _seeds(table: Table) -> Iterator[str]:

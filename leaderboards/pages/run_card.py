@@ -31,7 +31,8 @@ def run_card(path: Path, open_task: OpenTask) -> tuple[Table, Samples]:
     view = replace(view, examples=[e for e in view.examples if e.id in submission.outputs])
     scored = score(submission, view)
     row = StoredRow(submission.id, about, scored.facts, scored.draws, submission.evidence)
-    return build_board(task_card(view), [row]), scored.samples
+    table = build_board(task_card(view), [row])
+    return {**table, "notice": list(view.notice.values())}, scored.samples
 
 
 def write_page(table: Table, samples: Samples, folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from harness import ModelEntry, hookimpl
+from harness.api.notice import MEDICAL
 
 
 @hookimpl
@@ -20,5 +21,6 @@ def harness_models() -> list[ModelEntry]:
             stages=("*",),
             tags=("medicine", "question-answering"),
             licence="Apache-2.0",
+            notice=MEDICAL,
         )
     ]

@@ -1,6 +1,7 @@
 """medical_qa: medical questions in English and Chinese, by letters or in free words."""
 
 from harness import TaskEntry, hookimpl
+from harness.api.notice import MEDICAL
 
 GROUP = "medical_qa"
 SAMPLED = {
@@ -41,6 +42,7 @@ def harness_tasks() -> list[TaskEntry]:
             kind=kind,
             tags=TAGS,
             languages=languages,
+            notice=MEDICAL,
         )
         for name, (target, summary, kind, languages) in SAMPLED.items()
     ]
@@ -52,6 +54,7 @@ def harness_tasks() -> list[TaskEntry]:
             kind=kind,
             tags=TAGS,
             languages=(language,),
+            notice=MEDICAL,
         )
         for name, (target, summary, kind, language) in PUBLISHED.items()
     ]
@@ -62,6 +65,7 @@ def harness_tasks() -> list[TaskEntry]:
             members=(f"{GROUP}/choice", f"{GROUP}/short"),
             tags=TAGS,
             languages=("en", "zh"),
+            notice=MEDICAL,
         ),
         TaskEntry(
             f"{GROUP}/exams",
@@ -69,6 +73,7 @@ def harness_tasks() -> list[TaskEntry]:
             members=tuple(f"{GROUP}/{name}" for name in EXAMS),
             tags=TAGS,
             languages=("en", "zh"),
+            notice=MEDICAL,
         ),
         *sampled,
         *published,

@@ -19,14 +19,16 @@ _MEDQA_PAPER = "Jin et al., What disease does this patient have?, Applied Scienc
 _MEDQA_TERMS = "MIT"
 
 
-def _bigbio(repository: str, config: str) -> dict[str, HubFiles]:
+def _tables(repository: str, config: str) -> dict[str, HubFiles]:
+    """Return the files of a data set with several parts, a table or several a split."""
     return {
-        split: HubFiles(f"bigbio/{repository}", f"{config}/{split}/*.parquet")
+        split: HubFiles(repository, f"{config}/{split}[-/]*.parquet")
         for split in ("train", "validation", "test")
     }
 
 
-CHOSEN = ("accuracy", "parse-rate", "abstention", "letter-bias", "ece", "brier")
+CHOSEN: tuple[str, ...] = ("accuracy", "parse-rate", "abstention", "letter-bias", "ece", "brier")
+MIRAGES = "accuracy-letter@mirage"  # of the sets that MIRAGE has: how it counts them
 
 
 class Exam(Questions):
@@ -44,6 +46,7 @@ class MedQaUs(Exam):
     """MedQA of the United States, four options."""
 
     names: ClassVar[tuple[str, ...]] = ("medqa", "medqa-usmle")
+    scored: ClassVar[tuple[str, ...]] = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "GBaker/MedQA-USMLE-4-options: 10,178 train, 1,273 test",
         "dir": "files of US/4_options, such as phrases_no_exclude_test.jsonl",
@@ -60,40 +63,41 @@ class MedQaUs(Exam):
 class MedQaUs5(MedQaUs):
     """MedQA of the United States, five options."""
 
+    scored = CHOSEN
     sources: Mapping[str, str] = {
-        "hub": "bigbio/med_qa (med_qa_en_source)",
+        "hub": "fzkuji/MedQA (med_qa_en_source): 10,178 train, 1,272 validation, 1,273 test",
         "dir": "files of US, such as test.jsonl",
     }
-    hub = _bigbio("med_qa", "med_qa_en_source")
-    hub_revision = CONVERTED
+    hub = _tables("fzkuji/MedQA", "med_qa_en_source")
 
 
 class MedQaMainland(MedQaUs):
     """MedQA of mainland China, four options."""
 
     names = ("medqa-mcmle",)
+    scored = CHOSEN
     sources: Mapping[str, str] = {
-        "hub": "bigbio/med_qa (med_qa_zh_4options_source)",
+        "hub": "fzkuji/MedQA (med_qa_zh_4options_source): 27,400 train, 3,425 validation, 3,426 test",
         "dir": "files of Mainland/4_options, or Apollo's XMedBench: test_zh.json",
     }
-    hub = _bigbio("med_qa", "med_qa_zh_4options_source")
-    hub_revision = CONVERTED
+    hub = _tables("fzkuji/MedQA", "med_qa_zh_4options_source")
 
 
 class MedQaMainland5(MedQaMainland):
     """MedQA of mainland China, five options."""
 
     sources: Mapping[str, str] = {
-        "hub": "bigbio/med_qa (med_qa_zh_source)",
+        "hub": "fzkuji/MedQA (med_qa_zh_source): 27,400 train, 3,425 validation, 3,426 test",
         "dir": "files of Mainland, such as test.jsonl",
     }
-    hub = _bigbio("med_qa", "med_qa_zh_source")
+    hub = _tables("fzkuji/MedQA", "med_qa_zh_source")
 
 
 class MedMcqa(Exam):
     """MedMCQA; its test has no public answers, so that its validation rows are the test, as elsewhere."""
 
     names = ("medmcqa",)
+    scored: ClassVar[tuple[str, ...]] = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "openlifescienceai/medmcqa: 182,822 train, 4,183 test (published as validation)",
         "dir": "train.json and dev.json, or the hub's tables",
@@ -112,12 +116,12 @@ class PubMedQa(Exam):
 
     names = ("pubmedqa",)
     shows_context = True
-    scored = ("accuracy", "macro-f1", *CHOSEN[1:])
+    scored = ("accuracy", "macro-f1", *CHOSEN[1:], MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "bigbio/pubmed_qa (pubmed_qa_labeled_fold0_source)",
         "dir": "ori_pqal.json, with test_ground_truth.json beside it to name the test",
     }
-    hub = _bigbio("pubmed_qa", "pubmed_qa_labeled_fold0_source")
+    hub = _tables("bigbio/pubmed_qa", "pubmed_qa_labeled_fold0_source")
     hub_revision = CONVERTED
     homepage = "https://pubmedqa.github.io"
     licence = "MIT"
@@ -164,7 +168,7 @@ class Cmb(Exam):
     single = False
     scored = (*CHOSEN, "multi-answer-exact@cmb")
     sources: Mapping[str, str] = {
-        "hub": "FreedomIntelligence/CMB: 269,359 train, 280 validation, 11,200 test",
+        "hub": "FreedomIntelligence/CMB: 269,359 train, 280 validation; 11,200 test, without answers",
         "dir": "CMB-Exam's files: CMB-train, CMB-val, CMB-test with its answers beside it",
     }
     hub = {  # noqa: RUF012
@@ -183,11 +187,11 @@ class CmExam(Exam):
     single = False
     sources: Mapping[str, str] = {
         "hub": "fzkuji/CMExam",
-        "dir": "train, val and test as CSV with Question, Options and Answer",
+        "dir": "train, val and test as CSV or JSON with Question, Options and Answer",
     }
     hub = {  # noqa: RUF012
-        split: HubFiles("fzkuji/CMExam", f"*{name}*.csv")
-        for split, name in (("train", "train"), ("validation", "val"), ("test", "test"))
+        split: HubFiles("fzkuji/CMExam", f"{name}.json")
+        for split, name in (("train", "train"), ("validation", "valid"), ("test", "test"))
     }
     homepage = "https://github.com/williamliujl/CMExam"
     licence = "Apache-2.0"
@@ -203,12 +207,7 @@ class CmmluMedical(Exam):
         *("traditional_chinese_medicine", "virology"),
     )
     sources: Mapping[str, str] = {
-        "hub": "lmlmcat/cmmlu: 35 validation, 1,333 test",
-        "dir": "the folders dev and test of CMMLU, a CSV file a subject",
-    }
-    hub = {  # noqa: RUF012
-        "validation": HubFiles("lmlmcat/cmmlu", "*/dev-*.parquet"),
-        "test": HubFiles("lmlmcat/cmmlu", "*/test-*.parquet"),
+        "dir": "the folders dev and test of cmmlu_v1_0_1.zip (lmlmcat/cmmlu), a CSV file a subject",
     }
     homepage = "https://github.com/haonan-li/CMMLU"
     licence = "CC BY-NC-SA 4.0"
@@ -223,6 +222,7 @@ class MmluMedical(Exam):
         *("anatomy", "clinical_knowledge", "college_biology", "college_medicine"),
         *("medical_genetics", "professional_medicine"),
     )
+    scored: ClassVar[tuple[str, ...]] = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "cais/mmlu: 123 validation, 1,089 test",
         "dir": "the folders dev, val and test of MMLU, a CSV file a subject",
@@ -239,7 +239,7 @@ class BioAsq(Exam):
     """BioASQ's yes or no questions."""
 
     names = ("bioasq",)
-    scored = ("accuracy", "macro-f1", *CHOSEN[1:])
+    scored = ("accuracy", "macro-f1", *CHOSEN[1:], MIRAGES)
     sources: Mapping[str, str] = {"dir": "BioASQ's JSON, or MIRAGE's questions"}
     homepage = "http://bioasq.org"
     licence = "CC BY 2.5 for participants; see its page"

@@ -29,6 +29,8 @@ def test_what_is_set_by_nobody_is_allowed(kind):
         (TrainSpec(lora_dropout=1), "train.lora_dropout is 1, it must be at least 0 and below 1"),
         (TrainSpec(betas=(0.9, 1.0)), "train.betas is 1.0, it must be at least 0 and below 1"),
         (TrainSpec(betas=(-0.1, 0.9)), "train.betas is -0.1, it must be at least 0 and below 1"),
+        (TrainSpec(seed=-1), "train.seed is -1, it must be at least 0 and below"),
+        (TrainSpec(seed=2**63), "train.seed is 9223372036854775808, it must be at least 0 and below"),
         (TrainSpec(patience=0), "train.patience is 0, it must be at least 1"),
         (TrainSpec(launch=LaunchSpec("mpi")), "train.launch.kind is mpi, it must be inline, torchrun or"),
         (TrainSpec(launch=LaunchSpec(processes=0)), "train.launch.processes is 0, it must be at least 1"),
@@ -99,7 +101,7 @@ HOW_OR_WHERE = {
     LaunchSpec: set(),
     TrainSpec: {"base", "inputs", "data", "save_every", "keep", "log_every", "tensorboard", "launch"},
     GenerateSpec: {"batch_tokens", "processes"},
-    RunSpec: {"checkpoint", "title"},
+    RunSpec: {"checkpoint", "title", "notice"},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -128,3 +129,15 @@ def test_the_doctor_names_what_is_missing_with_the_line_that_mends_it(main, tmp_
     done = main("doctor", "--output", "/proc/runs")
     assert done.code == 1
     assert "BAD" in done.out
+
+
+def test_the_doctor_goes_on_where_the_system_does_not_say_how_much_memory_is_free(
+    main, tmp_path, monkeypatch
+):
+    def unknown(name: str) -> int:
+        raise ValueError("unrecognized configuration name")  # as macOS answers
+
+    monkeypatch.setattr(os, "sysconf", unknown)
+    done = main("doctor", "--json", "--output", tmp_path / "runs")
+    (memory,) = [check for check in json.loads(done.out) if check["name"] == "memory"]
+    assert (memory["state"], memory["found"]) == ("ok", "this system does not say how much is free")

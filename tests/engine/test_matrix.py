@@ -77,6 +77,29 @@ def test_a_stage_or_a_checkpoint_that_is_not_there_is_refused(registry):
         plan(registry, asked("checkpoint=nowhere", model="toy", task="toy"))
 
 
+@pytest.mark.parametrize(
+    ("setting", "said", "hint"),
+    [
+        (
+            "stage.sfft.max_steps=3",
+            "'stage.sfft.max_steps' (flag) is set, and no stage is named 'sfft'",
+            "sft",
+        ),
+        ("stage.xyz.seed=3", "no stage is named 'xyz'", "known: "),
+    ],
+)
+def test_settings_of_a_stage_that_there_is_nowhere_are_refused(registry, setting, said, hint):
+    with pytest.raises(UsageError) as refused:
+        plan(registry, asked(setting, model="toy", task="toy"))
+    assert said in refused.value.message
+    assert hint in refused.value.hint
+
+
+def test_settings_of_a_stage_that_does_not_run_now_may_stand_in_a_file_for_all(registry):
+    (cell,) = plan(registry, asked("stage.pretrain.max_steps=3", model="toy", task="toy"))
+    assert [stage.max_steps for stage in cell.spec.train] == [4]
+
+
 def test_a_path_or_a_hub_id_is_the_weights_of_the_model_that_takes_any(registry, tmp_path):
     (tmp_path / "my-model").mkdir()
     for name in (str(tmp_path / "my-model"), "someone/model-1b"):

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from harness import DataError, UsageError
 from harness.language_models import baichuan
+from harness.language_models.converting import convert
 from harness.language_models.loading import load
 
 SIZES: dict[str, Any] = {
@@ -130,7 +131,7 @@ def written(folder, model, config=CONFIG, *, shards=1):
 
 @pytest.mark.parametrize("shards", [1, 3])
 def test_the_llama_says_what_the_baichuan_says(tiny, tmp_path, shards):
-    baichuan.convert(written(tmp_path / "old", tiny, shards=shards), tmp_path / "new")
+    convert(written(tmp_path / "old", tiny, shards=shards), tmp_path / "new")
     llama = AutoModelForCausalLM.from_pretrained(tmp_path / "new").eval()
     assert llama.config.model_type == "llama"
     ids = torch.tensor([[5, 17, 96, 3, 3, 42, 8]])
@@ -140,7 +141,7 @@ def test_the_llama_says_what_the_baichuan_says(tiny, tmp_path, shards):
 
 def test_of_the_second_baichuan_the_head_is_brought_to_length_one(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(baichuan, "SECOND", SIZES["vocab_size"])
-    baichuan.convert(written(tmp_path / "old", tiny), tmp_path / "new")
+    convert(written(tmp_path / "old", tiny), tmp_path / "new")
     llama = AutoModelForCausalLM.from_pretrained(tmp_path / "new").eval()
     ids = torch.tensor([[5, 17, 96, 3]])
     with torch.inference_mode():
@@ -150,26 +151,26 @@ def test_of_the_second_baichuan_the_head_is_brought_to_length_one(tiny, tmp_path
 def test_what_is_no_baichuan_that_can_be_converted_is_refused(tiny, tmp_path):
     thirteen = {key: value for key, value in CONFIG.items() if key != "max_position_embeddings"}
     with pytest.raises(UsageError, match="ALiBi"):
-        baichuan.convert(written(tmp_path / "a", tiny, thirteen), tmp_path / "x")
+        convert(written(tmp_path / "a", tiny, thirteen), tmp_path / "x")
     with pytest.raises(UsageError, match="of type gpt2"):
-        baichuan.convert(written(tmp_path / "b", tiny, {"model_type": "gpt2"}), tmp_path / "x")
+        convert(written(tmp_path / "b", tiny, {"model_type": "gpt2"}), tmp_path / "x")
     del tiny.model.layers[1]
     with pytest.raises(DataError, match="holds 12 weights after splitting, 21 were expected"):
-        baichuan.convert(written(tmp_path / "c", tiny), tmp_path / "x")
+        convert(written(tmp_path / "c", tiny), tmp_path / "x")
 
 
-def test_a_damaged_file_and_the_command_say_one_sentence(tiny, tmp_path, capsys):
+def test_a_damaged_file_is_one_sentence_and_leaves_nothing(tiny, tmp_path):
     folder = written(tmp_path / "old", tiny)
     (folder / "model-0.safetensors").write_bytes(b"\0" * 100)
-    assert baichuan.main([str(folder), str(tmp_path / "new")]) == 4
-    assert "model-0.safetensors cannot be read" in capsys.readouterr().err
-    assert baichuan.main([str(written(folder, tiny)), str(tmp_path / "new")]) == 0
+    with pytest.raises(DataError, match=r"model-0\.safetensors cannot be read"):
+        convert(folder, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_loading_a_baichuan_says_how_to_convert_it(tiny, tmp_path):
     with pytest.raises(UsageError, match="Baichuan") as error:
         load(str(written(tmp_path / "old", tiny)), torch.float32)
-    assert "python -m harness.language_models.baichuan" in error.value.hint
+    assert "run-bench weights convert" in error.value.hint
 
 
 def test_the_tokenizer_splits_as_sentencepiece_does(tiny, tmp_path):
@@ -184,7 +185,7 @@ def test_the_tokenizer_splits_as_sentencepiece_does(tiny, tmp_path):
         byte_fallback=True, add_dummy_prefix=False, normalization_rule_name="identity",
         remove_extra_whitespaces=False, minloglevel=2,
     )  # fmt: skip
-    baichuan.convert(folder, tmp_path / "new")
+    convert(folder, tmp_path / "new")
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "new")

@@ -112,6 +112,16 @@ def test_references_may_be_texts_of_choices_or_letters():
         assert letters.accuracy_letter(pairs).value == choice.accuracy(pairs).value == 1
 
 
+def test_labels_are_those_of_the_choices_that_answers_name():
+    said = [("yes", "The answer is A."), ("no", "B"), ("no", "yes"), ("yes", "A or B"), ("no", "")]
+    rows = [
+        (Example(str(i), {}, (right,), choices=("yes", "no")), Prediction(str(i), text))
+        for i, (right, text) in enumerate(said)
+    ]
+    yes, no = 2 * 1 / (2 + 2), 2 * 1 / (1 + 3)  # F1 of one right of 2 said and 2 there, and of 1 and 3
+    assert choice.macro_f1(Pairs(rows)).value == pytest.approx((yes + no) / 2)
+
+
 def test_several_right_choices_must_all_be_named():
     example = Example("1", {}, ("a1", "c1"), choices=("a1", "b1", "c1", "d1"))
     for said, wanted in (("AC", 1), ("答案是C、A", 1), ("A", 0), ("ABC", 0), ("", 0)):

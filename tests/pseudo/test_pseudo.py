@@ -181,6 +181,18 @@ def test_another_limit_continues_and_other_settings_are_refused(
         make(source, described, out, most_words=9)
 
 
+def test_what_was_rejected_is_not_counted_again_by_the_next_start(
+    source: Path, described: Described, tmp_path: Path
+) -> None:
+    source.write_text(source.read_text() * 20 + "C(C\nCC(\nC(C\n", encoding="utf-8")
+    out = tmp_path / "pseudo.jsonl"
+    first = make(source, described, out)
+    assert first.rejected["unreadable SMILES"] == 3
+    journal = (tmp_path / ".pseudo.jsonl.rows").read_bytes()
+    assert make(source, described, out).rejected == first.rejected
+    assert (tmp_path / ".pseudo.jsonl.rows").read_bytes() == journal
+
+
 @settings(max_examples=25, deadline=None)
 @given(cut=st.integers(min_value=1, max_value=3000))
 def test_a_build_cut_anywhere_continues_to_the_same_file(tmp_path_factory: Any, cut: int) -> None:

@@ -48,6 +48,14 @@ def test_json_lines_are_joined_by_id(tmp_path):
     assert [(e.id, e.references, p.text) for e, p in pairs] == [("b", ("b",), "B"), ("a", ("a", "A"), "A")]
 
 
+def test_of_a_list_of_answers_the_first_is_said_and_all_are_accepted(tmp_path):
+    rows = '{"id": "1", "answers": ["B", "A"]}\n{"id": "2", "answers": []}\n'
+    said, known = read(write(tmp_path / "said.jsonl", rows)), read(write(tmp_path / "known.jsonl", rows))
+    pairs = pair(said, known)
+    assert [(e.references, p.text) for e, p in pairs] == [(("B", "A"), "B"), (("",), "")]
+    assert said.notes == ["of several answers the first was taken in 1 rows"]
+
+
 @pytest.mark.parametrize(
     ("row", "evidence"),
     [
@@ -72,6 +80,7 @@ def test_evidence_that_is_said_to_be_none_is_not_evidence_of_which_nothing_is_sa
         ('{"text": "a"}\n{"text": \n', "line 2: not JSON"),
         ('{"text": "a"}\n[1]\n', "line 2: a row is an object"),
         ('{"said": "a"}\n', "line 1: none of text"),
+        ('{"answers": "a"}\n', 'line 1: "answers" is "a", which is no list of texts'),
     ],
 )
 def test_a_bad_file_is_one_clear_sentence(tmp_path, content, message):

@@ -45,15 +45,17 @@ def serving(
     adapters: dict[str, Path] | None = None,
     **limits: Any,
 ) -> Iterator[Live]:
+    from harness.retrieval.words import Tfidf
     from harness.serving.app import application
     from harness.serving.asked import Limits
     from harness.serving.driver import Driver
+    from harness.serving.papers import Papers
     from harness.serving.server import bound, server_of
 
     run = RunContext(folder, RunSpec("tiny", "", generate=spec, device="cpu"))
     kept = Limits(**{"grace_seconds": 5} | limits)
     driver = Driver("tiny", lambda: open_session(run), spec, run, kept.waiting, adapters)
-    app = application({"tiny": driver}, kept, token)
+    app = application({"tiny": driver}, kept, token, Papers(Tfidf))
     sock = bound("127.0.0.1", 0)
     server = server_of(app, [driver], kept)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})

@@ -225,3 +225,10 @@ def test_a_conversation_is_laid_out_by_a_template_that_is_asked_for(client: Any,
     with pytest.raises(openai.BadRequestError, match="no such template; it has none, base, vicuna") as caught:
         client.chat.completions.create(**asked, extra_body={"template": "<script>"})
     assert "script" not in str(caught.value.body)
+
+
+def test_the_list_of_models_says_what_people_are_to_be_told(live: Live, monkeypatch: Any) -> None:
+    assert all("notice" not in model.model_extra for model in live.client().models.list())
+    monkeypatch.setattr(live.driver, "notice", {"en": "Ask a doctor.", "zh": "请咨询医生。"})
+    first = next(iter(live.client().models.list()))
+    assert first.model_extra["notice"]["zh"] == "请咨询医生。"

@@ -256,3 +256,15 @@ def test_a_locked_page_is_entered_by_its_address(tmp_path: Path, open_page: Open
         page = open_page(live, f"/?token={TOKEN}")
         assert page.url == f"{live.url}/" and ask(page, "who?").inner_text() == "in"
         assert call(live, "GET", "/?token=wrong")[0] == 401
+
+
+def test_what_people_are_to_be_told_is_shown_in_the_reader_s_language(
+    answering: Live, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not open_page(answering).locator("#notice").is_visible()
+    monkeypatch.setattr(answering.driver, "notice", {"en": "Ask a doctor.", "zh": "请咨询医生。"})
+    page = open_page(answering)
+    wait(page, "!document.querySelector('#notice').hidden")
+    assert page.inner_text("#notice") == "Ask a doctor."
+    page.click("#language")
+    assert page.inner_text("#notice") == "请咨询医生。"

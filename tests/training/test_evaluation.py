@@ -78,7 +78,7 @@ def test_evaluating_does_not_change_the_training(make_run: MakeRun) -> None:
     data = TrainData(pairs(64), validation=pairs(5, seed=2), evaluator=Scripted([0.1] * 20))
     training.fit(llama(**model), data, encode_causal, replace(SPEC, eval_every=2), watched, generate=answer)
     assert losses(plain) == losses(watched)
-    assert all(row["validation"].keys() == {"accuracy", "loss"} for row in checks(watched))
+    assert all(row["validation"].keys() == {"accuracy", "loss", "perplexity"} for row in checks(watched))
 
 
 def test_patience_ends_a_training_that_no_longer_improves(make_run: MakeRun, events: Events) -> None:
@@ -102,7 +102,7 @@ def test_watching_a_metric_without_selecting_by_it_selects_by_loss(make_run: Mak
     data = TrainData(pairs(64), validation=pairs(5, seed=2), evaluator=scripted)
     run = make_run()
     training.fit(llama(), data, encode_causal, replace(SPEC, eval_every=2), run, generate=answer)
-    assert all(row["validation"].keys() == {"accuracy", "loss"} for row in checks(run))
+    assert all(row["validation"].keys() == {"accuracy", "loss", "perplexity"} for row in checks(run))
 
 
 class Watched(SilentProgress):
@@ -140,7 +140,9 @@ def test_validation_documents_are_cut_where_training_documents_are(make_run: Mak
     data = TrainData([Document("x" * 9)], validation=[Document("x" * 20), Document("y" * 11)])
     run = make_run()
     training.fit(llama(), data, encode, spec, run, loss=watched)
-    assert max(widths) == 16 and all(row["validation"].keys() == {"loss"} for row in checks(run))
+    assert max(widths) == 16 and all(
+        row["validation"].keys() == {"loss", "perplexity"} for row in checks(run)
+    )
 
 
 def test_what_the_objective_reports_is_logged_and_can_select(make_run: MakeRun) -> None:

@@ -211,6 +211,7 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "share of answers that name a choice",
             "A choice can be read out of the answer: by letter or, where the choices are known, by text.",
             "A letter that no choice has names none. What is thought aloud is not read, nor is thinking that never ends.",
+            ranked=False,
         ),
         ours(
             "abstention",
@@ -219,6 +220,7 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "Empty and torn answers are unread without declining.",
             silence_wins=True,
             higher_is_better=False,
+            ranked=False,
         ),
         ours(
             "multi-answer-exact",
@@ -233,12 +235,14 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "Answers without a letter are left out; none at all: no value.",
             silence_wins=True,
             higher_is_better=False,
+            ranked=False,
         ),
         ours(
             "permutation-consistency",
             "share of questions answered alike in every order of their choices",
             "All answers to one question, asked with its choices in several orders, name the same choice.",
             "A question with an unread answer is not consistent. Asked in one order only: no value.",
+            ranked=False,
         ),
     ]
     return [
@@ -251,6 +255,7 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "MIRAGE evaluate.py (Xiong et al., 2024)",
             module="letters",
             silence_wins=True,
+            ranked=False,
         ),
         card(
             "multi-answer-exact@cmb",
@@ -259,5 +264,6 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "Order counts. No letter equals an empty reference.",
             "CMB score.py (Wang et al., 2024)",
             module="letters",
+            ranked=False,
         ),
     ]

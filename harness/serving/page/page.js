@@ -1,5 +1,6 @@
 // The chat page: a client of the server it comes from. What a model says is only ever put in as text.
 import { rendered } from "./markdown.js";
+import * as paper from "./paper.js";
 
 const WORDS = {
   en: {
@@ -21,17 +22,25 @@ const WORDS = {
     molecule: "分子图", shown: "提供给模型的证据",
   },
 };
+for (const name in WORDS) Object.assign(WORDS[name], paper.WORDS[name]);
 const SETTINGS = ["max_tokens", "temperature", "top_p", "repetition_penalty"];
 const SMILES = /^(?=.*[A-Za-z])[A-Za-z0-9@+\-[\]()=#$:/\\.%*]{2,300}$/;
 
 const at = (id) => document.getElementById(id);
-const turns = []; // {role, content, evidence}
+const turns = []; // {role, content, evidence, found: what the paper has for it, panel: how that is shown}
 const templates = new Map(); // by model
 let language = (localStorage.getItem("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
 let asking = null;
+const notices = new Map(); // by model, then by language
 
 const word = (name) => WORDS[language][name];
 const say = (text) => { at("status").textContent = text; };
+
+function warn() {
+  const notice = notices.get(at("model").value) ?? {};
+  at("notice").textContent = notice[language] ?? notice.en ?? "";
+  at("notice").hidden = !at("notice").textContent;
+}
 
 function speak() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
@@ -39,7 +48,10 @@ function speak() {
   at("question").placeholder = word("placeholder");
   at("language").textContent = language === "zh" ? "English" : "中文";
   at("language").lang = language === "zh" ? "en" : "zh";
+  for (const turn of turns) delete turn.panel;
+  subject();
   offerTemplates();
+  warn();
   draw();
 }
 
@@ -72,6 +84,8 @@ function shown(turn, place) {
   said.className = "said";
   put(said, turn);
   item.append(who, said);
+  const found = turn.role === "assistant" ? turns[place - 1]?.found : undefined;
+  if (found?.evidence.length) item.append((turn.panel ??= paper.panel(found, WORDS[language])));
   return item;
 }
 
@@ -103,8 +117,11 @@ function evidence(passages) {
 function body() {
   const system = at("system").value.trim();
   const messages = system ? [{ role: "system", content: system }] : [];
+  const last = turns.at(-1);
   for (const turn of turns) {
-    const before = turn.evidence ? `### Evidence:\n${turn.evidence.join("\n")}\n\n### Instruction:\n${turn.content}\n\n### Response:\n` : turn.content;
+    const found = turn === last ? turn.found?.evidence.map((one) => one.text) ?? [] : []; // earlier ones have been answered
+    const shown = [...(turn.evidence ?? []), ...found];
+    const before = shown.length ? `### Evidence:\n${shown.join("\n")}\n\n### Instruction:\n${turn.content}\n\n### Response:\n` : turn.content;
     messages.push({ role: turn.role, content: before });
   }
   const asked = { model: at("model").value, messages, stream: true };
@@ -168,15 +185,56 @@ async function answer() {
   at("question").focus();
 }
 
-function ask() {
+async function ask() {
   const text = at("question").value.trim();
-  if (!text || asking) return;
+  if (!text || asking || at("send").hidden) return;
   const passages = at("evidence").value.split("\n").map((line) => line.trim()).filter(Boolean);
-  turns.push({ role: "user", content: text, evidence: passages.length ? passages : undefined });
+  const turn = { role: "user", content: text, evidence: passages.length ? passages : undefined };
+  if (paper.current() && !(await found(turn))) return;
+  turns.push(turn);
   at("question").value = "";
-  answer();
+  await answer();
+  if (turn.found?.evidence.length === 0 && !at("status").textContent) say(word("nothing"));
 }
 
+async function found(turn) { // whether the question may be asked
+  at("send").hidden = true;
+  say(word("finding"));
+  try {
+    turn.found = await paper.find(turn.content);
+    return true;
+  } catch (error) {
+    say(error instanceof TypeError ? word("lost") : error.message);
+    return false;
+  } finally {
+    at("send").hidden = false;
+  }
+}
+
+function subject() {
+  const about = paper.current();
+  at("subject").textContent = about ? `${about.title || word("untitled")} (${word("of")(about.pages)})` : "";
+  at("close").hidden = !about;
+  document.body.classList.toggle("reading", Boolean(about));
+}
+
+async function read(work) {
+  say(word("reading"));
+  at("file").disabled = true;
+  try {
+    await work();
+    say("");
+    at("question").focus();
+  } catch (error) {
+    say(error instanceof TypeError ? word("lost") : error.message);
+  }
+  at("file").disabled = false;
+  at("file").value = "";
+  subject();
+}
+
+at("file").addEventListener("change", () => { const [file] = at("file").files; if (file) read(() => paper.open(file)); });
+at("close").addEventListener("click", () => read(paper.close));
 at("ask").addEventListener("submit", (event) => { event.preventDefault(); ask(); });
 at("question").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); ask(); }
@@ -199,7 +257,7 @@ at("open").addEventListener("click", () => {
   at("open").setAttribute("aria-expanded", String(!at("settings").hidden));
 });
 
-at("model").addEventListener("change", offerTemplates);
+at("model").addEventListener("change", () => { offerTemplates(); warn(); });
 
 async function open() {
   while (!(await fetch("ready")).ok) {
@@ -215,6 +273,10 @@ const models = await open().catch(() => { say(word("lost")); return { data: [] }
 for (const model of models.data) {
   at("model").append(new Option(model.id, model.id));
   templates.set(model.id, model.templates);
+  notices.set(model.id, model.notice ?? {});
 }
 offerTemplates();
+warn();
 at("question").focus();
+const named = /^#paper=([\w-]+)$/.exec(location.hash);
+if (named) await read(() => paper.take(named[1]));

@@ -49,6 +49,17 @@ def test_the_same_store_gives_the_same_bytes_in_any_order_and_with_scores_thrown
     assert files(one.root) == files(other.root)
 
 
+def test_what_says_how_answers_are_is_shown_and_ranks_nothing(store):
+    entry, metric = METRICS["exact"]
+    beside = {**METRICS, "beside": (replace(entry, name="beside", ranked=False), metric)}
+    view = make_view(metrics=beside)
+    put(store, lambda *_, **__: view, make_submission(view, 0.9, "a"), make_submission(view, 0.2, "b"))
+    (table,) = build(store)
+    assert [m["name"] for m in table["metrics"] if not m["ranked"]] == ["beside"]
+    assert not next(m for m in table["metrics"] if m["name"] == "beside")["overall"]
+    assert "beside says what answers are like: shown, not ranked." in list(notes(table))
+
+
 def test_a_table_can_be_built_without_the_task(store, view, opened):
     put(store, opened, make_submission(view, 0.9, "a"), make_submission(view, 0.2, "b"))
     assert canonical(build(store)[0]) == canonical(build(store, opened)[0])

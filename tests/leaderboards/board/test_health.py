@@ -31,6 +31,13 @@ def test_empty_cut_unread_repeated_and_copied_answers_are_counted():
     assert "valid" not in facts
 
 
+def test_an_answer_that_names_none_of_the_choices_is_unread():
+    rows = [Example(str(i), {"word": "w"}, ("yes",), choices=("yes", "no")) for i in range(4)]
+    view = make_view(4, examples=rows)
+    facts = health_of(view, answered(view, ["yes", "The answer is B.", "None of the above", ""]))
+    assert facts["unread"] == 1 and facts["empty"] == 1
+
+
 def test_unknown_finish_is_unknown_and_not_zero():
     view = make_view(2)
     assert health_of(view, answered(view, ["a", "b"], ""))["truncated"] is None

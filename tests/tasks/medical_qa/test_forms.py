@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from fnmatch import fnmatch
 
 import pytest
 
@@ -28,6 +29,11 @@ ROWS: dict[str, dict[str, object]] = {
     "MMLU of the hub": {"question": "?", "subject": "anatomy", "choices": OPTIONS, "answer": 2},
     "CMB": {"question": "?", "option": LETTERED, "answer": "C", "question_type": "单项选择题"},
     "CMExam": {"Question": "?", "Options": "A Aspirin\nB Clopidogrel\nC Heparin\nD Warfarin", "Answer": "C"},
+    "CMExam of the hub": {
+        "Question": "?",
+        "Options": [{"key": key, "value": value} for key, value in LETTERED.items()],
+        "Answer": "C",
+    },
     "CMMLU": {"Question": "?", **LETTERED, "Answer": "C"},
     "Apollo": {
         "question": "?",
@@ -197,6 +203,27 @@ def test_gzip_and_parquet_are_read(tmp_path):
 def test_published_files_have_their_published_sizes(test_data, kind, source, split, count):
     found, _ = examples(kind, test_data / source, split)
     assert len(found) == count == len({example.id for example in found})
+
+
+@pytest.mark.parametrize(
+    ("kind", "split", "path"),
+    [
+        (sets.MedQaUs, "test", "phrases_no_exclude_test.jsonl"),
+        (sets.MedQaUs5, "validation", "med_qa_en_source/validation-00000-of-00001.parquet"),
+        (sets.MedQaMainland, "test", "med_qa_zh_4options_source/test-00000-of-00001.parquet"),
+        (sets.MedQaMainland5, "train", "med_qa_zh_source/train-00000-of-00001.parquet"),
+        (sets.MedMcqa, "test", "data/validation-00000-of-00001.parquet"),
+        (sets.PubMedQa, "test", "pubmed_qa_labeled_fold0_source/test/0000.parquet"),
+        (sets.Cmb, "test", "CMB-Exam/CMB-test/CMB-test-choice-question-merge.json"),
+        (sets.Cmb, "validation", "CMB-Exam/CMB-val/CMB-val-merge.json"),
+        (sets.CmExam, "validation", "valid.json"),
+        (sets.MmluMedical, "test", "all/test-00000-of-00001.parquet"),
+        (sets.Huatuo, "test", "test_datasets.jsonl"),
+    ],
+)
+def test_files_of_the_hub_are_found_by_their_names_there(kind, split, path):
+    found = [name for name, files in kind.hub.items() if fnmatch(path, files.pattern)]
+    assert found == [split]
 
 
 def test_mirage_and_the_files_it_came_from_agree(test_data):
