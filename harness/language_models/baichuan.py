@@ -78,7 +78,14 @@ def as_pieces(source: Path) -> Any:
     """Return a tokenizer that splits texts as the SentencePiece model in a folder does, or refuse."""
     import sentencepiece  # here, because weights without a tokenizer need none
 
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(source / "tokenizer.model"))
+    file = source / "tokenizer.model"
+    try:
+        pieces = sentencepiece.SentencePieceProcessor(model_file=str(file))
+    except RuntimeError as error:
+        raise DataError(
+            f"{file} is no SentencePiece model",
+            hint="such as GLM-4's; its publisher has weights in the form of transformers too (…-hf)",
+        ) from error
     for prefix in (False, True):
         tokenizer = LlamaTokenizer.from_pretrained(
             str(source), add_prefix_space=prefix, legacy=False, padding_side="left"
@@ -86,6 +93,4 @@ def as_pieces(source: Path) -> Any:
         read = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in PROBES]
         if read == [pieces.encode(text) for text in PROBES]:
             return tokenizer
-    raise DataError(
-        f"{source / 'tokenizer.model'} splits texts in a way that no tokenizer of transformers repeats"
-    )
+    raise DataError(f"{file} splits texts in a way that no tokenizer of transformers repeats")

@@ -1,4 +1,4 @@
-"""ChatGLM2, ChatGLM3 and the first GLM-4 as native GLMs: split where they are packed, and renamed.
+"""ChatGLM2 and ChatGLM3 as native GLMs: split where they are packed, and renamed.
 
 The layers are the same: half of each head is rotated in pairs, keys and values are shared by groups of heads,
 query, key and value have a bias. ChatGLM-6B, the first, has positions in two dimensions and sees its prompt

@@ -25,6 +25,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from harness.api import DataError, MissingDependency, UsageError
+from harness.training import grow_embeddings
 
 WANTED = "config.json, model.safetensors and the tokenizer's files"
 WRITING = {
@@ -125,10 +126,29 @@ def _check(source: Source) -> None:
             raise _own_code(source.path)
 
 
-def load(source: Source | str, dtype: torch.dtype, quantization: Any = None) -> Loaded:
-    """Load whatever model that writes a folder, a GGUF file or a hub id holds, and its tokenizer."""
+def load(
+    source: Source | str,
+    dtype: torch.dtype,
+    quantization: Any = None,
+    *,
+    tokenizer: Source | str = "",
+    resize: bool = False,
+) -> Loaded:
+    """Load whatever model that writes a folder, a GGUF file or a hub id holds, and its tokenizer.
+
+    Another `tokenizer` may be named; with `resize` the embeddings grow to what it can say.
+    """
     source = Source(source) if isinstance(source, str) else source
-    return Loaded(load_model(source, dtype, quantization), load_tokenizer(source))
+    loaded = Loaded(load_model(source, dtype, quantization), load_tokenizer(tokenizer or source))
+    room, words = loaded.model.get_input_embeddings().num_embeddings, len(loaded.tokenizer)
+    if resize:
+        grow_embeddings(loaded.model, words)
+    elif tokenizer and words > room:
+        raise UsageError(
+            f"the tokenizer has {words} tokens and the model rows for {room}",
+            hint="--set model.resize=true, as --resize_emb of AiMed, makes room for them",
+        )
+    return loaded
 
 
 def load_model(source: Source, dtype: torch.dtype, quantization: Any = None) -> Any:
@@ -202,6 +222,8 @@ def _keep_small_layers(model: Any) -> None:
 
 def _unpacked(model: Any) -> Any:
     """Return a model that may be saved: one that was read out of a GGUF file may not."""
+    if hasattr(model.config, "quantization_config"):  # what is written is in no fewer bits any more
+        del model.config.quantization_config
     plain = type(model)(model.config).to(model.dtype)
     plain.load_state_dict(model.state_dict())
     plain.generation_config = model.generation_config

@@ -137,7 +137,10 @@ class LanguageModelPlugin(ModelPlugin):
         """Name the folder that is asked: the checkpoint's, or the preset's own weights."""
         path = str(checkpoint.path) if checkpoint is not None else self.options.weights
         if not path:
-            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+            raise UsageError(
+                "this preset has no weights before training",
+                hint="--checkpoint DIR names trained ones; a run without --no-train trains them",
+            )
         return path
 
     def answers(
@@ -187,6 +190,8 @@ class LanguageModelPlugin(ModelPlugin):
         device = training.device_of(run)
         dtype, bits = training.load_dtype(precision, device), self.bits()
         model, tokenizer = self.load(self.whole(path), dtype, bits)
+        if bits and device.type == "cpu":
+            training.refuse_odd_layers(model)
         if training.is_adapter(path):
             model = training.load_adapter(model, Path(path))
         loaded = Loaded(model if bits else model.to(device), tokenizer)
@@ -202,7 +207,10 @@ class LanguageModelPlugin(ModelPlugin):
                 f"{path} is an adapter, and its base is not named", hint="--set model.weights=DIR names it"
             )
         if not weights:
-            raise UsageError("this preset has no weights before training", hint="leave out --no-train")
+            raise UsageError(
+                "this preset has no weights before training",
+                hint="--checkpoint DIR names trained ones; a run without --no-train trains them",
+            )
         if training.is_adapter(weights):
             raise UsageError(
                 f"{weights} is an adapter, not whole weights",

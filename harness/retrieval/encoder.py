@@ -118,10 +118,11 @@ class TextEncoder:
         if self.reading != Reading.of(self.folder, self.kind):
             write_json(folder / READING, asdict(self.reading))
 
-    def add_layer(self) -> None:
-        """Lay a linear layer upon the vectors, which changes nothing until it has learned."""
+    def with_layer(self) -> torch.nn.Sequential:
+        """Return the layer upon the vectors, laid there now where there is none: it changes nothing yet."""
         if self.layer is None:
             self.layer = new_layer(self.model.config.hidden_size).to(self.model.device)
+        return self.layer
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one vector a text, computed in batches of like length."""

@@ -75,6 +75,8 @@ def of_validation(errors: Sequence[Mapping[str, Any]]) -> Refused:
     param = ".".join(name for name in names if name not in TAGS) or None
     if error["type"] in ("json_invalid", "json_type"):
         return Refused("the body is not JSON", code="invalid_json")
+    if not path:
+        return Refused("the body is no JSON object sent as application/json", code="invalid_json")
     if error["type"] == "extra_forbidden":
         known = len(names) == len(path)
         what = f"field '{param}'" if known else "a field of the body"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         merge,
         prepare_model,
         quantization,
+        refuse_odd_layers,
     )
     from .batching import EncodedRows, Shape, plan
     from .checks import check
@@ -48,6 +49,7 @@ _HOMES = {
     "merge": "adapters",
     "prepare_model": "adapters",
     "quantization": "adapters",
+    "refuse_odd_layers": "adapters",
     "BothDirections": "rows",
     "Corpus": "rows",
     "check_rows": "rows",
@@ -103,6 +105,7 @@ __all__ = [
     "plan",
     "prepare_model",
     "quantization",
+    "refuse_odd_layers",
     "session",
     "use_cores",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -61,6 +62,8 @@ def few_bits(how: str) -> Any:
     from transformers import BitsAndBytesConfig
 
     if how == "8bit":
+        # It says at each layer of each step that fp32 is cast.
+        logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
         load_in_4bit=True,
@@ -78,6 +81,18 @@ def merged_first(spec: TrainSpec) -> Path | None:
         return Path(spec.base)
     under = Path(spec.base) / UNDER
     return under if under.exists() else None
+
+
+def refuse_odd_layers(model: nn.Module) -> None:
+    """Refuse 4-bit layers that bitsandbytes cannot pack for this CPU, as it does before it multiplies."""
+    for name, layer in model.named_modules():
+        packed: Any = getattr(layer, "support_avx512bf16_for_cpu", False) and layer
+        if packed and (packed.in_features % 64 or packed.out_features % 32):
+            raise UsageError(
+                f"{name} is a layer of {packed.in_features} x {packed.out_features}, and 4 bits on this CPU "
+                "need multiples of 64 and 32",
+                hint="--set model.quantise=8bit",
+            )
 
 
 def prepare_model(

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
+import torch
+
 from harness import Document, TrainData, TrainPair, TrainRow, TrainSpec, training
 from harness.api.bounds import OneOf
-from harness.language_models import LanguageModelPlugin, Loaded, Template, template_for
+from harness.language_models import LanguageModelPlugin, Loaded, Template, loading, template_for
 from harness.language_models.blocks import Blocks
 from harness.language_models.fresh import SmallOptions, from_nothing
 
@@ -23,6 +25,8 @@ class AiMedOptions(SmallOptions):
 
     pieces: int = 1200
     context: int = 512
+    tokenizer: str = ""  # a folder or a hub id, where it is not beside the weights
+    resize: bool = False  # grow the embeddings to the tokenizer's size
     template: str = "none"  # none | chat | auto | a published template
     tools: str = ""  # another format for tools than the template's own
     quantise: Annotated[str, OneOf("", "8bit", "4bit")] = ""  # ask the weights in fewer bits
@@ -37,6 +41,19 @@ class AiMed(LanguageModelPlugin):
     def fresh(self, data: TrainData, spec: TrainSpec) -> Loaded:
         """Return a model of the preset's sizes and a tokenizer learned from the training texts."""
         return from_nothing(_texts(data.train), self.options, spec.seed)
+
+    def load(
+        self, path: str, dtype: torch.dtype, quantization: Any = None, rows: Iterable[TrainRow] = ()
+    ) -> Loaded:
+        """Load weights, with another tokenizer where one is named."""
+        named = path == self.options.weights  # what was trained here has its own beside it
+        tokenizer = self.options.tokenizer if named else ""
+        return loading.load(path, dtype, quantization, tokenizer=tokenizer, resize=self.options.resize)
+
+    def load_tokenizer(self, path: str) -> Any:
+        """Load the tokenizer of weights, or the one that is named for them."""
+        named = self.options.tokenizer if path == self.options.weights else ""
+        return loading.load_tokenizer(named or path)
 
     def template(self, tokenizer: Any) -> Template:
         """Return the template that the options name."""

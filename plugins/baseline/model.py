@@ -63,7 +63,10 @@ class Baseline(ModelPlugin):
     def open(self, checkpoint: Checkpoint | None, run: RunContext) -> Remembering:
         """Read what was remembered."""
         if checkpoint is None:
-            raise UsageError(f"{self.name} needs a checkpoint to answer", hint="leave --no-train out")
+            raise UsageError(
+                f"{self.name} needs a checkpoint to answer",
+                hint="--checkpoint DIR; a run without --no-train trains one",
+            )
         kept = read_checkpoint(checkpoint.path / FILE, self.name)
         return Remembering(partial(self.answerer, kept))
 

@@ -50,18 +50,9 @@ class HuggingFace(LanguageModelPlugin):
         self, path: str, dtype: torch.dtype, quantization: Any = None, rows: Iterable[TrainRow] = ()
     ) -> Loaded:
         """Load what is named, with room for all that the tokenizer says where that was asked for."""
-        model = loading.load_model(self._source(path), dtype, quantization)
-        tokenizer = self.load_tokenizer(path)
-        if self.options.resize:
-            training.grow_embeddings(model, len(tokenizer))
-        elif self.options.tokenizer and len(tokenizer) > (
-            room := model.get_input_embeddings().num_embeddings
-        ):
-            raise UsageError(
-                f"the tokenizer has {len(tokenizer)} tokens and the model rows for {room}",
-                hint="--set model.resize=true, as --resize_emb of AiMed, makes room for them",
-            )
-        return Loaded(model, tokenizer)
+        named = self.options.tokenizer and self._source(self.options.tokenizer)
+        resize = self.options.resize
+        return loading.load(self._source(path), dtype, quantization, tokenizer=named, resize=resize)
 
     def load_tokenizer(self, path: str) -> Any:
         """Load the tokenizer of what is named."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import torch
 
@@ -38,10 +38,17 @@ from harness.retrieval.encoder import (
 )
 from harness.retrieval.ranking import rank
 
-from .stage import BiEncoder
+from .stage import BiEncoder, Layered
 
 DEPTH = 20  # paragraphs of a ranking
-Read = Callable[[Sequence[str]], list[list[int]]]  # paragraphs as the tokens of a line
+Read = Callable[[Sequence[str]], list[list[int]]]  # texts as tokens
+
+
+class Lines(NamedTuple):
+    """How questions and paragraphs become the tokens of a line."""
+
+    questions: Read
+    texts: Read
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,10 @@ class SciDpr(ModelPlugin):
         training.check(data, spec, run)
         questions, texts = self._encoders(spec.base)
         whole = self.options.learn == "encoders"
-        model, read = (
-            (BiEncoder(questions, texts), texts.encode) if whole else layered(questions, texts, data)
-        )
+        model, lines = (aside if whole else layered)(questions, texts, data)
 
         def encode(row: TrainRow) -> Mapping[str, Sequence[int]]:
-            return self._encode(row, questions, read, spec.seed)
+            return self._encode(row, lines, spec.seed)
 
         def save(model: Any, folder: Path) -> None:
             questions.save(folder / QUESTIONS)
@@ -112,26 +117,42 @@ class SciDpr(ModelPlugin):
         encoder.reading = replace(encoder.reading, max_length=tokens, attend_padding=attend)
         return encoder
 
-    def _encode(self, row: TrainRow, questions: TextEncoder, read: Read, seed: int) -> dict[str, list[int]]:
+    def _encode(self, row: TrainRow, lines: Lines, seed: int) -> dict[str, list[int]]:
         """Lay a question, its paragraph and others of the paper in one line."""
         if not isinstance(row, Ranking):
             raise DataError(f"scidpr learns from rankings, not from {type(row).__name__}")
         drawn = random.Random(f"{seed} {row.question} {row.right}")
         others = drawn.sample(row.others, min(self.options.negatives, len(row.others)))
-        pieces = [*questions.encode([row.question]), *read([row.right, *others])]
+        pieces = [*lines.questions([row.question]), *lines.texts([row.right, *others])]
         ids = [token for piece in pieces for token in piece]
         marks = [mark for mark, piece in enumerate(pieces, start=1) for _ in piece]
         return {"input_ids": ids, "labels": ids, "segments": marks}
 
 
-def layered(questions: TextEncoder, texts: TextEncoder, data: TrainData) -> tuple[BiEncoder, Read]:
-    """Lay a layer upon the questions' encoder and embed all paragraphs, which are then read as numbers."""
-    questions.add_layer()
+def aside(questions: TextEncoder, texts: TextEncoder, data: TrainData) -> tuple[BiEncoder, Lines]:
+    """Put both encoders side by side; lines hold the tokens that they read."""
+    return BiEncoder(questions, texts), Lines(questions.encode, texts.encode)
+
+
+def layered(questions: TextEncoder, texts: TextEncoder, data: TrainData) -> tuple[BiEncoder, Lines]:
+    """Embed what is not known yet, and lay a layer upon the questions; lines name texts by number."""
     rows = [row for row in (*data.train, *data.validation) if isinstance(row, Ranking)]
-    every = list(dict.fromkeys(text for row in rows for text in (row.right, *row.others)))
-    vectors = EmbeddingCache(texts.digest).get(every, texts.embed)
-    numbers = {text: [number] for number, text in enumerate(every)}
-    return BiEncoder(questions, texts, torch.from_numpy(vectors)), lambda some: [numbers[t] for t in some]
+    asked = numbered(row.question for row in rows)
+    offered = numbered(text for row in rows for text in (row.right, *row.others))
+    layer, questions.layer = (
+        questions.layer,
+        None,
+    )  # one that has learned before goes on, and is not laid twice
+    vectors = torch.from_numpy(questions.embed(list(asked)))
+    questions.layer = layer
+    known = torch.from_numpy(EmbeddingCache(texts.digest).get(list(offered), texts.embed))
+    lines = Lines(lambda some: [asked[text] for text in some], lambda some: [offered[text] for text in some])
+    return Layered(questions, texts, vectors, known), lines
+
+
+def numbered(some: Iterable[str]) -> dict[str, list[int]]:
+    """Give each text a number, as a line of one token."""
+    return {text: [number] for number, text in enumerate(dict.fromkeys(some))}
 
 
 class Rankings(ModelSession):

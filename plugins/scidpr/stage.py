@@ -17,21 +17,15 @@ class BiEncoder(nn.Module):
     """Both encoders as one module. A line holds a question and its paragraphs, told apart by `segments`.
 
     Segment 1 is the question, 2 the paragraph that answers it, 3 and on are others of the same paper; 0
-    is padding. With `vectors`, those of all paragraphs, encoders stay as they are: a paragraph is one
-    token, its place among the vectors, and only the layer upon the questions' own learns.
+    is padding.
     """
 
-    def __init__(self, questions: TextEncoder, texts: TextEncoder, vectors: Tensor | None = None) -> None:
+    def __init__(self, questions: TextEncoder, texts: TextEncoder) -> None:
         super().__init__()
         self.questions, self.texts = questions, texts
         self.question_encoder, self.answer_encoder = questions.model, texts.model
         self.question_layer, self.answer_layer = questions.layer, texts.layer
         self.config = texts.model.config
-        self.vectors = vectors
-        if vectors is not None:
-            self.requires_grad_(False)
-            assert self.question_layer is not None
-            self.question_layer.requires_grad_(True)
         self.scale = COSINE_SCALE if texts.reading.normalise else 1.0
 
     def forward(self, input_ids: Tensor, segments: Tensor, **others: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,21 +38,42 @@ class BiEncoder(nn.Module):
             asked.append(pieces[0])
             right.append(len(offered))
             offered += pieces[1:]
-        scores = self.scale * self.questions.forward(asked) @ self._vectors(offered).T
+        scores = self.scale * self.of_questions(asked) @ self.of_texts(offered).T
         return scores.float().masked_fill(
             _repeats(offered, right).to(scores.device), -torch.inf
         ), torch.tensor(right, device=scores.device)
 
-    def _vectors(self, offered: Sequence[Sequence[int]]) -> Tensor:
-        if self.vectors is None:
-            return self.texts.forward(offered)
-        return self.vectors[[place for (place,) in offered]].to(self.question_encoder.device)
+    def of_questions(self, asked: Sequence[Sequence[int]]) -> Tensor:
+        """Return the vectors of questions."""
+        return self.questions.forward(asked)
 
-    def train(self, mode: bool = True) -> BiEncoder:
-        """Learn with dropout, but not in encoders that stay as they are."""
-        super().train(mode and self.vectors is None)
-        self.training = mode
-        return self
+    def of_texts(self, offered: Sequence[Sequence[int]]) -> Tensor:
+        """Return the vectors of paragraphs."""
+        return self.texts.forward(offered)
+
+
+class Layered(BiEncoder):
+    """Encoders that stay as they are, with a layer upon the questions' vectors that learns.
+
+    A text is one token of a line: its number among those whose vectors are known.
+    """
+
+    def __init__(self, questions: TextEncoder, texts: TextEncoder, asked: Tensor, offered: Tensor) -> None:
+        layer = questions.with_layer()  # before modules are counted
+        super().__init__(questions, texts)
+        self.requires_grad_(False)
+        layer.requires_grad_(True)
+        self.asked, self.offered = asked, offered
+
+    def of_questions(self, asked: Sequence[Sequence[int]]) -> Tensor:
+        """Return what the layer makes of questions' vectors, of their encoder's length again."""
+        known = self.asked[[number for (number,) in asked]].to(self.question_encoder.device)
+        vectors: Tensor = self.questions.with_layer()(known)
+        return nn.functional.normalize(vectors, dim=-1) if self.questions.reading.normalise else vectors
+
+    def of_texts(self, offered: Sequence[Sequence[int]]) -> Tensor:
+        """Return the vectors of paragraphs as they were embedded."""
+        return self.offered[[number for (number,) in offered]].to(self.question_encoder.device)
 
 
 def _pieces(ids: Sequence[int], marks: Sequence[int]) -> list[list[int]]:

@@ -137,7 +137,10 @@ class Toy(ModelPlugin):
     def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ToySession:
         """Read the table of a checkpoint."""
         if checkpoint is None:
-            raise UsageError("the toy model needs a checkpoint to answer", hint="leave --no-train out")
+            raise UsageError(
+                "the toy model needs a checkpoint to answer",
+                hint="--checkpoint DIR; a run without --no-train trains one",
+            )
         return ToySession(LetterTable.load(checkpoint.path), self.options)
 
 

@@ -225,3 +225,12 @@ def test_a_text_begins_with_the_two_tokens_of_glm(tiny, tmp_path):
     ids = coder.request(Request("1", "什么"))["input_ids"]
     assert ids[:2] == [331, 333] and ids.count(331) == 1
     assert coder.text(ids) == "问：什么\n\n答："
+
+
+def test_a_tokenizer_of_another_kind_is_said_in_a_sentence(tiny, tmp_path):
+    pytest.importorskip("sentencepiece")
+    folder = written(tmp_path / "old", tiny)
+    (folder / "tokenizer.model").write_bytes(b"aGVsbG8= 0\n")  # as GLM-4's, which is tiktoken's
+    with pytest.raises(DataError, match="is no SentencePiece model"):
+        convert(folder, tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -82,10 +82,8 @@ def test_a_folder_without_an_encoder_is_said_in_one_sentence(tmp_path):
 
 def test_a_layer_upon_the_vectors_is_kept_and_counts(tiny_encoder, tmp_path):
     plain, layered = TextEncoder(tiny_encoder), TextEncoder(tiny_encoder)
-    layered.add_layer()
+    (weight,) = layered.with_layer().parameters()
     assert np.allclose(layered.embed(TEXTS), plain.embed(TEXTS), atol=1e-6)
-    assert layered.layer is not None
-    (weight,) = layered.layer.parameters()
     with torch.no_grad():
         weight.mul_(torch.linspace(-1, 1, len(weight))[:, None])
     layered.save(tmp_path / "layered")

@@ -91,6 +91,11 @@ def test_broken_bodies_get_one_sentence(live: Live, body: str, said: str) -> Non
     assert "Traceback" not in text.decode()
 
 
+def test_json_under_another_name_is_refused(live: Live) -> None:
+    status, _, text = call(live, "POST", "/v1/chat/completions", ASK, content_type="text/plain")
+    assert status == 400 and "sent as application/json" in json.loads(text)["error"]["message"]
+
+
 def test_slow_requests_are_closed(weights: Path, tmp_path: Path) -> None:
     with serving(llama(weights), tmp_path, header_seconds=0.3) as live:
         with socket.create_connection(("127.0.0.1", live.port), 30) as raw:

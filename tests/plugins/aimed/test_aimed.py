@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+import torch
+
+from harness import UsageError
+from harness.plugins.aimed.model import AiMed, AiMedOptions
+
 SHORT = [
     *("--preset", "tiny-full", "--set", "data.train_limit=40", "--set", "data.limit=8"),
     *("--set", "stage.pretrain.max_steps=3", "--set", "stage.sft.max_steps=3"),
@@ -28,10 +34,20 @@ def test_published_presets_say_what_they_start_from(run_bench):
     alpaca = "hfl/chinese-alpaca-2-7b"
     for preset, weights in (
         *((preset, alpaca) for preset in ("7b", "7b-ppo", "7b-orpo", "7b-grpo")),
-        ("13b", "baichuan-inc/Baichuan-13B-Chat"),
+        ("13b", "hfl/chinese-alpaca-2-13b"),
     ):
         shown = run_bench(
             "show-config", "--model", "aimed", "--task", "medical_qa/choice", "--preset", preset
         )
         assert shown.code == 0, shown.err
         assert weights in shown.out
+
+
+def test_another_tokenizer_is_taken_and_made_room_for(tiny_llama, chat_tokenizer, tmp_path):
+    chat_tokenizer().save_pretrained(tmp_path)
+    options = {"weights": str(tiny_llama), "tokenizer": str(tmp_path)}
+    with pytest.raises(UsageError, match="model rows for") as refused:
+        AiMed(AiMedOptions(**options)).load(str(tiny_llama), torch.float32)
+    assert "model.resize=true" in refused.value.hint
+    model, tokenizer = AiMed(AiMedOptions(**options, resize=True)).load(str(tiny_llama), torch.float32)
+    assert model.get_input_embeddings().num_embeddings == len(tokenizer)

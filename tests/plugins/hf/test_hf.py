@@ -92,6 +92,17 @@ def test_weights_are_asked_in_few_bits(bits, folder, run, events):
     assert facts["quantised"] is True
 
 
+def test_layers_that_four_bits_do_not_fit_are_named(folder, run):
+    pytest.importorskip("bitsandbytes")
+    if not pytest.importorskip("bitsandbytes.functional").has_avx512bf16():
+        pytest.skip("this CPU multiplies them all")
+    with (
+        opened(folder("llama"), run(), quantise="4bit") as session,
+        pytest.raises(UsageError, match="multiples of 64"),
+    ):
+        texts(session, run())
+
+
 def test_weights_are_asked_in_bf16(folder, run, events):
     with opened(folder("llama"), run(precision="bf16")) as session:
         assert len(texts(session, run(precision="bf16"))) == len(REQUESTS)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from harness import Ranking
-from harness.plugins.scidpr.model import SciDpr, SciDprOptions
+from harness.plugins.scidpr.model import Lines, SciDpr, SciDprOptions
 from harness.plugins.scidpr.stage import BiEncoder
 from harness.retrieval.encoder import TextEncoder
 from harness.retrieval.words import words
@@ -47,7 +47,7 @@ ROWS = [
 
 
 def lines(model: SciDpr, encoder: TextEncoder) -> dict[str, torch.Tensor]:
-    encoded = [model._encode(row, encoder, encoder.encode, 0) for row in ROWS]
+    encoded = [model._encode(row, Lines(encoder.encode, encoder.encode), 0) for row in ROWS]
     width = max(len(row["input_ids"]) for row in encoded)
     return {
         key: torch.tensor([[*row[key], *[0] * (width - len(row[key]))] for row in encoded])
@@ -75,10 +75,10 @@ def test_a_paragraph_that_answers_is_no_negative_where_it_stands_once_more(untra
 def test_no_more_negatives_are_drawn_than_asked_for_and_the_same_each_time(untrained):
     encoder = TextEncoder(untrained)
     many = Ranking("q", "a", tuple(f"code {n}" for n in range(30)))
-    model = SciDpr(SciDprOptions(negatives=3))
-    one, two = (model._encode(many, encoder, encoder.encode, 7) for _ in range(2))
+    model, lines = SciDpr(SciDprOptions(negatives=3)), Lines(encoder.encode, encoder.encode)
+    one, two = (model._encode(many, lines, 7) for _ in range(2))
     assert one == two and max(one["segments"]) == 5
-    assert model._encode(many, encoder, encoder.encode, 8) != one
+    assert model._encode(many, lines, 8) != one
 
 
 def test_training_helps_and_its_encoders_are_a_retriever(main, untrained, tmp_path):
