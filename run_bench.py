@@ -18,7 +18,7 @@ if find_spec("pluggy") is None:
     _python = _venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if _python.exists() and Path(sys.prefix).resolve() != _venv.resolve():
         os.execv(_python, [str(_python), *sys.argv])
-    sys.exit("error: this Python has none of Assay's libraries\nhint: make venv && . .venv/bin/activate")
+    sys.exit("error: this Python has none of Assay's libraries\nhint: make install && . .venv/bin/activate")
 
 from harness.cli import main
 

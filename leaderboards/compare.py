@@ -18,7 +18,7 @@ from harness.scoring.statistics import holm, paired_bootstrap, permutation_test
 from .board.ranking import ALPHA
 from .board.scored import read_answers
 from .intake.from_run import from_run
-from .intake.submission import Submission, read_submission
+from .intake.submission import ABOUT, Submission, read_submission
 from .intake.tasks import OpenTask, reading_of
 from .plain import mapping
 
@@ -77,7 +77,13 @@ class Compared:
 
 def read_any(path: Path) -> Submission:
     """Read a run or a submission."""
-    return from_run(path) if (path / RECORD).is_file() else read_submission(path)
+    if (path / RECORD).is_file():
+        return from_run(path)
+    if path.is_dir() and not (path / ABOUT).is_file():
+        raise DataError(
+            f"{path} is no finished run and no submission", hint=f"it has no {RECORD} and no {ABOUT}"
+        )
+    return read_submission(path)
 
 
 def compare(a: Path, b: Path, open_task: OpenTask, metric: str = "") -> Compared:

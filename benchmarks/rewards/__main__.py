@@ -31,6 +31,7 @@ from harness.cli.main import main as program
 REPEATS = 8
 ASKED_AGAIN = 60  # validation requests that are asked REPEATS times
 KEPT = 0.9  # of the start's distinct answers
+TIMED = 30  # steps that say how long one takes here, where the start was trained elsewhere
 FRESH = "fresh:"
 SIZES = {"train": 2000, "validation": 120, "test": 1200}  # of fresh requests
 
@@ -103,7 +104,7 @@ def seed_rows(
         return bench(args, "train", output / way, *given, *settings(args.every), *options)
 
     def scored(training: Path, name: str, *options: object) -> Path:
-        given = ["--task", args.task, "--data", args.source, "--seed", seed, *options]
+        given = ["--task", args.task, "--data", args.source, "--seed", seed, "--other-prompt", *options]
         return bench(args, "run", output / "scored" / name, "--no-train", "--checkpoint", training, *given)
 
     def on_validation(training: Path, name: str) -> float:
@@ -114,7 +115,8 @@ def seed_rows(
     base = ("--set", f"train.base={start / 'checkpoint'}")
     pairs = {"task": "preferences", "data": args.pairs} if args.pairs else {}
     treated = train(args.stage, "--stage", args.stage, *base, *settings(args.set), **pairs)
-    steps = max(1, round(cost(treated)["cpu_seconds"] / cost(start)["cpu_seconds"] * cost(start)["steps"]))
+    timed = cost(train("timed", *base, "--max-steps", str(TIMED)) if args.start else start)
+    steps = max(1, round(cost(treated)["cpu_seconds"] / timed["cpu_seconds"] * timed["steps"]))
     controls = {rate: train(f"control-{rate}", *base, *control(rate, steps)) for rate in rates}
     rate = rates[0]
     if len(rates) > 1:
@@ -147,11 +149,9 @@ def table_rows(
 ) -> Iterator[dict[str, Any]]:
     start, other, stage = ways
     for way in ways:
-        row: dict[str, Any] = {
-            "seed": seed,
-            "way": way.name,
-            "CPU seconds": round(cost(way.training)["cpu_seconds"]),
-        }
+        spent = cost(way.training)
+        row: dict[str, Any] = {"seed": seed, "way": way.name, "steps": spent["steps"]}
+        row["CPU seconds"] = round(spent["cpu_seconds"]) if "cpu_seconds" in spent else ""
         for metric, score in scores(way.run).items():
             row[metric] = shown(score)
         for metric, score in scores(sampled[way.name]).items() if sampled else ():
@@ -159,7 +159,6 @@ def table_rows(
         for name, against in (("start", start), ("control", other)):
             row[f"against {name}"] = difference(args.metric, way.run, against.run) if way is stage else ""
         row["wins"] = verdict(args.metric, ways, sampled) if way is stage else ""
-        spent = cost(way.training)
         row["rollouts"] = ""
         if "sampling_seconds" in spent:
             working = ("sampling_seconds", "scoring_seconds", "learning_seconds")

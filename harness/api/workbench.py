@@ -64,6 +64,7 @@ class ReadyModel:
 
     session: ModelSession
     run: RunContext
+    notice: Notice = field(default_factory=dict)  # what people are told beside answers
 
 
 class Workbench(Protocol):
@@ -140,6 +141,10 @@ class Workbench(Protocol):
 
     def prose(self, text: str, *, marked: Sequence[str] = (), indent: int = 0) -> None:
         """Write a paragraph in lines that fit a terminal; there what is `marked` stands out."""
+        ...
+
+    def write_json(self, facts: Any) -> None:
+        """Write a result as JSON on standard output."""
         ...
 
     def say(self, text: str) -> None:

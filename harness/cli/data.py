@@ -21,7 +21,7 @@ from . import data_learning
 from .data_overlap import opened_tasks, overlaps
 from .output import say, write, write_json
 from .parser import add_verb
-from .run_arguments import add_plugin_arguments, open_registry
+from .run_arguments import add_plugin_arguments, add_settings, open_registry
 from .tables import Table, print_table
 
 
@@ -37,13 +37,25 @@ def add_parser(subparsers: Any) -> None:
         "run-bench data show --task toy --rows 1",
     )
     parser.add_argument("--task", metavar="TASK", help="only this task or task group")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     add_plugin_arguments(parser)
     actions = parser.add_subparsers(
         dest="action",
         metavar="{check,convert,overlap,preferences,show}",
         help="without one: what tasks need",
     )
+    check = _add_check(actions)
+    convert = _add_convert(actions)
+    overlap, preferences = _add_overlap(actions), data_learning.add_preferences(actions)
+    show = _add_show(actions)
+    for action in (check, overlap, show):
+        add_settings(action, "settings of data and task")
+    for action in (check, convert, overlap, preferences, show):
+        action.add_argument("--json", action="store_true", help="print JSON")
+        add_plugin_arguments(action)
 
+
+def _add_check(actions: Any) -> argparse.ArgumentParser:
     check = add_verb(
         actions,
         "check",
@@ -65,7 +77,10 @@ def add_parser(subparsers: Any) -> None:
         "--max-length", type=int, metavar="N", help="say which rows take more tokens than this"
     )
     check.add_argument("--skip-bad-rows", action="store_true", help="exit with 0 although rows are bad")
+    return check
 
+
+def _add_convert(actions: Any) -> argparse.ArgumentParser:
     convert = add_verb(
         actions,
         "convert",
@@ -77,26 +92,28 @@ def add_parser(subparsers: Any) -> None:
     convert.add_argument("target", type=Path, help="the .json or .jsonl file that is written")
     convert.add_argument("--to", required=True, choices=tuple(FORMS), help="the form")
     convert.add_argument("--skip-bad-rows", action="store_true", help="leave out rows that do not fit")
-    add_plugin_arguments(convert)
+    return convert
 
+
+def _add_overlap(actions: Any) -> argparse.ArgumentParser:
     overlap = add_verb(
         actions,
         "overlap",
-        "Find what a test set shares with training rows: of a task, questions and answers; without a task "
-        "of molecule-caption pairs, molecules, scaffolds and captions.",
+        "Find what a test set shares with training rows: questions and answers of a task, or without a task "
+        "molecules, scaffolds and captions of pairs.",
         "run-bench data overlap train.tsv test.tsv",
         "run-bench data overlap train.csv test.csv --task my-task.toml --list question",
         summary="find what a test set shares with training rows",
     )
     overlap.add_argument("train", type=Path, help="a file, or a folder whose training split is meant")
     overlap.add_argument("test", type=Path, help="a file, or a folder whose test split is meant")
-    overlap.add_argument(
-        "--task", metavar="TASK", help="whose rows they are (default: pairs of molecule and caption)"
-    )
+    text = "whose rows they are (default: pairs of molecule and caption)"
+    overlap.add_argument("--task", metavar="TASK", help=text)
     overlap.add_argument("--list", metavar="KIND", help="also list the ids of test rows of this kind")
+    return overlap
 
-    preferences = data_learning.add_preferences(actions)
 
+def _add_show(actions: Any) -> argparse.ArgumentParser:
     show = add_verb(
         actions,
         "show",
@@ -109,13 +126,7 @@ def add_parser(subparsers: Any) -> None:
     show.add_argument("--split", default="test", help="the split (default: test)")
     show.add_argument("--rows", type=int, default=3, metavar="N", help="how many rows (default: 3)")
     show.add_argument("--pictures", type=Path, metavar="DIR", help="also draw each row's molecule into DIR")
-    for action in (check, overlap, show):
-        action.add_argument(
-            "--set", action="append", default=[], metavar="KEY=VALUE", help="settings of data and task"
-        )
-    for action in (check, overlap, preferences, show):
-        action.add_argument("--json", action="store_true", help="print JSON")
-        add_plugin_arguments(action)
+    return show
 
 
 def run(args: argparse.Namespace) -> int:
@@ -147,6 +158,11 @@ def _tasks(registry: Registry, name: str | None) -> Iterator[tuple[str, type[Tas
 
 
 def _needs(args: argparse.Namespace, registry: Registry) -> int:
+    if args.json:
+        names = ("sources", "files", "homepage", "licence")
+        tasks = _tasks(registry, args.task)
+        write_json([{"task": name, **{what: getattr(kind, what) for what in names}} for name, kind in tasks])
+        return 0
     for number, (name, kind) in enumerate(_tasks(registry, args.task)):
         lines = [name]
         for title, facts in (("--data", kind.sources), ("files", kind.files)):
@@ -215,6 +231,9 @@ def _convert(args: argparse.Namespace) -> int:
     if not args.source.is_file():
         raise DataError(f"there is no file at {args.source}")
     kept, left = convert(args.source, args.target, args.to, skip=args.skip_bad_rows)
+    if args.json:
+        write_json({"written": kept, "left_out": left, "target": str(args.target)})
+        return 0
     without = f", {left:,} left out" if left else ""
     write(f"{kept:,} rows written to {args.target}{without}\n")
     return 0

@@ -8,13 +8,21 @@ from typing import Any
 
 from harness.api.run import Checkpoint, RunContext
 from harness.api.session import ModelSession
+from harness.api.spec import PRECISIONS
 from harness.engine.config import Resolved
 from harness.engine.environment import refuse_absent_device
 from harness.engine.matrix import models_alone
 from harness.engine.registry import Registered
 from harness.engine.stage import checkpoint_at, go_offline, make_model
 
-from .run_arguments import add_plugin_arguments, asked_for, open_registry
+from .run_arguments import (
+    add_plugin_arguments,
+    add_settings,
+    asked_for,
+    named,
+    open_registry,
+    setting,
+)
 
 # what a run has beside, which a model that is only asked has not
 NOT_ASKED: dict[str, Any] = {"processes": None, "no_train": False, "stage": None, "output": None}
@@ -22,27 +30,19 @@ NOT_ASKED: dict[str, Any] = {"processes": None, "no_train": False, "stage": None
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which model is opened, and how it is asked."""
-    absent = argparse.SUPPRESS
     group = parser.add_argument_group("model")
-    for flag, key, text, name in (
-        (
-            "--model",
-            "model",
-            "a model, a folder of weights, or a hub id; several separated by commas",
-            "MODEL",
-        ),
-        ("--preset", "preset", "size and recipe of the model; the default is its first preset", "PRESET"),
-        ("--checkpoint", "checkpoint", "weights: a training directory, a folder, or a hub id", "PATH"),
-        ("--device", "device", "auto, cpu, cuda, cuda:1, …", "DEVICE"),
-        ("--batch-tokens", "generate.batch_tokens", "tokens in the cache at once (default: auto)", "N"),
-    ):
-        group.add_argument(flag, dest=key, default=absent, help=text, metavar=name)
-    group.add_argument("--dtype", choices=["auto", "fp32", "bf16", "fp16"], help="precision of the weights")
-    group.add_argument("--config", type=Path, metavar="FILE", help="a TOML file of settings")
-    group.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE",
-        help="any setting, such as generate.decoder=contrastive or model.template=vicuna",
-    )  # fmt: skip
+    setting(
+        group, "--model", "model", "a model, a folder of weights, or a hub id; several separated by commas"
+    )
+    setting(group, "--preset", "preset", "size and recipe of the model; the default is its first preset")
+    text = "weights: a training directory, a folder, or a hub id"
+    setting(group, "--checkpoint", "checkpoint", text, metavar="PATH")
+    setting(group, "--device", "device", "auto, cpu, cuda, cuda:1, …")
+    text = "tokens in the cache at once (default: auto)"
+    setting(group, "--batch-tokens", "generate.batch_tokens", text, metavar="N")
+    group.add_argument("--dtype", choices=PRECISIONS, help="precision of the weights")
+    group.add_argument("--config", type=named, metavar="FILE", help="a TOML file of settings")
+    add_settings(group, "any setting, such as generate.decoder=contrastive or model.template=vicuna")
     group.add_argument("--offline", action="store_true", help="refuse every connection to another machine")
     add_plugin_arguments(parser)
 

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from harness.api.retrieval import Retriever
 from harness.papers.apart import read_file, read_paper
-from harness.papers.evidence import RETRIEVER, SearchedPaper, marked_words
+from harness.papers.evidence import RETRIEVER, SearchedPaper, shown
 from harness.papers.paper import Paragraph
 
 from .output import write_prose
@@ -49,10 +49,8 @@ def paper_of(args: argparse.Namespace) -> SearchedPaper | None:
 
 
 def show(evidence: Sequence[Paragraph], question: str, file: TextIO | None = None) -> None:
-    """Print passages, each under where it stands, with the words of the question marked."""
+    """Print passages, on standard output if not elsewhere."""
     if not evidence:
         write_prose(NOTHING, file=file)
-    for number, one in enumerate(evidence, 1):
-        title = f"[{number}] {one.place}"
-        write_prose(title, [title], file=file)
-        write_prose(one.text, marked_words(question), 4, file=file)
+    for text, marked, indent in shown(evidence, question):
+        write_prose(text, marked, indent, file)

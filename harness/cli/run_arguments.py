@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.errors import PluginError
+from harness.api.spec import PRECISIONS
 from harness.engine.plugin_manager import Plugins, load_plugins
 from harness.engine.registry import Registry
 from harness.scoring.arguments import add_vocabulary
@@ -71,52 +72,48 @@ def add_plugin_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of a run; what is not given leaves no trace, so weaker layers can decide."""
-    absent = argparse.SUPPRESS
+    _add_what_runs(parser.add_argument_group("what runs"))
+    _add_data(parser.add_argument_group("data"))
+    _add_training(parser.add_argument_group("training"))
+    _add_machine(parser.add_argument_group("machine"))
+    _add_configuration(parser.add_argument_group("configuration and output"))
+    add_plugin_arguments(parser)
 
-    def setting(flag: str, key: str, kind: Any = str, text: str = "", metavar: str | None = None) -> None:
-        name = metavar or flag.strip("-").replace("-", "_").upper()
-        group.add_argument(flag, dest=key, type=kind, default=absent, help=text, metavar=name)
 
-    group = parser.add_argument_group("what runs")
-    setting("--model", "model", text="one or several models, separated by commas")
-    setting("--task", "task", text="one or several tasks or task groups, separated by commas")
-    setting("--preset", "preset", text="size and recipe of the model; the default is its first preset")
-    setting("--seed", "seed", int, "seed of training and sampling")
-    setting("--seeds", "seeds", text="run once for each seed and report mean and spread", metavar="A,B,C")
-    setting("--metrics", "metrics", text="score with these instead of the task's own", metavar="A,B")
+def setting(group: Any, flag: str, key: str, text: str, kind: Any = str, metavar: str = "") -> None:
+    """Add a flag that sets a setting where it is given."""
+    name = metavar or flag.strip("-").replace("-", "_").upper()
+    group.add_argument(flag, dest=key, type=kind, default=argparse.SUPPRESS, help=text, metavar=name)
+
+
+def switch(group: Any, flag: str, key: str, text: str) -> None:
+    """Add a flag that turns a setting on."""
+    group.add_argument(flag, dest=key, action="store_true", default=argparse.SUPPRESS, help=text)
+
+
+def _add_what_runs(group: Any) -> None:
+    setting(group, "--model", "model", "one or several models, separated by commas")
+    setting(group, "--task", "task", "one or several tasks or task groups, separated by commas")
+    setting(group, "--preset", "preset", "size and recipe of the model; the default is its first preset")
+    setting(group, "--seed", "seed", "seed of training and sampling", int)
+    setting(group, "--seeds", "seeds", "run once for each seed and report mean and spread", metavar="A,B,C")
+    setting(group, "--metrics", "metrics", "score with these instead of the task's own", metavar="A,B")
     add_vocabulary(group)
-    group = parser.add_argument_group("data")
-    setting("--data", "data.source", text="sample, hub, or a folder or file", metavar="SOURCE")
-    setting("--split", "data.split", text="the split that is scored (default: test)")
-    setting(
-        "--limit", "data.limit", int, "score only the first N rows; such a run enters no leaderboard", "N"
-    )
-    setting("--train-limit", "data.train_limit", int, "learn only from the first N rows", "N")
-    group.add_argument(
-        "--skip-bad-rows",
-        dest="data.skip_bad_rows",
-        action="store_true",
-        default=absent,
-        help="count and skip them",
-    )
-    group = parser.add_argument_group("training")
+
+
+def _add_data(group: Any) -> None:
+    setting(group, "--data", "data.source", "sample, hub, or a folder or file", metavar="SOURCE")
+    setting(group, "--split", "data.split", "the split that is scored (default: test)")
+    text = "score only the first N rows; such a run enters no leaderboard"
+    setting(group, "--limit", "data.limit", text, int, "N")
+    setting(group, "--train-limit", "data.train_limit", "learn only from the first N rows", int, "N")
+    switch(group, "--skip-bad-rows", "data.skip_bad_rows", "count and skip them")
+
+
+def _add_training(group: Any) -> None:
     length = group.add_mutually_exclusive_group()
-    length.add_argument(
-        "--epochs",
-        dest="train.epochs",
-        type=float,
-        default=absent,
-        metavar="N",
-        help="pass over the training rows N times",
-    )
-    length.add_argument(
-        "--max-steps",
-        dest="train.max_steps",
-        type=int,
-        default=absent,
-        metavar="N",
-        help="train for N steps",
-    )
+    setting(length, "--epochs", "train.epochs", "pass over the training rows N times", float, "N")
+    setting(length, "--max-steps", "train.max_steps", "train for N steps", int, "N")
     stages = group.add_mutually_exclusive_group()
     stages.add_argument(
         "--stage", metavar="STAGE", help="run only this stage of the recipe (pretrain, sft, …)"
@@ -124,50 +121,32 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     stages.add_argument(
         "--no-train", action="store_true", help="use the model's own weights, or --checkpoint"
     )
+    text = "use these weights: a training directory, a folder, or for --model hf a hub id"
+    setting(group, "--checkpoint", "checkpoint", text, metavar="PATH")
+    text = "run code that lies beside the weights"
+    switch(group, "--trust-remote-code", "model.trust_remote_code", text)
+    text = "look at the validation loss every N training steps"
+    setting(group, "--eval-every", "train.eval_every", text, int, "N")
     setting(
-        "--checkpoint",
-        "checkpoint",
-        text="use these weights: a training directory, a folder, or for --model hf a hub id",
-        metavar="PATH",
+        group, "--eval-limit", "train.eval_limit", "and run the task's metrics on the first N rows", int, "N"
     )
-    group.add_argument(
-        "--trust-remote-code",
-        dest="model.trust_remote_code",
-        action="store_true",
-        default=absent,
-        help="run code that lies beside the weights",
-    )
-    setting(
-        "--eval-every", "train.eval_every", int, "look at the validation loss every N training steps", "N"
-    )
-    setting("--eval-limit", "train.eval_limit", int, "and run the task's metrics on the first N rows", "N")
-    group = parser.add_argument_group("machine")
-    setting("--device", "device", text="auto, cpu, cuda, cuda:1, …")
-    group.add_argument(
-        "--dtype", choices=["auto", "fp32", "bf16", "fp16"], help="precision of training and generation"
-    )
-    setting(
-        "--batch-tokens",
-        "generate.batch_tokens",
-        text="tokens in a generation batch (default: auto)",
-        metavar="N",
-    )
+
+
+def _add_machine(group: Any) -> None:
+    setting(group, "--device", "device", "auto, cpu, cuda, cuda:1, …")
+    group.add_argument("--dtype", choices=PRECISIONS, help="precision of training and generation")
+    text = "tokens in a generation batch (default: auto)"
+    setting(group, "--batch-tokens", "generate.batch_tokens", text, metavar="N")
     group.add_argument(
         "--processes", type=int, metavar="N", help="share training and generation among N processes"
     )
-    group.add_argument(
-        "--deterministic", dest="generate.deterministic", action="store_true", default=absent,
-        help="generate each answer alone, so that no batch can matter",
-    )  # fmt: skip
-    group = parser.add_argument_group("configuration and output")
+    text = "generate each answer alone, so that no batch can matter"
+    switch(group, "--deterministic", "generate.deterministic", text)
+
+
+def _add_configuration(group: Any) -> None:
     group.add_argument("--config", type=named, metavar="FILE", help="a TOML file of settings")
-    group.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="any setting, such as train.learning_rate=1e-3",
-    )
+    add_settings(group, "any setting, such as train.learning_rate=1e-3")
     group.add_argument("--output", type=named, metavar="DIR", help="where runs are kept (default: runs)")
     group.add_argument("--offline", action="store_true", help="refuse every connection to another machine")
     group.add_argument(
@@ -175,7 +154,11 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--quiet", action="store_true", help="no progress")
     group.add_argument("--json", action="store_true", help="print the result as JSON")
-    add_plugin_arguments(parser)
+
+
+def add_settings(group: Any, text: str) -> None:
+    """Add `--set`, which may be given again and again."""
+    group.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help=text)
 
 
 def named(text: str) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.metric import MetricEntry, Metrics
+from harness.api.notice import notice_of
 from harness.api.retrieval import Retriever
 from harness.api.run import Progress, RunContext
 from harness.api.spec import DataSpec
@@ -112,7 +113,8 @@ class Desk:
         model = make_model(found, spec.model_options)
         run = RunContext(Path(), replace(spec, checkpoint=str(checkpoint or "")))
         with blamed(f"model '{name}'"):
-            return ReadyModel(model.open(checkpoint_at(checkpoint) if checkpoint else None, run), run)
+            session = model.open(checkpoint_at(checkpoint) if checkpoint else None, run)
+        return ReadyModel(session, run, notice_of(spec, found.entry))
 
     def render(self, table: Any, form: str) -> str | None:
         """Return a leaderboard's table in a form that a plugin brings, or None."""
@@ -129,6 +131,10 @@ class Desk:
     def prose(self, text: str, *, marked: Sequence[str] = (), indent: int = 0) -> None:
         """Write a paragraph in lines that fit a terminal; there what is `marked` stands out."""
         output.write_prose(text, marked, indent)
+
+    def write_json(self, facts: Any) -> None:
+        """Write a result as JSON on standard output."""
+        output.write_json(facts)
 
     def say(self, text: str) -> None:
         """Write a line about the work on standard error."""

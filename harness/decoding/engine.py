@@ -44,7 +44,7 @@ class Intake:
         self.lane, self.jobs = lane, list(jobs)
         slots = [text for job in jobs for text in job.live]
         for text in slots:
-            text.proposed = None
+            text.proposed, text.twins = None, []  # each is read on a row of its own
         self.reading = Reading(
             lm,
             [text.job.prompt for text in slots],
@@ -277,7 +277,8 @@ class Engine:
         if batch.live:
             batch.advance()
         if timed and len(self._lanes) == 1:
-            self.budget.stepped(time.perf_counter() - started, rows)
+            # texts that are the same so far share a row, and are planned for as if each had its own
+            self.budget.stepped(time.perf_counter() - started, max(rows, grown))
 
     def _read_all(self) -> bool:
         """Read in all that fit."""

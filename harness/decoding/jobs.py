@@ -32,6 +32,7 @@ class Hypothesis:
     score: float = 0.0
     finish: str = ""
     random: Random | None = None
+    twins: list[Hypothesis] = field(default_factory=list)  # that are the same so far, and share its row
     state: Any = None  # where a constraint stands
     proposed: tuple[list[int], torch.Tensor] | None = None  # candidates that stand on its rows, with shares
 

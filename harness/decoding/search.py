@@ -72,7 +72,8 @@ class Greedy:
 class Sampling:
     """Draws tokens with a random stream of each text's own, so that the batch does not matter.
 
-    Texts that are drawn from the same number of likeliest tokens share a search.
+    Texts of one request stand on one row as long as they are the same. Texts that are drawn from the same
+    number of likeliest tokens share a search.
     """
 
     keep_hidden = False
@@ -81,40 +82,22 @@ class Sampling:
         self.top_k = top_k
 
     def choose(self, part: Part, moves: Moves) -> list[Job]:
-        """Append a drawn token to every text; a request that begins becomes as many texts as it wants."""
-        rows, added = self._added(part)
-        logits = part.logits()
-        if added:
-            logits = torch.cat([logits, logits[rows]])
-        tokens = self._drawn(logits, [*part.slots, *added])
-        ended = grow(part, moves, tokens[: len(part.slots)])
-        for row, text, token in zip(rows, added, tokens[len(part.slots) :], strict=True):
-            moves.grown += 1
-            if not append(text, token):
-                moves.add(part.places[row], token, text)
-            elif not text.job.live:
-                ended.append(text.job)
+        """Append a drawn token to every text; those of a row that draw different ones part."""
+        for slot in part.slots:
+            if slot is not None and slot.random is None:
+                _begin(slot)
+        texts = [[] if slot is None else [slot, *slot.twins] for slot in part.slots]
+        drawn = self._drawn(part.logits(), texts)
+        ended: list[Job] = []
+        for place, here, tokens in zip(part.places, texts, drawn, strict=True):
+            ended += _parted(place, here, tokens, moves)
         return ended
 
-    def _added(self, part: Part) -> tuple[list[int], list[Hypothesis]]:
-        """Give texts that begin a random stream; return further texts with the rows they grow from."""
-        rows: list[int] = []
-        texts: list[Hypothesis] = []
-        for row, slot in enumerate(part.slots):
-            if slot is None or slot.random is not None:
-                continue
-            slot.random = _stream(slot.job, 0)
-            for sample in range(1, slot.job.manner.spec.n_best):
-                # the score keeps samples in the order of their drawing, whichever ends first
-                text = Hypothesis(slot.job, score=-sample, random=_stream(slot.job, sample))
-                slot.job.live.append(text)
-                rows.append(row)
-                texts.append(text)
-        return rows, texts
+    def _drawn(self, logits: torch.Tensor, texts: Sequence[Sequence[Hypothesis]]) -> list[list[int]]:
+        """Return for each row a token for each of its texts."""
 
-    def _drawn(self, logits: torch.Tensor, texts: Sequence[Hypothesis | None]) -> list[int]:
         def column(name: str, kind: torch.dtype, where_ended: float) -> torch.Tensor:
-            values = [where_ended if text is None else getattr(text.job.manner.spec, name) for text in texts]
+            values = [getattr(here[0].job.manner.spec, name) if here else where_ended for here in texts]
             return torch.tensor(values, dtype=kind, device=logits.device)[:, None]
 
         logits = logits / column("temperature", logits.dtype, 1.0)
@@ -131,11 +114,42 @@ class Sampling:
             shares = shares.masked_fill(shares < min_p * shares[:, :1], 0.0)
         sums = shares.cumsum(-1)
         # last, since what fails for lack of memory is done again
-        draws = [text.random.random() if text and text.random else 0.0 for text in texts]
-        wanted = torch.tensor(draws, dtype=torch.double, device=logits.device)[:, None] * sums[:, -1:]
+        draws = [[text.random.random() if text.random else 0.0 for text in here] for here in texts]
+        most = max(map(len, draws))
+        padded = [[*here, *[0.0] * (most - len(here))] for here in draws]
+        wanted = torch.tensor(padded, dtype=torch.double, device=logits.device) * sums[:, -1:]
         index = torch.searchsorted(sums, wanted, right=True).clamp(max=tokens.shape[1] - 1)
-        chosen: list[int] = tokens.gather(1, index)[:, 0].tolist()
-        return chosen
+        chosen: list[list[int]] = tokens.gather(1, index).tolist()
+        return [line[: len(here)] for line, here in zip(chosen, texts, strict=True)]
+
+
+def _begin(text: Hypothesis) -> None:
+    """Let a request become as many texts as it wants, each with a random stream."""
+    job = text.job
+    # the score keeps samples in the order of their drawing, whichever ends first
+    text.twins = [Hypothesis(job, score=-number) for number in range(1, job.manner.spec.n_best)]
+    for number, one in enumerate([text, *text.twins]):
+        one.random = _stream(job, number)
+    job.live += text.twins
+
+
+def _parted(place: int, texts: Sequence[Hypothesis], tokens: Sequence[int], moves: Moves) -> list[Job]:
+    """Append a token to each text of a row; those with the same one stay together, the first where it is."""
+    ended: list[Job] = []
+    alike: dict[int, list[Hypothesis]] = {}
+    for text, token in zip(texts, tokens, strict=True):
+        moves.grown += 1
+        if not append(text, token):
+            alike.setdefault(token, []).append(text)
+        elif not text.job.live:
+            ended.append(text.job)
+    for token, (first, *twins) in alike.items():
+        first.twins, first.state = twins, texts[0].state
+        if moves.slots[place] is None:
+            moves.slots[place], moves.tokens[place] = first, token
+        else:
+            moves.add(place, token, first)
+    return ended
 
 
 def _stream(job: Job, sample: int) -> Random:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .characters import Piece
 
@@ -25,8 +26,6 @@ class Line:
         self.main = max(self.pieces, key=lambda piece: len(piece.text))
         self.left = self.pieces[0].left
         self.right = max(piece.right for piece in self.pieces)
-        self.top = min(piece.top for piece in self.pieces)
-        self.bottom = max(piece.bottom for piece in self.pieces)
         self.baseline = self.main.baseline
         self.page = self.main.page
         heights = sum((piece.heights for piece in self.pieces), Counter[float]())
@@ -39,14 +38,9 @@ class Line:
     def text(self) -> str:
         """Its text, with a space where there is a gap."""
         found = self.pieces[0].text
-        for before, piece in zip(self.pieces, self.pieces[1:], strict=False):
+        for before, piece in pairwise(self.pieces):
             found += (" " if piece.left - before.right > 0.12 * self.height else "") + piece.text
         return found
-
-    @property
-    def width(self) -> float:
-        """How wide it is."""
-        return self.right - self.left
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from harness.api import Passage, PromptFormat, Request, Retriever
 
@@ -49,6 +50,23 @@ def marked_words(question: str, answer: str = "") -> list[str]:
     words = [word for word in re.findall(r"\w+", question) if len(word) > 3 or not word.isascii()]
     words = [word for word in words if word.lower() not in SAY_NOTHING]
     return [*words, *([answer.strip().rstrip(".")] if 2 < len(answer.strip()) < 200 else [])]
+
+
+class Part(NamedTuple):
+    """A paragraph of what is shown: its text, what stands out in it, and how far it is set in."""
+
+    text: str
+    marked: Sequence[str]
+    indent: int
+
+
+def shown(evidence: Sequence[Paragraph], question: str, answer: str = "") -> Iterator[Part]:
+    """Yield passages as they are shown: each under where it stands, with the words of question and answer."""
+    words = marked_words(question, answer)
+    for number, one in enumerate(evidence, 1):
+        title = f"[{number}] {one.place}"
+        yield Part(title, [title], 0)
+        yield Part(one.text, words, 4)
 
 
 Marks = dict[int, list[tuple[str, Box]]]

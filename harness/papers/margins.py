@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from .characters import Piece
 
@@ -22,15 +22,14 @@ def without_margins(pages: Pages, heights: Sequence[float]) -> list[list[Piece]]
     """Return pages without running heads and feet, page numbers, and the line numbers of drafts."""
     pages = [_without_line_numbers(page) for page in pages]
     repeated = _repeated(pages, heights)
-    found = []
-    for page, height in zip(pages, heights, strict=True):
-        kept = [
-            piece
-            for piece in page
-            if not (_in_zone(piece, height) and (_sign(piece) in repeated or _is_number(piece, page)))
-        ]
-        found.append(kept)
-    return found
+
+    def is_margin(piece: Piece, page: list[Piece], height: float) -> bool:
+        return _in_zone(piece, height) and (_sign(piece) in repeated or _is_number(piece, page))
+
+    return [
+        [piece for piece in page if not is_margin(piece, page, height)]
+        for page, height in zip(pages, heights, strict=True)
+    ]
 
 
 def _in_zone(piece: Piece, height: float) -> bool:
@@ -78,7 +77,7 @@ def _without_line_numbers(page: list[Piece]) -> list[Piece]:
 def _counting(column: list[Piece]) -> Iterator[Piece]:
     column.sort(key=lambda piece: piece.baseline)
     values = [int(piece.text) for piece in column]
-    steps = Counter(after - before for before, after in itertools.pairwise(values))
+    steps = Counter(after - before for before, after in pairwise(values))
     regular = steps[1] + steps[5]
     if len(column) >= 10 and regular >= 0.8 * (len(column) - 1):
         yield from column

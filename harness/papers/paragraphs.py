@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from .columns import Column, Line
@@ -30,6 +30,7 @@ KNOWN = re.compile(
 BULLET = re.compile(r"[•◦▪‣∙·*–—]\s")
 ITEM = re.compile(r"(?:\(?\d{1,2}[.)]|\(?[a-z]\)|\[\d+\])\s")
 MARKED = re.compile(r"[\d*†‡§¶∗]")
+SMALL, LARGE = 0.93, 1.05  # of the letters of running text: below are notes, above headings
 ENDS = (".", "?", "!", ":", ";", "。", "？", "！", ".”", ".)", '."')
 
 
@@ -81,16 +82,16 @@ def blocks(column: Column, body: Body) -> Iterator[Block]:
     for place, line in enumerate(column.lines):
         after = column.lines[place + 1] if place + 1 < len(column.lines) else None
         if current and _begins(line, current, after, column, step):
-            yield _classified(Block(current, column), body)
+            yield _block(current, column, body)
             current = []
         current.append(line)
     if current:
-        yield _classified(Block(current, column), body)
+        yield _block(current, column, body)
 
 
 def _step(lines: Sequence[Line]) -> float:
     """Return how far one line stands below the other."""
-    steps = [b.baseline - a.baseline for a, b in itertools.pairwise(lines)]
+    steps = [b.baseline - a.baseline for a, b in pairwise(lines)]
     close = [step for step, line in zip(steps, lines, strict=False) if 0 < step < 2.4 * line.height]
     return median(close or [1.2 * line.height for line in lines])
 
@@ -104,11 +105,16 @@ def _begins(line: Line, current: Sequence[Line], after: Line | None, column: Col
         return True
     if line.baseline - before.baseline > max(1.3 * step, 1.6 * line.height):
         return True
-    if not 0.9 < line.height / before.height < 1.11 and min(len(line.text), len(before.text)) > 3:
+    if not alike(line.height, before.height) and min(len(line.text), len(before.text)) > 3:
         return True
     if line.face != before.face and (_stands_out(before) or _stands_out(line)):
         return True
     return _indented(line, before, after, current) or _ended(before, line, column)
+
+
+def alike(height: float, other: float) -> bool:
+    """Tell whether two texts are set in letters of one size, but for what is raised or lowered in them."""
+    return 0.9 < height / other < 1.11
 
 
 def _stands_out(line: Line) -> bool:
@@ -130,7 +136,8 @@ def _ended(before: Line, line: Line, column: Column) -> bool:
     return short and before.text.endswith(ENDS) and not line.text[:1].islower()
 
 
-def _classified(block: Block, body: Body) -> Block:
+def _block(lines: list[Line], column: Column, body: Body) -> Block:
+    block = Block(lines, column)
     block.kind = _kind(block, body)
     return block
 
@@ -143,9 +150,11 @@ def _kind(block: Block, body: Body) -> str:
         return HEADING
     if _is_tabular(block, text):
         return TABLE
-    if block.height < 0.93 * body.height:
-        return NOTE if len(text.split()) > 3 and _is_low(block) else TEXT if len(text.split()) > 12 else TABLE
-    return TEXT
+    if block.height >= SMALL * body.height:
+        return TEXT
+    if len(text.split()) > 3 and _is_low(block):
+        return NOTE
+    return TEXT if len(text.split()) > 12 else TABLE
 
 
 def _is_heading(block: Block, text: str, body: Body) -> bool:
@@ -158,12 +167,13 @@ def _is_heading(block: Block, text: str, body: Body) -> bool:
     if not numbered and text.endswith((".", ",", ";", ":")):
         return False
     bold = all(map(_bold, block.lines))
-    if block.height < 0.93 * body.height and not (bold or text.isupper()):  # small capitals are small
+    small = block.height < SMALL * body.height
+    if small and not (bold or text.isupper()):  # small capitals are small
         return False
     other = all(line.of_one_face and line.face != body.face for line in block.lines)
     if numbered:
         return other or text.isupper()
-    return other and (block.height > 1.05 * body.height or (bold and block.height > 0.93 * body.height))
+    return other and (block.height > LARGE * body.height or (bold and not small))
 
 
 def _is_short(block: Block, text: str) -> bool:
@@ -190,8 +200,7 @@ def _is_tabular(block: Block, text: str) -> bool:
 
 def _has_gaps(line: Line) -> bool:
     """Tell whether a line is of cells: pieces with wide gaps."""
-    gaps = [b.left - a.right for a, b in zip(line.pieces, line.pieces[1:], strict=False)]
-    return sum(gap > 1.2 * line.height for gap in gaps) >= 1
+    return any(b.left - a.right > 1.2 * line.height for a, b in pairwise(line.pieces))
 
 
 def _is_low(block: Block) -> bool:

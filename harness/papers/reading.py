@@ -20,7 +20,7 @@ from .characters import Piece, pieces
 from .columns import columns
 from .margins import without_margins
 from .paper import HEADING, REFERENCE, TABLE, TEXT, Box, Paper, Paragraph, around
-from .paragraphs import ENDS, NUMBERED, Block, Body, blocks, is_named, settled
+from .paragraphs import ENDS, NUMBERED, Block, Body, alike, blocks, is_named, settled
 from .words import joined, vocabulary
 
 MOST_PAGES = 300
@@ -207,7 +207,7 @@ def _is_parted(before: Block, between: Sequence[Block], block: Block) -> bool:
 
 def _goes_on(before: Block, block: Block) -> bool:
     """Tell whether a block is the rest of one that ended with its column."""
-    if before.column is block.column or not 0.9 < before.height / block.height < 1.11:
+    if before.column is block.column or not alike(before.height, block.height):
         return False
     last, first = before.lines[-1].text, block.lines[0].text
     return first[:1].islower() or (last[-1:] in "-\x02," and first[:1].isalnum()) or not last.endswith(ENDS)

@@ -13,7 +13,7 @@ from harness.api import Completion, UsageError, Verb, Workbench
 from harness.files.writing import make_folder, write
 
 from . import apart
-from .evidence import RETRIEVER, SHOWN, SearchedPaper, as_rows, marked_words, marks, request
+from .evidence import RETRIEVER, SHOWN, SearchedPaper, as_rows, marks, request, shown
 from .paper import Paper, Paragraph
 
 
@@ -52,7 +52,7 @@ class Ask(Verb):
 
     def run(self, args: Namespace, bench: Workbench) -> int:
         """Read, find, answer, show."""
-        settings = _settings(args)
+        settings = _checked(args)
         data = apart.read_file(args.paper)
         paper = apart.read_paper(data)
         evidence = SearchedPaper(paper, bench.retriever(args.retriever)).find(args.question, args.passages)
@@ -90,7 +90,9 @@ class Asked:
         else:
             bench.prose(self.said.text.strip() or "(the model said nothing)")
             bench.prose(f"{self.model}, from the passages below" + _rests_on(self.said, self.evidence))
-        show_evidence(bench, self.evidence, self.question, "" if self.said is None else self.said.text)
+        answer = "" if self.said is None else self.said.text
+        for text, marked, indent in shown(self.evidence, self.question, answer):
+            bench.prose(text, marked=marked, indent=indent)
 
     def as_json(self) -> Mapping[str, Any]:
         """Return it as JSON holds it."""
@@ -105,16 +107,8 @@ class Asked:
         }
 
 
-def show_evidence(bench: Workbench, evidence: Sequence[Paragraph], question: str, answer: str = "") -> None:
-    """Print passages, each under where it stands, with the question's words marked and the answer's."""
-    for number, one in enumerate(evidence, 1):
-        title = f"[{number}] {one.place}"
-        bench.prose(title, marked=[title])
-        bench.prose(one.text, marked=marked_words(question, answer), indent=4)
-
-
-def _settings(args: Namespace) -> dict[str, str]:
-    """Return the settings of --set, which are a model's, as --preset and --checkpoint are."""
+def _checked(args: Namespace) -> dict[str, str]:
+    """Check the options, and return the settings of --set."""
     if args.passages < 1:
         raise UsageError(f"--passages is {args.passages}, it must be at least 1")
     given = [text.partition("=") for text in args.set]
@@ -132,6 +126,8 @@ def _answer(
 ) -> Completion:
     """Let a model answer from the passages."""
     model = bench.open_model(args.model, preset=args.preset, checkpoint=args.checkpoint, settings=settings)
+    for notice in model.notice.values():
+        bench.say(notice)
     with model.session as session:
         asked = [request(args.question, evidence)]
         return next(iter(session.generate(asked, model.run.spec.generate, model.run)))

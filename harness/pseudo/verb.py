@@ -73,7 +73,7 @@ class PseudoData(Verb):
             report = build(args.molecules, described, writer, args.out, settings, progress)
         if args.json:
             facts = {"written": report.written, "rejected": dict(report.rejected), "out": str(args.out)}
-            bench.write(json.dumps(facts, indent=1) + "\n")
+            bench.write_json(facts)
             return 0
         rows = [["written", f"{report.written:,}"]]
         rows += [[f"left out: {reason}", f"{count:,}"] for reason, count in report.rejected.most_common()]

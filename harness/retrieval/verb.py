@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,7 +72,7 @@ class Retrieve(Verb):
                 keep(args.output / f"{name.replace('/', '_')}.jsonl", found)
             scores[name] = score(view, found)
         if args.json:
-            bench.write(json.dumps(as_json(scores), indent=1) + "\n")
+            bench.write_json(as_json(scores))
         else:
             show(bench, view, args.data, scores, len(examples))
         return 0

@@ -17,12 +17,11 @@ from harness.api.errors import UsageError
 from harness.api.example import Request
 from harness.api.session import Engine, ModelSession, Stream
 from harness.api.spec import GenerateSpec
+from harness.papers.evidence import PROMPT
 
 from .problems import Refused
 from .service import Service
 from .wire import Wire
-
-PAPER = "### Evidence:\n{evidence}\n\n### Instruction:\n{question}\n\n### Response:\n"
 
 
 class ChatInput(Wire):
@@ -41,7 +40,7 @@ def routes(service: Service) -> APIRouter:
 
         def asked(body: Mapping[str, Any]) -> Request:
             inputs = {"evidence": "\n".join(_texts(body["evidences"])), "question": _text(body["question"])}
-            return Request("0", PAPER.format(**inputs), inputs)
+            return Request("0", PROMPT.render(inputs), inputs)
 
         return await _mozi(service, http, asked)
 

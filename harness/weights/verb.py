@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -100,19 +101,26 @@ def _add_grow(actions: Any) -> None:
 
 def _add_target(parser: Any) -> None:
     parser.add_argument("target", type=Path, help="the folder that is written")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def _convert(args: Namespace, bench: Workbench) -> None:
     from harness.language_models.converting import convert  # here and below, because these import torch
 
-    bench.write(f"{_gib(convert(args.source, args.target))} of weights in {args.target}\n")
+    _say_size(args, bench, convert(args.source, args.target))
 
 
 def _merge(args: Namespace, bench: Workbench) -> None:
     from .merging import merge
 
-    total = merge(args.source, args.target, base=args.base, dtype=args.dtype)
-    bench.write(f"{_gib(total)} of weights in {args.target}\n")
+    _say_size(args, bench, merge(args.source, args.target, base=args.base, dtype=args.dtype))
+
+
+def _say_size(args: Namespace, bench: Workbench, size: int) -> None:
+    if args.json:
+        bench.write_json({"bytes": size, "target": str(args.target)})
+    else:
+        bench.write(f"{_gib(size)} of weights in {args.target}\n")
 
 
 def _quantise(args: Namespace, bench: Workbench) -> None:
@@ -122,6 +130,10 @@ def _quantise(args: Namespace, bench: Workbench) -> None:
         raise UsageError(f"--limit must be at least 1, not {args.limit}")
     view = bench.open_task("ppl", DataSpec(source=args.text, split="test", limit=args.limit))
     found = quantise(args.source, args.target, args.to, [row.inputs["text"] for row in view.examples])
+    if args.json:
+        measured = {"before": found.before._asdict(), "after": found.after._asdict()}
+        bench.write_json(measured | {"target": str(args.target)})
+        return
     rows = [
         [name, _gib(one.size), f"{one.perplexity:.3f}"]
         for name, one in (("as it was", found.before), (args.to, found.after))
@@ -139,6 +151,9 @@ def _grow(args: Namespace, bench: Workbench) -> None:
     if args.pieces < 0 or args.words < 0 or not args.pieces + args.words:
         raise UsageError("there is nothing to grow by", hint="--pieces 2236, --words 1000, or both")
     found = grow(args.source, args.target, args.text, pieces=args.pieces, words=args.words)
+    if args.json:
+        bench.write_json(asdict(found) | {"target": str(args.target)})
+        return
     bench.write(
         f"{found.new:,} new tokens; {args.text} takes {found.after:,} tokens, before {found.before:,}\n"
         f"{_gib(found.size)} of weights in {args.target}; the new rows are the mean of what spelt them, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -42,7 +41,7 @@ class Card(Verb):
         table, samples = run_card(run, Tasks(bench, args.data, vocab=args.vocab, runs=[run]))
         if args.json:
             facts = {"table": table, "samples": samples}
-            bench.write(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+            bench.write_json(facts)
         else:
             bench.write(_text(table, samples))
         if args.page:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -52,7 +51,7 @@ class Claims(Verb):
         tasks = Tasks(bench, args.data, metrics_of(claims), args.vocab or args.originals)
         cells = list(check(claims, args.originals, tasks))
         if args.json:
-            bench.write(json.dumps([asdict(cell) for cell in cells], indent=1, ensure_ascii=False) + "\n")
+            bench.write_json([asdict(cell) for cell in cells])
         else:
             _show(cells, bench)
         off = sum(cell.verdict == OFF for cell in cells)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +39,7 @@ class Compare(Verb):
         tasks = Tasks(bench, args.data, metrics, args.vocab, runs=[args.a, args.b])
         found = compare(args.a, args.b, tasks, args.metric)
         if args.json:
-            bench.write(json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n")
+            bench.write_json(found.as_json())
             return 0
         kind = f"; {SAMPLE_IN_BRIEF}" if found.sample else ""
         bench.show(

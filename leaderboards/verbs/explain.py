@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -41,7 +40,7 @@ class Explain(Verb):
         tasks = Tasks(bench, args.data, vocab=args.vocab, runs=[args.run_directory])
         found = explain(args.run_directory, args.id, tasks, bench)
         if args.json:
-            bench.write(json.dumps(asdict(found), indent=1, ensure_ascii=False) + "\n")
+            bench.write_json(asdict(found))
         else:
             bench.write(as_text(found))
         if args.page:

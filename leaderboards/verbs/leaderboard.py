@@ -165,7 +165,7 @@ def _build(args: Namespace, bench: Workbench) -> None:
         kept_aside = args.output is not None
         written = write(store, tables, folder=args.output or store.root) if kept_aside or not shipped else []
     if args.json:
-        bench.write(json.dumps(tables, indent=1, ensure_ascii=False) + "\n")
+        bench.write_json(tables)
         return
     for table in tables:
         bench.show(**terminal(table))
@@ -284,7 +284,7 @@ def _verify(args: Namespace, bench: Workbench) -> None:
     counts = {v: sum(f.verdict == v for f in findings) for v in ("same", "differs", "unchecked")}
     if args.json:
         rows = [{"what": f.what, "verdict": f.verdict, "reason": f.reason} for f in findings]
-        bench.write(json.dumps({"findings": rows, **counts}, indent=1, ensure_ascii=False) + "\n")
+        bench.write_json({"findings": rows, **counts})
     else:
         bench.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "\n")
     if counts["differs"]:

@@ -8,7 +8,6 @@ Shapes: L layers, I neurons, E experts, H hidden.
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from harness import DataError, UsageError
 
 SWEEPS = 50
+MOST_EXPERTS = 2**16
 
 
 def split_neurons(up_proj_IH: Tensor, experts: int, *, rounds: int = 20, seed: int = 0) -> Tensor:
@@ -109,8 +109,9 @@ def read_partition(folder: Path, layers: int, neurons: int, experts: int) -> Ten
 
 def _read_pattern(path: Path) -> Tensor:
     try:
-        pattern_EI = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with path.open("rb") as stream:
+            pattern_EI = np.lib.format.read_array(stream, allow_pickle=False)
+    except Exception as error:  # a torn header fails in any way that parsing it as Python does
         raise DataError(f"{path} is no array file: {error}") from error
     if pattern_EI.dtype != np.bool_ or pattern_EI.ndim != 2:
         raise DataError(f"{path} holds {pattern_EI.dtype} of shape {pattern_EI.shape}, not booleans")
@@ -127,13 +128,15 @@ def _read_labels(path: Path) -> Tensor:
         with torch.serialization.safe_globals(allowed), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of pickles that no torch has written
             labels = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a torn pickle fails in any way that what it calls does
         raise DataError(
             f"{path} is no list of labels", hint="only a torch file with a plain list of integers is read"
         ) from error
     is_list = isinstance(labels, list) and all(isinstance(label, (int, np.integer)) for label in labels)
     if not is_list:
         raise DataError(f"{path} holds a {type(labels).__name__}, not a list of integers")
+    if wrong := [label for label in labels if not 0 <= int(label) < MOST_EXPERTS]:
+        raise DataError(f"{path} names an expert {int(wrong[0]):.3g}, which no model has")
     return torch.tensor([int(label) for label in labels])
 
 

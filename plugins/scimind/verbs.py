@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from pathlib import Path
 
 from harness import GenerateSpec, Verb, Workbench
@@ -28,6 +29,7 @@ class Convert(Verb):
             "--partition", type=Path, metavar="FOLDER", help="folder with the release's neuron partition"
         )
         parser.add_argument("--heads", type=int, metavar="N", help="attention heads, where no config says it")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def run(self, args: Namespace, bench: Workbench) -> int:
         """Convert in the direction that the arguments show."""
@@ -39,6 +41,9 @@ class Convert(Verb):
             done = to_folder(
                 args.source, args.target, like=args.like, partition=args.partition, heads=args.heads
             )
+        if args.json:
+            bench.write_json(asdict(done) | {"target": str(args.target)})
+            return 0
         bench.write(f"{done.tensors} tensors, {done.bytes / 2**30:.2f} GiB, in {args.target}\n")
         if done.skipped:
             more = f" and {len(done.skipped) - SHOWN} more" if len(done.skipped) > SHOWN else ""

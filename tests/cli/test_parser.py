@@ -115,3 +115,14 @@ def test_every_help_fits_80_columns_and_ends_with_examples(monkeypatch, verb):
     body, _, examples = text.rpartition("\nexamples:\n")
     assert max(map(len, body.splitlines())) <= 80
     assert examples and all(line.startswith("  ") for line in examples.splitlines())
+
+
+TALK = ("chat", "serve", "resume", "new-plugin", "completion", "predict")  # these print no result
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_every_verb_that_prints_a_result_prints_it_as_json_too(verb):
+    parser = parser_of(verb)
+    below = [a.choices.values() for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    parsers = [*([] if verb == "weights" else [parser]), *(one for some in below for one in some)]
+    assert all(("--json" in option_strings(one)) is (verb not in TALK) for one in parsers)

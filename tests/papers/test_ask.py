@@ -85,13 +85,14 @@ def test_a_model_answers_from_the_passages_alone(main, file, write_plugin):
 
         @hookimpl
         def harness_models():
-            return [ModelEntry("reader", "read", f"{__name__}:Reader")]
+            return [ModelEntry("reader", "read", f"{__name__}:Reader", notice={"en": "It may be wrong."})]
         """,
         "reading",
     )
     command = ["ask", file, QUESTION, "--retriever", "tfidf", "--model", "reader", "--plugin", plugin]
     done = main(*command, "--set", "generate.max_new_tokens=7")
     assert done.code == 0, done.err
+    assert done.err == "It may be wrong.\n"
     assert "4,217 sentences\nreader, from the passages below; it says that it rests on [1]:" in done.out
     found = json.loads(main(*command, "--set", "generate.max_new_tokens=7", "--json").out)
     assert found["answer"] == "4,217 sentences" and found["rests_on"] == [found["evidence"][0]["id"]]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness import DataError
 from harness.papers import reading
+from harness.papers.characters import Piece
+from harness.papers.columns import columns
 from harness.papers.paper import Paper
+from harness.papers.paragraphs import Body, blocks, settled
 from harness.papers.reading import read
 from tests.papers.made import Words, lines, pdf
 
@@ -199,3 +206,25 @@ def test_too_many_pages_or_characters_are_no_paper(two_columns, monkeypatch):
     monkeypatch.setattr(reading, "MOST_PAGES", 1)
     with pytest.raises(DataError, match="has 2 pages, and at most 1"):
         read(two_columns)
+
+
+def piece(left: float, width: float, baseline: float, height: float, text: str) -> Piece:
+    looks = Counter({"Times": len(text)}), Counter({height: len(text)})
+    return Piece(1, left, left + width, baseline, height, text, *looks)
+
+
+NUMBERS = st.floats(0, 700, width=16)
+TEXTS = st.sampled_from(["alpha beta", "g", "of others that stand in it", "Figure 1: x", "2 And so on"])
+PIECES = st.lists(st.builds(piece, NUMBERS, st.floats(1, 500), NUMBERS, st.floats(1, 40), TEXTS), max_size=60)
+
+
+@settings(deadline=None)
+@given(PIECES)
+def test_wherever_words_stand_each_is_read_once(pieces):
+    found = list(columns(pieces))
+    read_once = [id(one) for column in found for line in column.lines for one in line.pieces]
+    assert sorted(read_once) == sorted(map(id, pieces))
+    body = Body(10, "Times")
+    parted = [block for column in found for block in settled(list(blocks(column, body)))]
+    lines_of_columns = [line for column in found for line in column.lines]
+    assert [line for block in parted for line in block.lines] == lines_of_columns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,9 @@ def said(model: Any) -> torch.Tensor:
 
 def test_the_merged_folder_says_what_base_and_adapter_said(tiny_llama, tmp_path, capsys):
     together = adapted(tiny_llama, tmp_path / "adapter")
-    assert main(["weights", "merge", str(tmp_path / "adapter"), str(tmp_path / "merged")]) == 0
-    assert "of weights in" in capsys.readouterr().out
+    assert main(["weights", "merge", str(tmp_path / "adapter"), str(tmp_path / "merged"), "--json"]) == 0
+    written = json.loads(capsys.readouterr().out)
+    assert written["target"] == str(tmp_path / "merged") and written["bytes"] > 10_000
     alone = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32)
     assert not hasattr(alone, "peft_config")
     assert (said(alone) - together).abs().max() < 1e-5

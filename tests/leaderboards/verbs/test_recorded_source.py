@@ -69,3 +69,16 @@ def test_columns_that_were_named_are_named_again(main, tmp_path):
     assert done.code == 0, done.err
     run = json.loads(done.out)["runs"][0]["directory"]
     assert main("card", run).code == 0
+
+
+@pytest.mark.parametrize(
+    "verb", [("compare", "empty", "empty"), ("card", "empty"), ("explain", "empty", "--id", "1")]
+)
+def test_a_folder_that_is_no_run_is_said(main, tmp_path, verb):
+    (tmp_path / "empty").mkdir()
+    done = main(*verb)
+    assert done.code == 4
+    assert done.err == (
+        "error: empty is no finished run and no submission\n"
+        "hint: it has no record.json and no submission.json\n"
+    )

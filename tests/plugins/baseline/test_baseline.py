@@ -2,13 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness import (
     Checkpoint,
-    Completion,
     DataError,
     GenerateSpec,
     Passage,
@@ -36,12 +34,6 @@ MOLECULES = [
 
 def context(folder: Path) -> RunContext:
     return RunContext(folder, RunSpec("baseline", "task"))
-
-
-def ask_all(model: Any, checkpoint: Any, asked: Any, spec: GenerateSpec, folder: Path) -> list[Completion]:
-    run = context(folder)
-    with model.open(checkpoint, run) as session:
-        return list(session.generate(asked, spec, run))
 
 
 def answers(kind, pairs, requests, folder, seed=0):
@@ -118,24 +110,24 @@ def test_no_pairs_no_baseline(tmp_path):
         Frequent().train(TrainData([]), TrainSpec(), context(tmp_path))
 
 
-def test_answering_without_a_checkpoint_is_refused(tmp_path):
+def test_answering_without_a_checkpoint_is_refused(tmp_path, ask_all):
     with pytest.raises(UsageError, match="needs a checkpoint"):
-        ask_all(Random(), None, [ask("?")], GenerateSpec(), tmp_path)
+        ask_all(Random(), None, [ask("?")], GenerateSpec(), context(tmp_path))
 
 
-def test_the_checkpoint_of_another_baseline_is_refused(tmp_path):
+def test_the_checkpoint_of_another_baseline_is_refused(tmp_path, ask_all):
     checkpoint = Random().train(TrainData(COLOURS), TrainSpec(), context(tmp_path))
     with pytest.raises(DataError, match="was written by baseline/random"):
-        list(ask_all(Nearest(), checkpoint, [ask("?")], GenerateSpec(), tmp_path))
+        list(ask_all(Nearest(), checkpoint, [ask("?")], GenerateSpec(), context(tmp_path)))
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"{}", b"not json", b"\xff\xfe", b'{"baseline": "baseline/nearest"}\n[1]']
 )
-def test_a_damaged_checkpoint_is_one_sentence(tmp_path, content):
+def test_a_damaged_checkpoint_is_one_sentence(tmp_path, content, ask_all):
     (tmp_path / "remembered.jsonl").write_bytes(content)
     with pytest.raises(DataError):
-        list(ask_all(Nearest(), Checkpoint(tmp_path), [ask("?")], GenerateSpec(), tmp_path))
+        list(ask_all(Nearest(), Checkpoint(tmp_path), [ask("?")], GenerateSpec(), context(tmp_path)))
 
 
 def test_a_group_of_tasks_runs_from_its_sample(run_bench, tmp_path):

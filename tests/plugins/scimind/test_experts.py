@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +267,35 @@ def test_upcycling_clusters_where_no_partition_is_given_and_adds_token_rows(tmp_
 def test_fewer_token_rows_than_the_model_has_are_refused() -> None:
     with pytest.raises(UsageError, match="40 token rows"):
         upcycle(dense_llama(), experts=8, experts_per_token={"text": 6}, vocab_size=30)
+
+
+def damaged(whole: bytes) -> Iterator[bytes]:
+    """Yield a file cut at many places, with bytes changed, and what only begins like one."""
+    yield from (whole[:end] for end in range(0, len(whole), max(1, len(whole) // 60)))
+    dice = random.Random(0)
+    for _ in range(120):
+        changed = bytearray(whole)
+        for _ in range(dice.randint(1, 4)):
+            changed[dice.randrange(len(changed))] = dice.randrange(256)
+        yield bytes(changed)
+    yield from (b"\x80", b"PK\x03\x04", b"\x93NUMPY", pickle.dumps([10**30] * 64))
+
+
+@pytest.mark.parametrize("form", ["patterns", "labels", "old labels"])
+def test_a_torn_file_is_a_sentence_that_names_it(tmp_path: Path, form: str) -> None:
+    if form == "patterns":
+        write_pattern(tmp_path, 0, LABELS)
+        path = tmp_path / "patterns_0.npy"
+    else:
+        path = write_labels(tmp_path, 0, LABELS)
+        if form == "old labels":
+            torch.save([int(label) for label in LABELS], path, _use_new_zipfile_serialization=False)
+    refused = 0
+    for content in damaged(path.read_bytes()):
+        path.write_bytes(content)
+        try:
+            read_partition(tmp_path, 1, 64, 8)  # a changed byte may leave a partition
+        except DataError as error:
+            refused += 1
+            assert path.name in error.message
+    assert refused > 60

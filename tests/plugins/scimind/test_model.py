@@ -13,7 +13,6 @@ from transformers import AutoModelForCausalLM
 
 from harness import (
     Checkpoint,
-    Completion,
     DataError,
     Document,
     GenerateSpec,
@@ -60,18 +59,6 @@ def context(tmp_path: Path) -> RunContext:
     return RunContext(directory=tmp_path, spec=RunSpec("scimind", "t", generate=ASK, device="cpu"))
 
 
-def ask_all(model: Any, checkpoint: Any, asked: Any, spec: GenerateSpec, folder: Path) -> list[Completion]:
-    run = context(folder)
-    with model.open(checkpoint, run) as session:
-        return list(session.generate(asked, spec, run))
-
-
-def chosen(model: Any, checkpoint: Any, asked: Any, spec: GenerateSpec, folder: Path) -> list[Completion]:
-    run = context(folder)
-    with model.open(checkpoint, run) as session:
-        return list(session.choose(asked, spec, run))
-
-
 def requests() -> list[Request]:
     return [Request(str(i), pair.prompt, pair.inputs) for i, pair in enumerate(PAIRS[:4])]
 
@@ -82,13 +69,13 @@ def trained(tmp_path: Path, options: SciMindOptions = OPTIONS, spec: TrainSpec =
 
 
 @pytest.mark.parametrize("routing", ["as_described", "routed"])
-def test_it_learns_saves_and_answers(tmp_path: Path, routing: str) -> None:
+def test_it_learns_saves_and_answers(tmp_path: Path, routing: str, ask_all) -> None:
     options = replace(OPTIONS, routing=routing)
     spec = replace(SPEC, max_steps=60, learning_rate=1e-2)
     checkpoint = trained(tmp_path, options, spec)
     answers = {
         completion.request_id: completion.text
-        for completion in ask_all(SciMind(options), checkpoint, requests(), ASK, tmp_path)
+        for completion in ask_all(SciMind(options), checkpoint, requests(), ASK, context(tmp_path))
     }
     assert len(answers) == 4
     assert answers["0"].strip().startswith("This is an")
@@ -112,22 +99,22 @@ def test_the_same_seed_gives_the_same_weights_and_another_gives_others(tmp_path:
     assert not torch.equal(weights[0], weights[2])
 
 
-def test_choices_are_scored(tmp_path: Path) -> None:
+def test_choices_are_scored(tmp_path: Path, chosen) -> None:
     checkpoint = trained(tmp_path)
     request = Request("q", PAIRS[0].prompt, PAIRS[0].inputs, ("This is an alcohol.", "This is an arene."))
-    [completion] = chosen(SciMind(OPTIONS), checkpoint, [request], ASK, tmp_path)
+    [completion] = chosen(SciMind(OPTIONS), checkpoint, [request], ASK, context(tmp_path))
     assert len(completion.choice_scores) == 2
     assert completion.text in request.choices
 
 
 @pytest.mark.parametrize("inst", [False, True])
-def test_a_choice_is_read_as_an_answer_is_learned(tmp_path: Path, inst: bool) -> None:
+def test_a_choice_is_read_as_an_answer_is_learned(tmp_path: Path, inst: bool, chosen) -> None:
     """Prompt and answer are tokenised apart in training, and so they must be when choices are scored."""
     options = replace(OPTIONS, inst=inst)
     checkpoint = trained(tmp_path, options)
     pair = PAIRS[0]
     request = Request("q", pair.prompt, pair.inputs, (pair.target, "This is an arene."))
-    [completion] = chosen(SciMind(options), checkpoint, [request], ASK, tmp_path)
+    [completion] = chosen(SciMind(options), checkpoint, [request], ASK, context(tmp_path))
     tokenizer = SciMindTokenizer.from_pretrained(checkpoint.path)
     row = RowEncoder(tokenizer, inst=inst).row(pair)
     ids = torch.tensor([row["input_ids"]])
@@ -138,7 +125,7 @@ def test_a_choice_is_read_as_an_answer_is_learned(tmp_path: Path, inst: bool) ->
     assert completion.choice_scores[0] == pytest.approx(expected, abs=1e-3)
 
 
-def test_prompt_tokens_are_what_generation_reads_with_one_begin_of_sequence(tmp_path: Path) -> None:
+def test_prompt_tokens_are_what_generation_reads_with_one_begin_of_sequence(tmp_path: Path, ask_all) -> None:
     request = requests()[0]
     tokens = SciMind(OPTIONS).open(trained(tmp_path), context(tmp_path)).prompt_tokens(request)
     assert tokens.bos == 1
@@ -149,7 +136,7 @@ def test_prompt_tokens_are_what_generation_reads_with_one_begin_of_sequence(tmp_
         Checkpoint(tmp_path / "checkpoint"),
         [request],
         GenerateSpec(max_new_tokens=4),
-        tmp_path,
+        context(tmp_path),
     )
     assert completion.prompt_tokens == len(tokens.ids)
 
@@ -161,18 +148,18 @@ def test_pretraining_takes_documents(tmp_path: Path) -> None:
     assert (checkpoint.path / "model.safetensors").exists()
 
 
-def test_with_the_quirks_the_prompt_counts_towards_the_maximum(tmp_path: Path) -> None:
+def test_with_the_quirks_the_prompt_counts_towards_the_maximum(tmp_path: Path, ask_all) -> None:
     options = replace(OPTIONS, release_quirks=True)
     checkpoint = trained(tmp_path, options)
     spec = GenerateSpec(max_new_tokens=30, min_new_tokens=1)
-    found = list(ask_all(SciMind(options), checkpoint, requests(), spec, tmp_path))
+    found = list(ask_all(SciMind(options), checkpoint, requests(), spec, context(tmp_path)))
     assert len(found) == 4
     assert all(c.prompt_tokens + c.new_tokens <= max(30, c.prompt_tokens + 1) for c in found)
 
 
-def test_without_training_or_weights_the_answer_is_a_hint(tmp_path: Path) -> None:
+def test_without_training_or_weights_the_answer_is_a_hint(tmp_path: Path, ask_all) -> None:
     with pytest.raises(UsageError, match="no weights before training"):
-        ask_all(SciMind(OPTIONS), None, requests(), ASK, tmp_path)
+        ask_all(SciMind(OPTIONS), None, requests(), ASK, context(tmp_path))
 
 
 def test_unknown_routing_and_unequal_experts_are_refused(tmp_path: Path) -> None:
@@ -184,14 +171,14 @@ def test_unknown_routing_and_unequal_experts_are_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("routing", ["as_described", "as_released", "routed"])
 def test_llama_weights_are_taken_over_with_rows_for_new_tokens(
-    llama: Path, tmp_path: Path, routing: str
+    llama: Path, tmp_path: Path, routing: str, ask_all
 ) -> None:
     options = SciMindOptions(weights=str(llama), routing=routing, experts=4, text_experts=3, inst=True)
     checkpoint = trained(tmp_path / "run", options, replace(SPEC, max_steps=2))
     model = AutoModelForCausalLM.from_pretrained(checkpoint.path)
     assert model.config.vocab_size == 259 + 98
     assert model.config.routing == routing
-    found = list(ask_all(SciMind(options), checkpoint, requests(), ASK, tmp_path))
+    found = list(ask_all(SciMind(options), checkpoint, requests(), ASK, context(tmp_path)))
     assert len(found) == 4
 
 
@@ -233,27 +220,29 @@ def test_routers_are_fitted_to_the_rows_that_are_to_be_learned(llama: Path, tmp_
     assert torch.allclose(biases[1][molecule], biases[1][protein], atol=1e-6)
 
 
-def test_routers_without_rows_to_be_fitted_to_are_refused(llama: Path, tmp_path: Path) -> None:
+def test_routers_without_rows_to_be_fitted_to_are_refused(llama: Path, tmp_path: Path, ask_all) -> None:
     options = SciMindOptions(weights=str(llama), routing="routed", experts=4, text_experts=2)
     with pytest.raises(UsageError, match="routers of a fresh SciMind") as refused:
         trained(tmp_path, options, replace(SPEC, method="lora", optimizer="adamw"))
     assert "use-scimind" in refused.value.hint
     with pytest.raises(UsageError, match="routers of a fresh SciMind"):
-        ask_all(SciMind(options), None, requests(), ASK, tmp_path)
+        ask_all(SciMind(options), None, requests(), ASK, context(tmp_path))
 
 
-def test_an_adapter_is_trained_saved_and_found_again(llama: Path, tmp_path: Path) -> None:
+def test_an_adapter_is_trained_saved_and_found_again(llama: Path, tmp_path: Path, ask_all) -> None:
     options = SciMindOptions(weights=str(llama), experts=4, text_experts=3)
     spec = replace(SPEC, method="lora", optimizer="adamw", lora_r=2)
     checkpoint = trained(tmp_path / "run", options, spec)
     assert checkpoint.format == "adapter"
     assert (checkpoint.path / "adapter_model.safetensors").exists()
-    found = list(ask_all(SciMind(options), checkpoint, requests(), ASK, tmp_path))
+    found = list(ask_all(SciMind(options), checkpoint, requests(), ASK, context(tmp_path)))
     assert len(found) == 4
 
 
 def answers(checkpoint: Checkpoint, options: SciMindOptions, tmp_path: Path) -> dict[str, str]:
-    found = ask_all(SciMind(options), checkpoint, requests(), ASK, tmp_path)
+    run = context(tmp_path)
+    with SciMind(options).open(checkpoint, run) as session:
+        found = list(session.generate(requests(), ASK, run))
     return {completion.request_id: completion.text for completion in found}
 
 

@@ -1,0 +1,41 @@
+"""A stage wins over its start and its control by more than both intervals, with answers as different."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks.rewards.__main__ import Way, verdict
+
+
+@pytest.fixture
+def ways(tmp_path):
+    def make(**found):
+        made, sampled = [], {}
+        for name, (low, high, distinct) in found.items():
+            run, again = tmp_path / name, tmp_path / f"{name}-again"
+            scores = {"all-met": {"value": (low + high) / 2, "interval": [low, high]}}
+            for folder, content in ((run, scores), (again, {"distinct-answers": {"value": distinct}})):
+                folder.mkdir(exist_ok=True)
+                (folder / "record.json").write_text(json.dumps({"scores": content}), encoding="utf-8")
+            made.append(Way(name, run, run))
+            sampled[name] = again
+        return made, sampled
+
+    return make
+
+
+def test_a_stage_wins_where_its_interval_is_above_both_and_answers_stay_as_different(ways):
+    made, sampled = ways(start=(0.1, 0.2, 0.5), control=(0.2, 0.3, 0.5), grpo=(0.4, 0.5, 0.46))
+    assert verdict("all-met", made, sampled) == "yes"
+
+
+def test_intervals_that_touch_are_no_win(ways):
+    made, sampled = ways(start=(0.1, 0.2, 0.5), control=(0.2, 0.4, 0.5), grpo=(0.4, 0.5, 0.5))
+    assert verdict("all-met", made, sampled) == "no: the intervals of control and grpo touch"
+
+
+def test_a_win_with_fewer_answers_is_none(ways):
+    made, sampled = ways(start=(0.1, 0.2, 0.5), control=(0.2, 0.3, 0.5), grpo=(0.4, 0.5, 0.4))
+    assert verdict("all-met", made, sampled) == "no: 80% of the start's distinct answers"
