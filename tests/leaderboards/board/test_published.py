@@ -22,7 +22,8 @@ from harness.leaderboards.publish.places import readme
 from harness.leaderboards.publish.verify import verify
 
 PUBLISHED = Store(SHIPPED)
-RUN_AS_GIVEN = ("baseline/passage", "mozi (tiny)")  # nothing to learn; weights of an earlier draw of the sample
+# There is nothing to learn, or the weights learned on an earlier draw of the sample.
+RUN_AS_GIVEN = ("baseline/passage", "mozi (tiny)")
 
 
 @pytest.fixture(scope="module")
