@@ -61,8 +61,11 @@ def read_claims(path: Path) -> list[Claim]:
     # Here, because only this verb reads YAML.
     import yaml
 
+    text = open_files(path, MAX_BYTES).get(path.name)
+    if text is None:  # a folder or an archive, which holds other names
+        raise DataError(f"{path} is no file of claims", hint="name a YAML file")
     try:
-        loader = yaml.SafeLoader(open_files(path, MAX_BYTES)[path.name].decode())
+        loader = yaml.SafeLoader(text.decode())
         root = loader.get_single_node()
         if _size(root, {}) > MAX_VALUES:  # a few lines of aliases of aliases stand for gigabytes
             raise DataError(f"{path} stands for more than {MAX_VALUES:,} values", hint="write fewer aliases")

@@ -35,7 +35,9 @@ class LanguageModel:
         self.own_adapter = str(model.active_adapter) if self.adapters else ""
         self._used = self.own_adapter
         self._takes = _forward_names(type(base))
-        if not self.takes("past_key_values"):
+        # transformers calls it `cache` from 5.24 on
+        self.cache_name = next((name for name in ("cache", "past_key_values") if self.takes(name)), "")
+        if not self.cache_name:
             raise UsageError(
                 f"a {type(base).__name__} keeps no keys and values, which generation stands on",
                 hint="models with attention do; a state space model does not",

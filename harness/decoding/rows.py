@@ -253,7 +253,7 @@ class Rows:
         if self.keep_hidden:
             inputs["output_hidden_states"] = True
         lm.use(self.adapter)
-        return lm.model(past_key_values=self.cache, use_cache=True, return_dict=True, **inputs)
+        return lm.model(**{lm.cache_name: self.cache}, use_cache=True, return_dict=True, **inputs)
 
     def _keep_last(self, output: Any) -> None:
         self.logits = output.logits[:, -1].float()

@@ -22,7 +22,7 @@ from harness.api import UsageError
 from .baichuan import as_pieces
 from .converting import Conversion
 
-BODY, LAYERS = "transformer.", "transformer.encoder.layers."
+LAYERS = "transformer.encoder.layers."
 NAMES = {
     "transformer.embedding.word_embeddings.weight": "model.embed_tokens.weight",
     "transformer.encoder.final_layernorm.weight": "model.norm.weight",

@@ -222,6 +222,8 @@ def _keep_small_layers(model: Any) -> None:
 
 def _unpacked(model: Any) -> Any:
     """Return a model that may be saved: one that was read out of a GGUF file may not."""
+    if hasattr(model.config, "quantization_config"):  # what is written is in no fewer bits any more
+        del model.config.quantization_config
     plain = type(model)(model.config).to(model.dtype)
     plain.load_state_dict(model.state_dict())
     plain.generation_config = model.generation_config

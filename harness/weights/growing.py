@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,13 @@ from .merging import bytes_of, refuse_taken, stored_dtype
 
 SPACE = "▁"
 STALE = ("tokenizer.model", "vocab.json", "merges.txt")  # what tokenizer.json says anew
+MEASURED = 2000  # documents whose tokens are counted before and after
 LEAST_HAN = 2  # characters of a word that is worth a token
 
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """What growing came to: new tokens, tokens of the text before and after, and bytes of the weights."""
+    """New tokens, tokens of the first documents before and after, and the bytes of the weights."""
 
     new: int
     before: int
@@ -62,7 +63,7 @@ def grow(source: str, target: Path, text: Path, *, pieces: int, words: int) -> G
         tokenizer = _written(base, spelling, folder)
         _begin_rows(model, new, spelling.first)
         model.save_pretrained(folder)
-        lines = [document.text for document in Corpus(text)]
+        lines = [document.text for document in islice(Corpus(text), MEASURED)]
         before, after = (sum(len(t(line)["input_ids"]) for line in lines) for t in (base, tokenizer))
     _kept(target).unlink(missing_ok=True)
     return Grown(len(new), before, after, bytes_of(model))

@@ -155,7 +155,8 @@ def _grow(args: Namespace, bench: Workbench) -> None:
         bench.write_json(asdict(found) | {"target": str(args.target)})
         return
     bench.write(
-        f"{found.new:,} new tokens; {args.text} takes {found.after:,} tokens, before {found.before:,}\n"
+        f"{found.new:,} new tokens; the first documents of {args.text} take {found.after:,} tokens, "
+        f"before {found.before:,}\n"
         f"{_gib(found.size)} of weights in {args.target}; the new rows are the mean of what spelt them, "
         "and are learned with any training that starts from there\n"
     )

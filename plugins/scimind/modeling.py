@@ -9,6 +9,7 @@ Shapes: B batch, S sequence, T tokens, H hidden, I neurons, E experts, K experts
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -35,6 +36,9 @@ from .configuration import SciMindConfig
 from .modalities import MODALITIES
 from .moe import balance_loss, modality_ids_of, select_as_described, select_as_released
 from .tokenizer import SciMindTokenizer
+
+# What transformers calls the cache: `cache` from 5.24 on.
+CACHE = "cache" if "cache" in inspect.signature(create_causal_mask).parameters else "past_key_values"
 
 
 class MaskedFeedForward(LlamaMLP):
@@ -187,7 +191,7 @@ class SciMindPreTrainedModel(PreTrainedModel):
     base_model_prefix = "model"
     supports_gradient_checkpointing = True
     _no_split_modules = ["SciMindDecoderLayer"]  # noqa: RUF012
-    _skip_keys_device_placement = ["past_key_values"]  # noqa: RUF012
+    _skip_keys_device_placement = ["past_key_values", "cache"]  # noqa: RUF012
     _supports_flash_attn = True
     _supports_sdpa = True
     _supports_flex_attn = True
@@ -252,18 +256,19 @@ class SciMindModel(SciMindPreTrainedModel):
                 )
             modality_ids = modality_ids_of(input_ids, self.config.modality_ranges)
         hidden_states = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
-        if use_cache and past_key_values is None:
-            past_key_values = DynamicCache(config=self.config)
+        cache = kwargs.pop("cache", past_key_values)
+        if use_cache and cache is None:
+            cache = DynamicCache(config=self.config)
         if position_ids is None:
-            seen = past_key_values.get_seq_length() if past_key_values is not None else 0
+            seen = cache.get_seq_length() if cache is not None else 0
             position_ids = torch.arange(seen, seen + hidden_states.shape[1], device=hidden_states.device)
             position_ids = position_ids.unsqueeze(0)
         causal_mask = create_causal_mask(
             config=self.config,
             inputs_embeds=hidden_states,
             attention_mask=attention_mask,
-            past_key_values=past_key_values,
             position_ids=position_ids,
+            **{CACHE: cache},
         )
         position_embeddings = self.rotary_emb(hidden_states, position_ids=position_ids)
         for layer in self.layers:
@@ -273,13 +278,11 @@ class SciMindModel(SciMindPreTrainedModel):
                 attention_mask=causal_mask,
                 position_embeddings=position_embeddings,
                 position_ids=position_ids,
-                past_key_values=past_key_values,
                 use_cache=use_cache,
+                **{CACHE: cache},
                 **kwargs,
             )
-        return MoeModelOutputWithPast(
-            last_hidden_state=self.norm(hidden_states), past_key_values=past_key_values
-        )
+        return MoeModelOutputWithPast(last_hidden_state=self.norm(hidden_states), **{CACHE: cache})
 
 
 class SciMindForCausalLM(SciMindPreTrainedModel, GenerationMixin):
@@ -323,7 +326,7 @@ class SciMindForCausalLM(SciMindPreTrainedModel, GenerationMixin):
             input_ids=input_ids,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
+            past_key_values=kwargs.pop("cache", past_key_values),
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             modality_ids=modality_ids,
@@ -350,7 +353,7 @@ class SciMindForCausalLM(SciMindPreTrainedModel, GenerationMixin):
             loss=loss,
             aux_loss=aux_loss,
             logits=logits,
-            past_key_values=outputs.past_key_values,
+            **{CACHE: outputs[CACHE] if CACHE in outputs else None},
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             router_logits=outputs.router_logits,

@@ -27,7 +27,7 @@ class SmallMachine:
     def __enter__(self) -> SmallMachine:
         def check(module: Any, args: Any, kwargs: dict[str, Any]) -> None:
             ids = kwargs.get("decoder_input_ids", kwargs.get("input_ids"))
-            cache = kwargs.get("past_key_values")
+            cache = kwargs.get("cache", kwargs.get("past_key_values"))
             held = cache.get_seq_length() if cache is not None else 0
             if ids.shape[0] * (held + ids.shape[1]) > self.room:
                 self.failures += 1

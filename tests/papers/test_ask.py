@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import Completion, DataError, MissingDependency
+from harness import Completion, DataError, Index, MissingDependency, Retriever
 from harness.cli import output
 from harness.papers import apart
 from harness.papers.evidence import SearchedPaper, marked_words, marks
@@ -202,6 +202,24 @@ def test_a_passage_that_goes_on_is_marked_wherever_it_stands(two_columns):
     [page] = marks(evidence)
     assert page == 1 and [name for name, _ in marks(evidence)[1]] == ["1", "1"]
     assert evidence[0].place == "page 1, 1 Introduction"
+
+
+def test_words_that_ask_find_nothing(file):
+    asked: list[str] = []
+
+    class Spied(Retriever):
+        def index(self, texts):
+            return Spying()
+
+    class Spying(Index):
+        def search(self, query, k):
+            asked.append(query)
+            return []
+
+    paper = SearchedPaper(read(file.read_bytes()), Spied())
+    paper.find("How many sentences does the corpus have?")
+    paper.find("Why?")
+    assert asked == ["many sentences the corpus", "Why?"]
 
 
 def test_short_answers_stand_out_in_evidence_and_long_ones_do_not():

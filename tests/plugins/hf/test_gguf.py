@@ -78,6 +78,7 @@ def test_a_gguf_file_answers_as_its_model_and_is_trained(folder, run, data, trai
     for place in (tmp_path / "packed", tmp_path / "packed" / "model.gguf"):
         with opened(place, run()) as packed:
             assert texts(packed, run()) == answers
+            assert not hasattr(packed.loaded.model.config, "quantization_config")
     model = HuggingFace(HuggingFaceOptions(weights=str(tmp_path / "packed" / "model.gguf")))
     trained = model.train(data, training(), run())
     saved = LlamaForCausalLM.from_pretrained(trained.path)

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from harness.plugins.scimind.configuration import ROUTINGS
-from harness.plugins.scimind.modeling import RoutedFeedForward, SciMindForCausalLM
+from harness.plugins.scimind.modeling import CACHE, RoutedFeedForward, SciMindForCausalLM
 
 from .conftest import config
 
@@ -36,7 +36,7 @@ def test_the_cache_changes_no_logits(scimind: Make, mixed_ids: torch.Tensor, rou
     model = scimind(routing=routing)
     whole = model(input_ids=mixed_ids).logits
     cache = model(input_ids=mixed_ids[:, :5], use_cache=True)
-    rest = model(input_ids=mixed_ids[:, 5:], past_key_values=cache.past_key_values)
+    rest = model(input_ids=mixed_ids[:, 5:], past_key_values=getattr(cache, CACHE))
     assert torch.allclose(rest.logits, whole[:, 5:], atol=1e-5)
 
 
