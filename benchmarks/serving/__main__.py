@@ -47,7 +47,9 @@ def main() -> None:
                 command="python -m benchmarks.serving endurance",
                 method="Each client asks again as soon as it has its answer. Slow ones read a piece and "
                 "wait, broken ones send half a request or no JSON, vanishing ones close the connection in "
-                "the middle of a stream. Memory is the server's resident set, from the second minute on.",
+                "the middle of a stream. Every prompt is asked once before, as what was read of prompts is "
+                "kept in a tenth of the memory that is free. Memory is the server's resident set, from the "
+                "second minute on.",
                 packages=PACKAGES,
             )
 

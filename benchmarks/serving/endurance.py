@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import statistics
 import time
 import urllib.request
 from collections import Counter
@@ -15,7 +16,7 @@ import psutil
 
 from . import load
 
-CLIENTS = 64
+CLIENTS = PROMPTS = 64
 KINDS = ["well behaved"] * 44 + ["slow"] * 8 + ["broken"] * 6 + ["vanishing"] * 6
 SETTLED = 60.0  # seconds until memory is looked at
 
@@ -24,12 +25,13 @@ def rows(folder: Path, seconds: float) -> list[dict[str, Any]]:
     port = load.free_port()
     with load.server(load.ours(folder, port), port, "/ready") as process:
         counts, memory = asyncio.run(endured(process, port, seconds))
-    first, last = memory[0], memory[-1]
+    third = max(1, len(memory) // 3)  # what is read and joined at a moment moves it up and down
+    first, last = statistics.median(memory[:third]), statistics.median(memory[-third:])
     return [
         {"what": "seconds", "value": round(seconds)},
         *({"what": what, "value": count} for what, count in sorted(counts.items())),
-        {"what": "memory after a minute, MiB", "value": round(first)},
-        {"what": "memory at the end, MiB", "value": round(last)},
+        {"what": "memory, median of the first third, MiB", "value": round(first)},
+        {"what": "memory, median of the last third, MiB", "value": round(last)},
         {"what": "most memory since, MiB", "value": round(max(memory))},
         {"what": "change of memory %", "value": round(100 * (last - first) / first, 2)},
     ]
@@ -38,6 +40,7 @@ def rows(folder: Path, seconds: float) -> list[dict[str, Any]]:
 async def endured(process: psutil.Process, port: int, seconds: float) -> tuple[Counter[str], list[float]]:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models") as reply:
         model = json.load(reply)["data"][0]["id"]
+    await filled(model, port)
     end = time.monotonic() + seconds
     counts: Counter[str] = Counter()
     memory: list[float] = []
@@ -53,9 +56,20 @@ async def endured(process: psutil.Process, port: int, seconds: float) -> tuple[C
     return counts, memory
 
 
+async def filled(model: str, port: int) -> None:
+    """Ask every prompt once, so that what the server keeps of prompts is all there."""
+    free = asyncio.Semaphore(16)
+
+    async def one(prompt: str) -> None:
+        async with free:
+            await once("well behaved", model, prompt, port, random.Random(0))
+
+    await asyncio.gather(*map(one, load.prompts(PROMPTS)))
+
+
 async def client(kind: str, number: int, model: str, port: int, end: float, counts: Counter[str]) -> None:
     draw = random.Random(number)
-    prompts = load.prompts(64)
+    prompts = load.prompts(PROMPTS)
     while time.monotonic() < end:
         try:
             outcome = await once(kind, model, draw.choice(prompts), port, draw)

@@ -20,11 +20,13 @@ from harness.api.run import RunContext
 from harness.api.session import Engine, ModelSession, Stream, TokenLog
 from harness.api.spec import GenerateSpec
 
+from .memory import give_back
 from .plain import PlainEngine
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 IDLE = 0.5  # seconds between looks at whether to close
+TIDY = 10.0  # seconds of work after which memory that is free is given back
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +194,14 @@ class Driver:
                 self.failed = StageError(f"the model cannot be opened: {type(error).__name__}: {error}")
             self.on_failure()
             return
+        tidied = time.monotonic()
         while not (self._closing.is_set() and not self._live):
             self._do_work(wait=not self.engine.busy)
             if self.engine.busy:
                 self._step()
+                if time.monotonic() - tidied > TIDY:
+                    give_back()
+                    tidied = time.monotonic()
         self._session.close()
 
     def _new_engine(self) -> Engine:

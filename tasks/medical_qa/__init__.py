@@ -7,6 +7,7 @@ GROUP = "medical_qa"
 SAMPLED = {
     "choice": ("task:Choice", "multiple choice", "choose", ("en", "zh")),
     "short": ("task:Short", "short answers", "generate", ("en", "zh")),
+    "prompts": ("task:Prompts", "short answers, to be judged", "generate", ("en", "zh")),
     "preferences": ("task:Preferences", "a right and a wrong answer to each", "generate", ("en", "zh")),
     "corpus": ("task:Corpus", "the sentences that hold the facts of the sample", "perplexity", ("en", "zh")),
 }

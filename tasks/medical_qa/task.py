@@ -16,6 +16,9 @@ from .question import Question
 from .sets import Exam
 
 HELD_OUT = 4  # the wording of each statement that is not read, so that reading can be measured
+HELD_BACK = (
+    2  # the wording of each question in which no answers are compared, so that comparing can be measured
+)
 _SAMPLE = (
     "a hand-written table of 201 facts, English and Chinese: facts of the test are asked nowhere in training"
 )
@@ -99,8 +102,26 @@ class Corpus(Task):
         yield TrainPair("", example.inputs["text"])
 
 
+class Prompts(Short):
+    """Questions whose answers no other stage is told, to be answered and judged: those of validation."""
+
+    sources: Mapping[str, str] = {"sample": "the questions of validation, without choices"}
+
+    def splits(self) -> tuple[str, ...]:
+        """Name the splits."""
+        return ("train", "test")
+
+    def found(self, split: str) -> Iterator[Found]:
+        """Yield the questions of a split."""
+        return super().found("validation" if split == "train" else split)
+
+
 class Preferences(Sampled):
-    """Two answers to each question of the sample, the right one and another of its relation."""
+    """Two answers to each question of the sample, the right one and another of its relation.
+
+    Validation asks the facts of training in a wording that training does not use: what is right of facts
+    that nobody judged, a reward model of the sample's size does not know.
+    """
 
     metrics = ("exact-match",)
     chosen = False
@@ -108,7 +129,7 @@ class Preferences(Sampled):
 
     def found(self, split: str) -> Iterator[Found]:
         """Yield the questions of a split, each with its wrong answer as what is known beside it."""
-        for asked in sample.questions(split):
+        for asked in compared(split):
             yield Found(Path("sample"), 0, self.question(asked))
 
     def question(self, asked: sample.Asked) -> Question:
@@ -126,3 +147,10 @@ class Preferences(Sampled):
     def training_rows(self, example: Example, prompt: str) -> Iterator[TrainRow]:
         """Yield the preference."""
         yield Preference(prompt, example.references[0], example.meta["rejected"], example.inputs)
+
+
+def compared(split: str) -> Iterator[sample.Asked]:
+    """Yield the questions of a split of which two answers are compared."""
+    for asked in sample.questions("test" if split == "test" else "train"):
+        if split == "test" or asked.id.endswith(f"-{HELD_BACK}") == (split == "validation"):
+            yield asked

@@ -33,7 +33,7 @@ def test_a_stage_wins_where_its_interval_is_above_both_and_answers_stay_as_diffe
 
 def test_intervals_that_touch_are_no_win(ways):
     made, sampled = ways(start=(0.1, 0.2, 0.5), control=(0.2, 0.4, 0.5), grpo=(0.4, 0.5, 0.5))
-    assert verdict("all-met", made, sampled) == "no: the intervals of control and grpo touch"
+    assert verdict("all-met", made, sampled) == "no: its interval is not above that of control"
 
 
 def test_a_win_with_fewer_answers_is_none(ways):

@@ -97,8 +97,19 @@ def test_preferences_hold_a_wrong_answer_of_the_same_kind():
     rows = [
         row for e in task.Preferences().examples("train") for row in task.Preferences().training_rows(e, "?")
     ]
-    assert len(rows) == len(list(sample.questions("train")))
+    asked = list(sample.questions("train"))
+    assert len(rows) * 3 == len(asked) * 2
     assert all(row.chosen != row.rejected for row in rows)
+
+
+def test_comparing_is_measured_in_a_wording_and_on_facts_that_it_is_not_learned_of():
+    kind = task.Preferences
+    splits = {split: {e.id for e in kind().examples(split)} for split in kind().splits()}
+    assert not splits["train"] & splits["validation"] and len(splits["validation"]) * 2 == len(
+        splits["train"]
+    )
+    facts = {split: {id.rsplit("-", 1)[0] for id in ids} for split, ids in splits.items()}
+    assert facts["train"] == facts["validation"] and not facts["train"] & facts["test"]
 
 
 def test_a_notice_goes_with_every_result_unless_it_is_taken_away():
@@ -106,3 +117,8 @@ def test_a_notice_goes_with_every_result_unless_it_is_taken_away():
     for made in (told, silent):
         list(made.examples("test"))
     assert any("no medical advice" in note for note in told.notes) and not silent.notes
+
+
+def test_prompts_ask_what_is_asked_in_no_training_and_in_no_test():
+    prompts = {e.id for e in task.Prompts().examples("train")}
+    assert prompts == {asked.id for asked in sample.questions("validation")}
