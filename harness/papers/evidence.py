@@ -33,13 +33,13 @@ class SearchedPaper:
         self._index = retriever.index(texts) if texts else None
 
     def find(self, question: str, k: int = SHOWN) -> list[Paragraph]:
-        """Return the nearest passages, nearest first; none where no passage is nearer than any other."""
+        """Return the nearest passages, nearest first, and none that is as far as the farthest are."""
         if self._index is None:
             return []
         words = [word for word in question.split() if word.lower().strip("?,.") not in ASKING]
-        hits = self._index.search(" ".join(words) or question, min(k + 1, len(self.passages)))
-        if len(hits) > 1 and hits[0].score == hits[-1].score:
-            return []
+        hits = self._index.search(" ".join(words) or question, len(self.passages))
+        if len(hits) > 1 and hits[-1].score == hits[-2].score:  # they have nothing of the question
+            hits = [hit for hit in hits if hit.score > hits[-1].score]
         return self.paper.named(self.passages[hit.place].id for hit in hits[:k])
 
 

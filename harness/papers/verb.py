@@ -56,8 +56,9 @@ class Ask(Verb):
         data = apart.read_file(args.paper)
         paper = apart.read_paper(data)
         evidence = SearchedPaper(paper, bench.retriever(args.retriever)).find(args.question, args.passages)
-        said = _answer(args, settings, bench, evidence) if args.model and evidence else None
-        asked = Asked(paper, args.question, args.model, evidence, said)
+        wanted = args.model and evidence
+        model, said = _answer(args, settings, bench, evidence) if wanted else ("", None)
+        asked = Asked(paper, args.question, model, evidence, said)
         if args.pages:
             _draw(args.pages, args.paper.stem, data, evidence)
         if args.json:
@@ -100,7 +101,7 @@ class Asked:
             "title": self.paper.title,
             "pages": len(self.paper.pages),
             "question": self.question,
-            "model": self.model if self.said is not None else None,
+            "model": self.model or None,
             "answer": None if self.said is None else self.said.text,
             "rests_on": None if self.said is None else self.said.evidence,
             "evidence": list(as_rows(self.evidence)),
@@ -123,14 +124,15 @@ def _checked(args: Namespace) -> dict[str, str]:
 
 def _answer(
     args: Namespace, settings: Mapping[str, str], bench: Workbench, evidence: Sequence[Paragraph]
-) -> Completion:
-    """Let a model answer from the passages."""
+) -> tuple[str, Completion]:
+    """Let a model answer from the passages, and return its name with what it said."""
     model = bench.open_model(args.model, preset=args.preset, checkpoint=args.checkpoint, settings=settings)
     for notice in model.notice.values():
         bench.say(notice)
     with model.session as session:
         asked = [request(args.question, evidence)]
-        return next(iter(session.generate(asked, model.run.spec.generate, model.run)))
+        [said] = session.generate(asked, model.run.spec.generate, model.run)
+    return model.run.spec.title or args.model, said
 
 
 def _rests_on(said: Completion, evidence: Sequence[Paragraph]) -> str:

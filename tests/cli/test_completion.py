@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
         ("list ", ["models", "tasks", "metrics", "retrievers", "stages"]),
         ("list m", ["models", "metrics"]),
         ("list models t", []),
-        ("data ", ["check", "overlap", "show"]),
+        ("data ", ["check", "convert", "overlap", "preferences", "show"]),
         ("data check --task toy-", ["toy-choice"]),
         ("data check --skip", ["--skip-bad-rows"]),
         ("leaderboard ver", ["verify"]),
@@ -58,7 +58,7 @@ def test_an_empty_line_may_become_any_verb():
     assert endings([""]) == endings([]) == list(verbs())
 
 
-def test_names_of_a_plugin_that_the_line_names_are_known(write_plugin):
+def test_names_of_a_plugin_that_the_line_names_are_known(main, write_plugin):
     plugin = write_plugin(
         """
         from harness import ModelEntry, hookimpl

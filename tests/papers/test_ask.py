@@ -204,6 +204,19 @@ def test_a_passage_that_goes_on_is_marked_wherever_it_stands(two_columns):
     assert evidence[0].place == "page 1, 1 Introduction"
 
 
+def test_passages_with_nothing_of_the_question_are_no_evidence():
+    words = ["A mirror of glass stands in the garden.", "A mirror of glass stands in the garden, too."]
+    other = [
+        "Nobody knows who put it there at all.",
+        "Rain has fallen since the last evening.",
+        "So be it ever.",
+    ]
+    texts = [Words(60, 80 + 60 * row, text) for row, text in enumerate([*words, *other])]
+    paper = SearchedPaper(read(pdf(texts)), Tfidf())
+    assert [one.text for one in paper.find("Which mirror?", 4)] == words
+    assert len(paper.find("Which mirror?", 1)) == 1 and paper.find("Xylophone?") == []
+
+
 def test_words_that_ask_find_nothing(file):
     asked: list[str] = []
 
