@@ -142,8 +142,8 @@ class Result:
 
 def result(directory: Path) -> Result:
     """What must be equal: the final weights to the byte, and the curve."""
-    (file,) = (directory / "checkpoint").glob("*.safetensors")
-    weights = hashlib.sha256(file.read_bytes()).hexdigest()
+    files = sorted((directory / "checkpoint").glob("*.safetensors"))  # of PPO the value head beside the model
+    weights = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     rows = [json.loads(line) for line in (directory / "train_log.jsonl").read_text().splitlines()]
     told = [(r["step"], r.get("loss"), r.get("learning_rate"), r.get("validation"), _earned(r)) for r in rows]
     examples = directory / "examples.jsonl"
