@@ -22,6 +22,8 @@ from harness.leaderboards.publish.places import readme
 from harness.leaderboards.publish.verify import verify
 
 PUBLISHED = Store(SHIPPED)
+# There is nothing to learn, or the weights learned on an earlier draw of the sample.
+RUN_AS_GIVEN = ("baseline/passage", "mozi (tiny)")
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +93,8 @@ def test_sample_boards_are_labelled_hold_only_sample_rows_and_the_baselines(tabl
         sources = {line["about"]["data"]["source"] for line in table["lines"]}
         assert (sources == {"sample"}) if table["sample"] else ("sample" not in sources)
     for name, table in samples.items():
-        assert not table["reported"] and {line["trust"] for line in table["lines"]} == {"trained"}
+        trusts = {line["trust"] for line in table["lines"] if line["name"] not in RUN_AS_GIVEN}
+        assert not table["reported"] and trusts == {"trained"}
         names = {line["name"].split(" #")[0] for line in table["lines"]}
         assert {"baseline/frequent", "baseline/nearest", "baseline/random"} <= names
         for text in (markdown(table), table_page(table)):
