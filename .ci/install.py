@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
-EXTRAS = {"bench": "train", "test": "train,deepspeed,quant,molecules,reference,retrieval,serve,dev"}
+EXTRAS = {"bench": "train", "test": "train,deepspeed,quant,molecules,reference,retrieval,papers,gguf,chinese,serve,dev"}
 INCLUDES = {"bench": ["bench"], "test": ["bench", "test"]}
 OLDEST = (3, 11)
 
