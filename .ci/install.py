@@ -1,7 +1,8 @@
 """Make .venv and install this checkout into it: `python3 .ci/install.py bench` (or `test`).
 
-Does nothing when pyproject.toml, constraints.txt and the choice of torch are those of the last time. Runs
-before anything is installed and under any Python 3, so that an old one gets a sentence, not a traceback.
+Does nothing when pyproject.toml, constraints.txt, the extras and the choice of torch are those of the last
+time. Runs before anything is installed and under any Python 3, so that an old one gets a sentence, not a
+traceback.
 """
 
 import hashlib
@@ -14,7 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
-EXTRAS = {"bench": "train", "test": "train,deepspeed,quant,molecules,reference,retrieval,papers,gguf,chinese,serve,dev"}
+EXTRAS = {
+    "bench": "train",
+    "test": "train,deepspeed,quant,molecules,reference,retrieval,papers,gguf,chinese,serve,dev",
+}
 INCLUDES = {"bench": ["bench"], "test": ["bench", "test"]}
 OLDEST = (3, 11)
 
@@ -42,7 +46,7 @@ def main(goal):
 
 def digest(torch):
     """Return a hash of everything that decides what gets installed."""
-    total = hashlib.sha256(" ".join(torch).encode())
+    total = hashlib.sha256(" ".join([*torch, *EXTRAS.values()]).encode())
     for path in (ROOT / "pyproject.toml", CONSTRAINTS):
         total.update(path.read_bytes())
     return total.hexdigest()
