@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from harness.api import DataError
 
 Vectors = NDArray[np.float32]
 _AT_ONCE = 500  # keys in one question to the database
+CHECK = 4  # bytes before each vector that it is held to
 
 
 def cache_folder() -> Path:
@@ -63,17 +65,26 @@ class EmbeddingCache:
                 vectors = np.ascontiguousarray(embed([text for _, text in wanted]), dtype=np.float32)
                 rows = {key: vector.tobytes() for (key, _), vector in zip(wanted, vectors, strict=True)}
                 with db:
-                    db.executemany("insert or ignore into vectors values (?, ?)", rows.items())
+                    kept = [(key, _check(vector) + vector) for key, vector in rows.items()]
+                    db.executemany("insert or replace into vectors values (?, ?)", kept)
                 known |= rows
                 self.embedded += len(rows)
         return np.stack([np.frombuffer(known[key], dtype=np.float32) for key in keys])
 
 
 def _known(db: sqlite3.Connection, keys: set[bytes]) -> dict[bytes, bytes]:
+    """Return the vectors of keys that are kept; a damaged one is not known."""
     found: dict[bytes, bytes] = {}
     asked: list[Any] = sorted(keys)
     for start in range(0, len(asked), _AT_ONCE):
         some = asked[start : start + _AT_ONCE]
         marks = ",".join("?" * len(some))
-        found.update(db.execute(f"select key, vector from vectors where key in ({marks})", some))
+        for key, kept in db.execute(f"select key, vector from vectors where key in ({marks})", some):
+            check, vector = kept[:CHECK], kept[CHECK:]
+            if check == _check(vector):
+                found[key] = vector
     return found
+
+
+def _check(vector: bytes) -> bytes:
+    return zlib.crc32(vector).to_bytes(CHECK)

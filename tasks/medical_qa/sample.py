@@ -6,12 +6,13 @@ nowhere in training, in either language: who answers has read them, and was neve
 
 from __future__ import annotations
 
-import csv
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from harness.data.table_file import read_table
 
 from .wording import WORDINGS
 
@@ -48,8 +49,7 @@ class Asked:
 @lru_cache(maxsize=1)
 def facts() -> dict[str, list[Fact]]:
     """Return the facts of each split; a fact is in the same one in both languages."""
-    with Path(__file__).with_name("facts.tsv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+    rows = [dict(row.values) for row in read_table(Path(__file__).with_name("facts.tsv"))]
     splits: dict[str, list[Fact]] = {"train": [], "validation": [], "test": []}
     for relation in dict.fromkeys(row["relation"] for row in rows):
         members = [row for row in rows if row["relation"] == relation]

@@ -127,6 +127,22 @@ def test_a_kill_between_two_parts_loses_no_finished_part(own_cache):
         assert db.execute("select count(*) from vectors").fetchone() == (1,)
 
 
+def test_a_damaged_vector_is_embedded_again(own_cache):
+    cache = EmbeddingCache("y")
+
+    def embed(texts):
+        return np.arange(2 * len(texts), dtype=np.float32).reshape(-1, 2) + 1
+
+    whole = cache.get(["one", "other"], embed)
+    with sqlite3.connect(cache.path) as db:
+        (key, kept), *_ = db.execute("select key, vector from vectors").fetchall()
+        db.execute("update vectors set vector = ? where key = ?", (kept[:-1] + bytes([kept[-1] ^ 1]), key))
+    again = EmbeddingCache("y")
+    assert again.get(["one", "other"], lambda texts: whole[: len(texts)] * 0 + 7).tolist() != whole.tolist()
+    assert again.embedded == 1
+    assert EmbeddingCache("y").get(["one", "other"], embed).tolist().count([7.0, 7.0]) == 1
+
+
 def test_faiss_finds_what_the_product_finds(monkeypatch):
     pytest.importorskip("faiss")
     vectors = np.random.default_rng(0).normal(size=(500, 16)).astype(np.float32)
