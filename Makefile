@@ -25,7 +25,7 @@ bench: ## install into .venv, then train and score the embedded default (minutes
 	$(HERE) run_bench.py --model scimind --task lpm24 $(ARGS)
 
 test: install lint ## install everything into .venv, then check style and types and run all tests
-	$(TEST_ENV) $(HERE) -m pytest -n $(WORKERS) -m "not gpu" $(ARGS)
+	$(TEST_ENV) $(HERE) -m pytest -n $(WORKERS) --dist worksteal -m "not gpu" $(ARGS)
 
 install: ## install everything that development needs into .venv
 	@$(PYTHON) .ci/install.py test
