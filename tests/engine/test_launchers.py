@@ -107,9 +107,13 @@ def test_workers_are_asked_to_save_and_stop_when_the_program_is(tmp_path: Path) 
 
     main = threading.main_thread().ident
     assert main is not None
-    threading.Thread(target=interrupt, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt):
-        run_worker(shell(script), tmp_path, "train")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # test processes side by side ignore it
+    try:
+        threading.Thread(target=interrupt, daemon=True).start()
+        with pytest.raises(KeyboardInterrupt):
+            run_worker(shell(script), tmp_path, "train")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (tmp_path / "end").read_text() == "saved\n"
 
 
