@@ -39,7 +39,7 @@ class ModelEntry:
     multitask: bool = False
     stages: tuple[str, ...] = ("sft",)
     chooses: bool | None = True
-    notice: Notice = field(default_factory=dict)
+    notice: Notice = field(default_factory=dict, hash=False)
     tags: tuple[str, ...] = ()
     licence: str = ""
     citation: str = ""

@@ -34,7 +34,7 @@ class TaskEntry:
     open: bool = False
     tags: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
-    notice: Notice = field(default_factory=dict)
+    notice: Notice = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,8 @@ def _require_writer(source: Source, config: Any) -> None:
 def _keep_small_layers(model: Any) -> None:
     """Keep bitsandbytes from rearranging 4-bit weights on a CPU where layers are no whole blocks."""
     for module in model.modules() if getattr(model, "is_loaded_in_4bit", False) else ():
-        if getattr(module, "support_avx512bf16_for_cpu", False) and module.in_features % BLOCK:
+        packs = getattr(module, "support_avx512bf16_for_cpu", False)
+        if packs and (module.in_features % BLOCK or module.out_features % (BLOCK // 2)):
             module.support_avx512bf16_for_cpu = False
 
 

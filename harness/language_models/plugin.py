@@ -190,8 +190,6 @@ class LanguageModelPlugin(ModelPlugin):
         device = training.device_of(run)
         dtype, bits = training.load_dtype(precision, device), self.bits()
         model, tokenizer = self.load(self.whole(path), dtype, bits)
-        if bits and device.type == "cpu":
-            training.refuse_odd_layers(model)
         if training.is_adapter(path):
             model = training.load_adapter(model, Path(path))
         loaded = Loaded(model if bits else model.to(device), tokenizer)

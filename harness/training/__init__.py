@@ -24,7 +24,6 @@ if TYPE_CHECKING:
         merge,
         prepare_model,
         quantization,
-        refuse_odd_layers,
     )
     from .batching import EncodedRows, Shape, plan
     from .checks import check
@@ -49,7 +48,6 @@ _HOMES = {
     "merge": "adapters",
     "prepare_model": "adapters",
     "quantization": "adapters",
-    "refuse_odd_layers": "adapters",
     "BothDirections": "rows",
     "Corpus": "rows",
     "check_rows": "rows",
@@ -105,7 +103,6 @@ __all__ = [
     "plan",
     "prepare_model",
     "quantization",
-    "refuse_odd_layers",
     "session",
     "use_cores",
 ]

@@ -83,18 +83,6 @@ def merged_first(spec: TrainSpec) -> Path | None:
     return under if under.exists() else None
 
 
-def refuse_odd_layers(model: nn.Module) -> None:
-    """Refuse 4-bit layers that bitsandbytes cannot pack for this CPU, as it does before it multiplies."""
-    for name, layer in model.named_modules():
-        packed: Any = getattr(layer, "support_avx512bf16_for_cpu", False) and layer
-        if packed and (packed.in_features % 64 or packed.out_features % 32):
-            raise UsageError(
-                f"{name} is a layer of {packed.in_features} x {packed.out_features}, and 4 bits on this CPU "
-                "need multiples of 64 and 32",
-                hint="--set model.quantise=8bit",
-            )
-
-
 def prepare_model(
     model: nn.Module, spec: TrainSpec, *, targets: Sequence[str] = (), new_tokens: Sequence[int] = ()
 ) -> nn.Module:

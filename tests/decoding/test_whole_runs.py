@@ -31,7 +31,7 @@ def harness_models():
 
 @hookimpl
 def harness_tasks():
-    return [TaskEntry("prompts", "prompts of a file", f"{__name__}:Prompts")]
+    return [TaskEntry("openings", "prompts of a file", f"{__name__}:Prompts")]
 
 class Prompts(Task):
     metrics = ("exact-match",)
@@ -76,7 +76,7 @@ class Asked(ModelSession):
 
 def command(folder: Path, *settings: str) -> list[str]:
     return [
-        *(sys.executable, str(ROOT / "run_bench.py"), "--model", "byte-lm", "--task", "prompts"),
+        *(sys.executable, str(ROOT / "run_bench.py"), "--model", "byte-lm", "--task", "openings"),
         *("--plugin", str(folder / "plugin.py"), "--checkpoint", str(folder / "model"), "--no-train"),
         *("--data", str(folder), "--output", str(folder / "runs"), "--device", "cpu"),
         *("--set", f"generate.max_new_tokens={NEW_TOKENS}"),
@@ -97,7 +97,7 @@ def expected(model: Any, tokenizer: Any) -> dict[str, Completion]:
 
 
 def journals(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in folder.glob("runs/prompts/byte-lm/*/completions*.jsonl")}
+    return {path: path.read_bytes() for path in folder.glob("runs/openings/byte-lm/*/completions*.jsonl")}
 
 
 def lines(folder: Path) -> int:
@@ -137,7 +137,7 @@ def test_after_a_kill_the_same_command_asks_only_for_what_is_missing(
     now = journals(tmp_path)
     assert all(now[path].startswith(text[: text.rfind(b"\n") + 1]) for path, text in kept.items())
     assert texts(tmp_path) == {name: c.text for name, c in expected(model, tokenizer).items()}
-    (record,) = tmp_path.glob("runs/prompts/byte-lm/*/record.json")
+    (record,) = tmp_path.glob("runs/openings/byte-lm/*/record.json")
     schedule = json.loads(record.read_text())["environment"]["generation"]["schedule"]
     assert schedule[-1]["requests"] == ROWS - answered
 
@@ -177,7 +177,7 @@ def test_oddities_are_counted_in_the_record_and_told_below_the_table(llama: Any,
     assert llama_bos is None  # so that only the copy on disk has one
     done = subprocess.run(command(tmp_path, *settings), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (record,) = tmp_path.glob("runs/prompts/byte-lm/*/record.json")
+    (record,) = tmp_path.glob("runs/openings/byte-lm/*/record.json")
     content = json.loads(record.read_text())
     rows = [json.loads(line) for text in journals(tmp_path).values() for line in text.splitlines()]
     counts = content["counts"]

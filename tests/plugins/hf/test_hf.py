@@ -92,15 +92,10 @@ def test_weights_are_asked_in_few_bits(bits, folder, run, events):
     assert facts["quantised"] is True
 
 
-def test_layers_that_four_bits_do_not_fit_are_named(folder, run):
+def test_layers_of_no_whole_blocks_answer_in_four_bits_too(folder, run):
     pytest.importorskip("bitsandbytes")
-    if not pytest.importorskip("bitsandbytes.functional").has_avx512bf16():
-        pytest.skip("this CPU multiplies them all")
-    with (
-        opened(folder("llama"), run(), quantise="4bit") as session,
-        pytest.raises(UsageError, match="multiples of 64"),
-    ):
-        texts(session, run())
+    with opened(folder("llama"), run(), quantise="4bit") as session:
+        assert len(texts(session, run())) == len(REQUESTS)
 
 
 def test_weights_are_asked_in_bf16(folder, run, events):
