@@ -75,10 +75,16 @@ def read_claims(path: Path) -> list[Claim]:
     found: list[Claim] = []
     for number, table in enumerate(_list(loaded, "tables", path), 1):
         where = f"{path}, table {number}"
-        columns = {str(c): [str(m) for m in names] for c, names in _mapping(table, "columns", where).items()}
+        columns = {str(c): _metrics(m, f"{where}, {c}") for c, m in _mapping(table, "columns", where).items()}
         for place, row in enumerate(_list(table, "rows", where), 1):
             found.append(_claim(table, row, columns, f"{where}, row {place}"))
     return found
+
+
+def _metrics(names: Any, where: str) -> list[str]:
+    if not isinstance(names, list):
+        raise DataError(f"{where}: expected a list of metrics, found {names!r:.60}")
+    return [str(name) for name in names]
 
 
 def _size(node: Any, known: dict[int, float]) -> float:

@@ -49,7 +49,7 @@ def _of_json(text: str) -> Iterator[str]:
         return
     try:
         found = json.loads(text[start : end + 1])
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets without end
         return
     lowered = {str(key).lower(): value for key, value in found.items()} if isinstance(found, dict) else {}
     yield from (str(lowered[key]) for key in KEYS if isinstance(lowered.get(key), str))

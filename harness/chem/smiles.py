@@ -53,5 +53,5 @@ def of_selfies(text: str) -> str | None:
         ) from error
     try:
         return str(selfies.decoder(text.strip()))
-    except selfies.DecoderError:
+    except (selfies.DecoderError, ValueError):  # numbers of thousands of digits
         return None

@@ -111,7 +111,7 @@ def _fault_of(turns: tuple[Message, ...], tools: str) -> Fault | None:
 def _is_call(text: str) -> bool:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and isinstance(found.get("name"), str) and "arguments" in found
 
@@ -119,7 +119,7 @@ def _is_call(text: str) -> bool:
 def _are_tools(text: str) -> bool:
     try:
         found = json.loads(text) if text else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     listed = found if isinstance(found, list) else [found]
     plain = [tool.get("function", tool) if isinstance(tool, dict) else tool for tool in listed]

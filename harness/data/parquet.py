@@ -35,5 +35,5 @@ def _opened(path: Path) -> Iterator[Any]:
         raise MissingDependency(f"reading {path} needs pyarrow", hint="pip install pyarrow") from error
     try:
         yield parquet.ParquetFile(path)
-    except (OSError, ArrowException) as error:
+    except (OSError, ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"{path} is no readable Parquet table: {error}") from error

@@ -37,7 +37,7 @@ def parse_tools(text: str) -> list[Tool]:
     """Read a JSON list of tools, each with a name and parameters, bare or as `{"function": …}`."""
     try:
         found = json.loads(text) if text else []
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"the tools of a conversation are no JSON: {error}") from error
     tools = [tool.get("function", tool) if isinstance(tool, dict) else tool for tool in _listed(found)]
     for tool in tools:
@@ -136,7 +136,7 @@ class DefaultTools:
         try:
             found = self.PATTERN.findall(text)
             return tuple(_call(name, json.loads(given.strip().strip("`"))) for name, given in found)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ()
 
     def result(self, text: str) -> str:
@@ -198,7 +198,7 @@ class Glm4Tools:
         name, _, given = text.strip().partition("\n")
         try:
             return (_call(name, json.loads(given)),) if name else ()
-        except ValueError:
+        except (ValueError, RecursionError):
             return ()
 
     def result(self, text: str) -> str:

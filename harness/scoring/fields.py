@@ -48,7 +48,7 @@ def _value(text: str, place: int) -> str:
 def _unescaped(text: str) -> str:
     try:
         return str(json.loads(f'"{text}"', strict=False))
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

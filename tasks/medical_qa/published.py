@@ -195,7 +195,7 @@ def whole_object(path: Path) -> Any:
     try:
         with open_bytes(path) as stream:
             return json.loads(stream.read())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None  # lines of objects, or torn: the reader of lines says where
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error

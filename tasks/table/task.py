@@ -224,7 +224,7 @@ class Table(Task):
         if isinstance(value, str) and value.lstrip()[:1] == "[" and self.options.separator == "":
             try:
                 value = json.loads(value)
-            except ValueError:
+            except (ValueError, RecursionError):
                 pass
         if isinstance(value, str) and self.options.separator:
             value = value.split(self.options.separator)

@@ -86,3 +86,8 @@ def test_models_that_know_nothing_of_the_task_are_read_out_of_prose_and_counted(
     strict = main("--model", "chatty", *asked, "--set", "task.reading=strict")
     assert "100.0" not in strict.out
     assert "100.0" not in main("--model", "terse", *asked).out
+
+
+def test_json_of_brackets_without_end_holds_no_molecule():
+    said = '{"smiles": ' + "[" * 100_000 + "}"
+    assert read_molecule(said) == said

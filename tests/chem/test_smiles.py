@@ -11,6 +11,11 @@ def test_what_cannot_be_handed_to_rdkit_is_no_molecule(text):
     assert not has_smiles_syntax(text)
 
 
+def test_a_selfies_with_a_number_of_thousands_of_digits_is_none():
+    pytest.importorskip("selfies")
+    assert of_selfies(f"[C][{'9' * 5000}]") is None
+
+
 def test_syntax_is_less_than_chemistry():
     assert has_smiles_syntax("C(C)(C)(C)(C)C")
     assert molecule("C(C)(C)(C)(C)C") is None

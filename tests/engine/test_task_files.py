@@ -133,3 +133,9 @@ def test_what_is_wrong_with_a_file_is_said_with_its_name(registry, folder, name,
     assert isinstance(refused.value, kind)
     assert said in refused.value.message
     assert hint in refused.value.hint
+
+
+def test_rows_with_a_name_that_no_file_can_have_are_not_there(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(f'[task]\nfile = "{"9" * 5000}"\nprompt = "{{a}}"\nanswer = "b"\n')
+    with pytest.raises(DataError, match="there is no file"):
+        named(registry, str(tmp_path / "t.toml"))

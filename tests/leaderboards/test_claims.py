@@ -93,6 +93,10 @@ def test_the_definition_that_reproduces_a_column_is_named_first(tmp_path, view):
         ("tables: [", "cannot be read"),
         ("- 1", "no list of 'tables'"),
         ("tables:\n  - {paper: P, table: T, rows: []}", "no 'columns'"),
+        (
+            "tables:\n  - {paper: P, table: T, columns: {A: }, rows: []}",
+            "table 1, A: expected a list of metrics",
+        ),
         (HEAD + '      - {row: M, file: f, cells: {Exact: "high"}}', "'high' is not a number"),
         (HEAD + '      - {row: M, file: f, cells: {BLEU: "1"}}', "'BLEU' is not among"),
         (HEAD + '      - {file: f, cells: {Exact: "1"}}', "no 'row'"),
