@@ -19,6 +19,7 @@ from rdkit import Chem, rdBase
 
 from harness.api import DataError, Progress, UsageError
 from harness.chem.smiles import molecule
+from harness.files.locks import alone
 from harness.files.rows import heal_rows, line_of, read_rows
 from harness.files.writing import write, writing
 from harness.retrieval.structure import MorganIndex
@@ -74,7 +75,17 @@ def forbidden_blocks(smiles: Iterable[str]) -> frozenset[str]:
 def build(
     source: Path, described: Described, writer: Writer, out: Path, settings: Settings, progress: Progress
 ) -> Report:
-    """Write `out` from the unlabelled molecules of `source`; what is there already is kept and continued."""
+    """Write `out` from the unlabelled molecules of `source`; what is there already is kept and continued.
+
+    A second program that writes the same file waits for the first.
+    """
+    with alone(out.with_name(f".{out.name}.lock")):
+        return _build(source, described, writer, out, settings, progress)
+
+
+def _build(
+    source: Path, described: Described, writer: Writer, out: Path, settings: Settings, progress: Progress
+) -> Report:
     journal = out.with_name(f".{out.name}.rows")  # hidden: the folder may be read as data
     header = {
         "source": source.name,

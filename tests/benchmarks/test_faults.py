@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.faults import __main__ as faults
 from benchmarks.faults import damage, fuzz, kills, together
 
 
@@ -25,3 +26,12 @@ def test_each_damaged_file_of_a_finished_run_is_healed_or_refused(monkeypatch):
 def test_two_publish_at_once(monkeypatch):
     for row in together.run(1, only="publish"):
         assert not row["corrupt"], row
+
+
+def test_two_builds_of_the_same_pseudo_data_at_once():
+    for row in together.run(2, only="pseudo"):
+        assert not row["corrupt"], row
+
+
+def test_the_page_holds_what_was_measured():
+    assert faults.tables() in faults.PAGE.read_text(encoding="utf-8")
