@@ -67,6 +67,21 @@ JOBS = (
         for stage in ("grpo", "rloo")
     ),
     Job(
+        "train: sft, orpo",
+        (
+            *(*TRAIN, "--model", "aimed", "--task", "medical_qa", "--preset", "tiny-full"),
+            *("--set", "stages=sft,orpo", "--set", "stage.orpo.tasks=medical_qa/preferences"),
+        ),
+        ("runs/trained/aimed/*/checkpoint/*.safetensors",),
+        share=0.3,
+    ),
+    Job(
+        "train: ranking",
+        (*TRAIN, "--model", "scidpr", "--stage", "ranking"),
+        ("runs/trained/scidpr/*/checkpoint/*/model.safetensors",),
+        share=0.3,
+    ),
+    Job(
         "leaderboard add",
         ("leaderboard", "add", "mine", "--board", "board"),
         ("board/rows/toy/*/scored.json", "board/rows/toy/*/predictions.jsonl.gz"),
