@@ -13,21 +13,9 @@ from harness import DataError, RunLocked, SilentProgress, UsageError
 from harness.engine.chain import Trained, obtain
 from harness.engine.config import ask
 from harness.engine.matrix import plan
-from harness.engine.plugin_manager import load_plugins
 from harness.engine.prepared import Bench, Prepared
-from harness.engine.registry import Registry
 from harness.engine.run_dir import CHECKPOINT, locked
 from harness.files.json_files import read_json, read_sealed, write_sealed
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry(load_plugins(entry_points=False))
-
-
-@pytest.fixture
-def bench(registry: Registry, tmp_path: Path) -> Bench:
-    return Bench(registry, tmp_path / "runs", SilentProgress())
 
 
 def prepared(bench: Bench, *sets: str, model: str = "toy", task: str = "toy", **flags: str) -> Prepared:

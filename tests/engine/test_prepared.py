@@ -28,19 +28,7 @@ from harness import (
 from harness.engine.chain import Trained
 from harness.engine.config import ask
 from harness.engine.matrix import plan
-from harness.engine.plugin_manager import load_plugins
 from harness.engine.prepared import Bench, OpenModel, Prepared, stage_spec
-from harness.engine.registry import Registry
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry(load_plugins(entry_points=False))
-
-
-@pytest.fixture
-def bench(registry: Registry, tmp_path: Path) -> Bench:
-    return Bench(registry, tmp_path / "runs", SilentProgress())
 
 
 def prepared(bench: Bench, *sets: str, model: str = "toy", task: str = "toy", **flags: str) -> Prepared:

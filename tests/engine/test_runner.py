@@ -12,17 +12,11 @@ import pytest
 from harness import HarnessError, SilentProgress, StageError, UsageError
 from harness.engine.config import ask
 from harness.engine.matrix import plan
-from harness.engine.plugin_manager import load_plugins
 from harness.engine.prepared import Bench
 from harness.engine.registry import Registry
 from harness.engine.runner import Meter, Outcome, command_of, execute, unforeseen
 from harness.files.json_files import read_sealed, write_sealed
 from harness.files.rows import read_rows
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry(load_plugins(entry_points=False))
 
 
 @pytest.fixture
