@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
+from unittest.mock import patch
 
 import hypothesis
 import pytest
@@ -79,6 +80,16 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", guarded_lookup)
 
 
+@pytest.fixture(autouse=True)
+def forget_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Unload the modules that a test wrote and loaded: the next may write another under the same name."""
+    before, written = set(sys.modules), str(tmp_path_factory.getbasetemp())
+    yield
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(written):
+            del sys.modules[name]
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """Return the folder of real excerpts and golden files, which is not part of the project."""
@@ -102,21 +113,15 @@ def write_plugin(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def load() -> Iterator[Callable[..., Any]]:
+def load() -> Callable[..., Any]:
     """Return a function that loads the bundled and the named plugins and returns a registry of its own."""
     from harness.engine.plugin_manager import load_plugins
     from harness.engine.registry import Registry
 
-    files: list[Path] = []
-
     def fresh(*plugins: Path | str, bundled: bool = True) -> Registry:
-        files.extend(Path(plugin) for plugin in plugins if str(plugin).endswith(".py"))
         return Registry(load_plugins(map(str, plugins), entry_points=False, bundled=bundled))
 
-    yield fresh
-    for path in files:  # another test may write another plugin under the same name
-        if str(getattr(sys.modules.get(path.stem), "__file__", "")) == str(path):
-            del sys.modules[path.stem]
+    return fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,21 +164,19 @@ def main(
 ) -> Iterator[Callable[..., Outcome]]:
     """Return a function that runs the program in this process: for whatever needs no process of its own."""
     from harness.cli.main import main as program
+    from harness.engine import network
 
     for name in [name for name in os.environ if name.startswith("HARNESS_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    before = set(sys.modules)
 
     def run(*arguments: object) -> Outcome:
         capsys.readouterr()
         code = program([str(argument) for argument in arguments])
         return Outcome(code, *capsys.readouterr())
 
-    yield run
-    for name in set(sys.modules) - before:  # plugins of one test, which the next may write anew
-        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
-            del sys.modules[name]
+    with patch.dict(os.environ), patch.object(network, "_reasons", []):  # what --offline sets is for good
+        yield run
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -116,7 +115,6 @@ ODD = """
 
 
 @pytest.fixture
-def odd(write_plugin: Callable[..., Path]) -> Iterator[Path]:
+def odd(write_plugin: Callable[..., Path]) -> Path:
     """Return a plugin file with models, tasks and metrics that misbehave."""
-    yield write_plugin(ODD, "odd")
-    sys.modules.pop("odd", None)  # the next test writes its own
+    return write_plugin(ODD, "odd")

@@ -186,15 +186,12 @@ def test_a_local_plugin_that_cannot_be_used_is_fatal(tmp_path, name, text, said)
 def test_a_local_plugin_is_read_as_it_stands(write_plugin):
     text = "from harness import ModelEntry, hookimpl\n@hookimpl\ndef harness_models():\n"
     path = write_plugin(text + '    return [ModelEntry("a", "", "x:Y")]\n', "local_one")
-    try:
-        loaded = load_plugins([str(path)], entry_points=False, bundled=False)
-        assert [entry.name for entry in loaded.loaded[0].entries] == ["a"]
-        before = loaded.loaded[0].files_digest()
-        write_plugin(text + '    return [ModelEntry("b", "", "x:Y")]\n', "local_one")
-        assert loaded.loaded[0].files_digest() == before  # no code that runs has changed
-        assert files_digest(sys.modules["local_one"]) != before
-    finally:
-        sys.modules.pop("local_one", None)
+    loaded = load_plugins([str(path)], entry_points=False, bundled=False)
+    assert [entry.name for entry in loaded.loaded[0].entries] == ["a"]
+    before = loaded.loaded[0].files_digest()
+    write_plugin(text + '    return [ModelEntry("b", "", "x:Y")]\n', "local_one")
+    assert loaded.loaded[0].files_digest() == before  # no code that runs has changed
+    assert files_digest(sys.modules["local_one"]) != before
 
 
 def test_a_plugin_can_be_left_out_and_all_that_are_bundled_are_good():
