@@ -251,6 +251,7 @@ def test_the_tables_of_the_hub_are_read(opened, tmp_path):
     ("text", "message"),
     [
         ("{", "no JSON that can be read"),
+        ("[" * 100_000, "no JSON that can be read"),
         ('{"a": 1}', "paper a is a int"),
         ('{"a": {"title": "x"}}', "paper a is not in QASPER's form"),
         (json.dumps({"a": {**PAPER, "qas": [{"question": "?", "answers": [{}]}]}}), "KeyError 'answer'"),
