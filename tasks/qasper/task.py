@@ -250,6 +250,7 @@ class Evidence(Whole):
         "recall@3",
         "recall@5",
         "mrr",
+        "evidence-f1@qasper-baselines",
     )
 
     def examples(self, split: str) -> Iterator[Example]:

@@ -28,6 +28,7 @@ def rankings() -> list[MetricEntry]:
         definition="F1 of the first passage, best over annotators; 0 unless each of them marked it.",
         edge_cases="All questions count. Marked tables and figures are not wanted.",
         source="script of QASPER's baselines (allenai/qasper-led-baseline)",
+        ranked=False,
     )
     return [*(_card(name) for name in names), baselines]
 
