@@ -53,8 +53,7 @@ def test_the_script_of_qaspers_baselines_asks_that_everyone_marked_the_passage()
 
 def test_a_ranking_may_name_passages_by_their_text():
     example, said = row("ba", "b")
-    by_text = Example(
-        "q", {}, ("",), passages=(Passage("p0", "a"), Passage("p1", "b")), annotations=(Annotation("", ("p1",)),)
-    )
+    passages, marked = (Passage("p0", "a"), Passage("p1", "b")), (Annotation("", ("p1",)),)
+    by_text = Example("q", {}, ("",), passages=passages, annotations=marked)
     for metric in (ranking.evidence_f1_1, ranking.mrr, ranking.evidence_f1_qasper_baselines):
         assert value(metric, (by_text, said)) == value(metric, (example, said)) == 1
