@@ -57,7 +57,7 @@ class Evaluation:
     @property
     def ours(self) -> bool:
         """Whether this program wrote it, or somebody says so: what it holds is checked all the same."""
-        return self.facts["eval_library"]["name"] == LIBRARY
+        return bool(self.facts["eval_library"]["name"] == LIBRARY)
 
     def told(self, key: str) -> str:
         """Return what a file of ours says of its data."""

@@ -17,7 +17,7 @@ from harness.files.finished import PREDICTIONS
 from harness.files.writing import write
 from harness.scoring.answers import by_id, parse
 
-from ..plain import canonical, slug
+from ..plain import canonical, digest, mapping, slug
 from .strict import follow, strict
 
 ABOUT = "submission.json"
@@ -45,17 +45,23 @@ class Submission:
 
     @property
     def digest(self) -> str:
-        """A hash of the answers by id: equal for equal answers in any order."""
+        """A hash of the answers by id: equal for equal answers in any order.
+
+        Where nothing is said the evidence is the answer: what a retriever found.
+        """
         total = hashlib.sha256()
-        for key in sorted(self.outputs):
-            total.update(json.dumps([key, self.outputs[key].text]).encode() + b"\n")
+        for key, output in sorted(self.outputs.items()):
+            said = output.text or list(output.evidence or ()) or ""
+            total.update(json.dumps([key, said]).encode() + b"\n")
         return total.hexdigest()
 
     @property
     def id(self) -> str:
-        """What the row is called in files and addresses."""
+        """What the row is called in files and addresses; one asked with other options is another row."""
         seed = f"-s{self.about['seed']}" if "seed" in self.about else ""
-        return f"{slug(self.name)}{seed}-{self.digest[:8]}"
+        options = mapping(self.about.get("reading")).get("options")
+        told = digest([self.digest, options]) if options else self.digest
+        return f"{slug(self.name)}{seed}-{told[:8]}"
 
 
 @lru_cache(maxsize=1)
