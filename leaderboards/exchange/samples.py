@@ -17,6 +17,7 @@ from ..intake.tasks import OpenTask, reading_of
 from .standing import Standing, result_id
 
 SAME = 1e-9
+LEFT_OUT = "input and reference are left out; sample_hash is the SHA-256 of the two, one after the other"
 ANSWER = "answer"  # what else was kept of an answer, for whoever scores it again
 
 
@@ -31,7 +32,9 @@ def judged(one: Standing, store: Store, open_task: OpenTask, *, with_rows: bool)
     pairs = read_answers(submission, view)
     shown = view.sample or with_rows
     answers = [
-        _asked(example, view, shown=shown) | _answered(prediction, submission.outputs[example.id], view)
+        _asked(example, view, shown=shown)
+        | _answered(prediction, said := submission.outputs[example.id], view)
+        | {"metadata": _kept(said) | ({} if shown else {"rows": LEFT_OUT})}
         for example, prediction in pairs
     ]
     for metric, values in _by_metric(one, measure(pairs, view.metrics)):
@@ -73,10 +76,7 @@ def _asked(example: Example, view: TaskView, *, shown: bool) -> dict[str, Any]:
 
 
 def _answered(prediction: Prediction, said: Completion, view: TaskView) -> dict[str, Any]:
-    kept = {"finish": said.finish, "choice_scores": said.choice_scores, "evidence": said.evidence}
-    more = {key: value for key, value in kept.items() if value or (key == "evidence" and value is not None)}
     return {
-        "metadata": {ANSWER: json.dumps(more, sort_keys=True)},
         "output": {"raw": [said.text]},
         "messages": None,
         "answer_attribution": [
@@ -89,6 +89,15 @@ def _answered(prediction: Prediction, said: Completion, view: TaskView) -> dict[
             }
         ],
     }
+
+
+def _kept(said: Completion) -> dict[str, str]:
+    """Return what else is kept of an answer, as the layout's texts, so that it can be scored again."""
+    facts: dict[str, Any] = {"finish": said.finish, "choice_scores": said.choice_scores}
+    facts = {key: value for key, value in facts.items() if value}
+    if said.evidence is not None:
+        facts["evidence"] = said.evidence
+    return {ANSWER: json.dumps(facts, sort_keys=True)} if facts else {}
 
 
 def _judgement(one: Standing, metric: Mapping[str, Any], value: float) -> dict[str, Any]:

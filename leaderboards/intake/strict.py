@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness import DataError
 from harness.files.json_files import why_unread
 
-MAX_BYTES, MAX_DEPTH, MAX_DIGITS = 2**20, 20, 18  # levels, digits of a whole number
+MAX_BYTES, MAX_DEPTH, MAX_DIGITS = 2**20, 20, 18  # levels; digits of a whole number
 
 
 def strict(data: bytes, where: str) -> Any:
@@ -21,7 +21,7 @@ def strict(data: bytes, where: str) -> Any:
         about = json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_bounded)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not JSON: {why_unread(error)[:200]}") from error
-    if _depth(about) > MAX_DEPTH:
+    if _is_deep(about):
         raise DataError(f"{where} is nested more than {MAX_DEPTH} deep")
     return about
 
@@ -53,6 +53,15 @@ def _bounded(text: str) -> int:
     return int(text)
 
 
-def _depth(value: Any) -> int:
-    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, below), default=0)
+def _is_deep(value: Any) -> bool:
+    """Whether values stand in one another more than the levels that are taken."""
+    level = [value]
+    for _ in range(MAX_DEPTH):  # level by level: a function that calls itself would run out of stack
+        level = [child for each in level for child in _children(each)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
