@@ -50,7 +50,9 @@ class Submission:
         """A hash of the answers by id: equal for equal answers in any order."""
         total = hashlib.sha256()
         for key in sorted(self.outputs):
-            total.update(json.dumps([key, self.outputs[key].text]).encode() + b"\n")
+            said = self.outputs[key]
+            texts = [said.text, *(again.text for again in said.repeats)]
+            total.update(json.dumps([key, *texts]).encode() + b"\n")
         return total.hexdigest()
 
     @property
@@ -149,16 +151,21 @@ def outputs_as_bytes(outputs: Mapping[str, Completion], ids: Iterable[str]) -> b
     """Return predictions.jsonl.gz: the same answers always give the same bytes."""
     lines = []
     for key in ids:
-        output = outputs[key]
-        row: dict[str, Any] = {"id": key, "output": output.text}
-        if output.finish:
-            row["finish"] = output.finish
-        if output.choice_scores:
-            row["choice_scores"] = list(output.choice_scores)
-        if output.evidence is not None:
-            row["evidence"] = list(output.evidence)
-        lines.append(json.dumps(row, sort_keys=True))
+        lines.append(json.dumps({"id": key, **_as_row(outputs[key])}, sort_keys=True))
     return packed(("\n".join(lines) + "\n").encode())
+
+
+def _as_row(output: Completion) -> dict[str, Any]:
+    row: dict[str, Any] = {"output": output.text}
+    if output.finish:
+        row["finish"] = output.finish
+    if output.choice_scores:
+        row["choice_scores"] = list(output.choice_scores)
+    if output.evidence is not None:
+        row["evidence"] = list(output.evidence)
+    if output.repeats:
+        row["repeats"] = list(map(_as_row, output.repeats))
+    return row
 
 
 def write_submission(submission: Submission, folder: Path, ids: Iterable[str]) -> None:
