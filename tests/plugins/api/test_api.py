@@ -247,9 +247,7 @@ def test_turns_and_settings_are_sent_in_the_endpoint_s_words(ask, server):
     ask(requests=[request], spec=spec, system="Be brief.")
     sent = server.asked[0]
     assert [turn["role"] for turn in sent["messages"]] == ["system", "user", "assistant", "user"]
-    assert (sent["temperature"], sent["top_p"], sent["top_k"], sent["seed"], sent["stop"]) == (
-        0.7, 0.9, 5, 3, ["\n"],
-    )  # fmt: skip
+    assert (sent["temperature"], sent["top_p"], sent["top_k"], sent["stop"]) == (0.7, 0.9, 5, ["\n"])
     for refused in (
         GenerateSpec(num_beams=3),
         GenerateSpec(decoder="contrastive"),
@@ -257,6 +255,16 @@ def test_turns_and_settings_are_sent_in_the_endpoint_s_words(ask, server):
     ):
         with pytest.raises(UsageError):
             ask(spec=refused)
+
+
+def test_the_same_question_is_drawn_anew_for_each_request_and_the_cache_knows(ask, server, tmp_path):
+    requests = [Request("1", "?"), Request("1#2", "?")]
+    spec = GenerateSpec(decoder="sampling", seed=3)
+    ask(requests=requests, spec=spec, cache=str(tmp_path))
+    assert len(server.asked) == 2
+    assert {body["seed"] for body in server.asked} == {spec.seed_of("1"), spec.seed_of("1#2")}
+    ask(requests=requests, spec=spec, cache=str(tmp_path))
+    assert len(server.asked) == 2
 
 
 def test_thoughts_that_come_apart_are_put_between_the_tags(ask, server):
