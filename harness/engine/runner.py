@@ -209,6 +209,7 @@ def _record(
         "generation": schedule,
         "scoring_code": prepared.scoring_code,
         **prepared.prompt_facts(),
+        **({"read_by": data.task.prose} if data.task.reads_prose and data.task.prose else {}),
     }
     return RunRecord(
         schema_version=SCHEMA_VERSION,

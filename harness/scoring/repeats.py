@@ -36,8 +36,9 @@ def over_answers(
         scores[name] = mean = _meaned(several)
         if entry.vote and mean.value is not None and (values := _by_row(several)) is not None:
             for made in (*_passed(name, values), _majority(name, entry, parts, values)):
-                more = {"version": mean.version, "higher_is_better": mean.higher_is_better}
-                scores[made.metric] = replace(made, **more)
+                scores[made.metric] = replace(
+                    made, version=mean.version, higher_is_better=mean.higher_is_better
+                )
     return scores
 
 
@@ -69,8 +70,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def _resample(several: Sequence[Score]) -> Any:
     """Return what gives the mean value over drawn rows, the same for all answers; None where one cannot."""
-    each = [s.resample or (s.per_example and mean_sums(s.per_example)) for s in several]
-    if not all(each):
+    each = [s.resample or mean_sums(s.per_example or ()) for s in several]
+    if any(s.resample is None and s.per_example is None for s in several):
         return None
     sums = [found for found in each if isinstance(found, Sums) and found.finish is ratio]
     if len(sums) == len(each) and all(np.array_equal(s.rows[:, 1], sums[0].rows[:, 1]) for s in sums):

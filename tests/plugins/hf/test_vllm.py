@@ -92,7 +92,8 @@ class Stand:
 
     def _one(self, model: Any, prompt: list[int], how: Params) -> Any:
         ids, ends = list(prompt), {self.tokenizer.eos_token_id, *how.stop_token_ids}
-        told, new, finish, reason = None, [], "length", None
+        told, finish, reason = None, "length", None
+        new: list[int] = []
         with torch.no_grad():
             if how.prompt_logprobs is not None:
                 logs = model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
@@ -116,7 +117,9 @@ class Stand:
 @pytest.fixture
 def stand(monkeypatch: pytest.MonkeyPatch) -> type[Stand]:
     """Put the stand-in where vLLM would be."""
-    vllm, lora, request = ModuleType("vllm"), ModuleType("vllm.lora"), ModuleType("vllm.lora.request")
+    vllm: Any = ModuleType("vllm")
+    lora: Any = ModuleType("vllm.lora")
+    request: Any = ModuleType("vllm.lora.request")
     vllm.__spec__ = ModuleSpec("vllm", None)
     vllm.LLM, vllm.SamplingParams, vllm.__version__ = Stand, Params, "0"
     request.LoRARequest = lambda name, number, path: SimpleNamespace(name=name, number=number, path=path)
