@@ -46,7 +46,7 @@ def require() -> None:
     if find_spec("vllm") is None:
         raise MissingDependency(
             "--backend vllm needs vllm, which is not installed",
-            hint="pip install 'assay-bench[train,vllm]' into an environment of its own: vLLM brings a torch",
+            hint="pip install vllm, in an environment of its own: it brings a torch",
         )
     if not torch.cuda.is_available():
         raise UsageError(

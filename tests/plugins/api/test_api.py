@@ -6,6 +6,8 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -159,6 +161,19 @@ def test_the_server_s_own_wait_is_kept(ask, server, monkeypatch):
     server.faults = [busy(429, Retry_After="7")]
     ask(requests=REQUESTS[:1])
     assert waited == [7.0]
+
+
+def test_a_wait_may_be_a_date_and_what_is_none_is_not_waited_for(ask, server, monkeypatch):
+    waited: list[float] = []
+    monkeypatch.setattr("harness.plugins.api.client.time.sleep", waited.append)
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    server.faults = [
+        busy(503, Retry_After=soon),
+        busy(429, Retry_After="soon"),
+        busy(429, Retry_After="9999"),
+    ]
+    ask(requests=REQUESTS[:1])
+    assert 25 < waited[0] <= 30 and waited[1] < 1 and waited[2] == 300
 
 
 def test_requests_are_no_faster_than_allowed(ask, monkeypatch):
