@@ -26,7 +26,7 @@ from . import environment
 from .asking import apart
 from .chain import Trained, obtain
 from .data import TaskData
-from .journal import count_oddities, finished, heal
+from .journal import count_oddities, count_tokens, finished, heal
 from .launchers import run_worker, torchrun
 from .matrix import Cell
 from .plugin_manager import describe
@@ -310,8 +310,7 @@ def _generate(
     facts = {
         "answered_before": len(requests) - len(missing),
         "asked": len(missing),
-        "tokens_in": sum(completion.prompt_tokens for completion in done.values()),
-        "tokens_out": sum(completion.new_tokens for completion in done.values()),
+        **count_tokens(done.values()),
         "schedule": [row for row in events if row.get("event") == "decoding"][-8:],
         "model": next((_facts(row) for row in reversed(events) if row.get("event") == "model"), {}),
         "workers": [row for row in events if row.get("event") == "generated"][-1:],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import combinations
 from statistics import fmean
 
@@ -11,6 +12,7 @@ from harness import DataError, Example, MetricEntry, Pairs, Prediction, Score
 from harness.engine.plugin_manager import load_plugins
 from harness.engine.registry import Registry
 from harness.metrics.rows import make_pairs
+from harness.scoring.answers import by_id, pair, read
 from harness.scoring.measure import measure, metric_of, with_intervals
 from harness.scoring.repeats import commonest, pass_at
 
@@ -120,3 +122,33 @@ def test_whatever_votes_is_there_and_right_or_wrong(registry):
     for entry in voting:
         found = scored(registry, entry.name, several("A", "B", wanted="A"))
         assert not any(score.note.startswith("failed") for score in found.values()), entry.name
+
+
+def test_a_file_of_answers_may_hold_several_to_each_row(tmp_path):
+    rows = [
+        {"id": "a", "text": "4", "references": ["4"], "repeats": [{"text": "5"}, {"output": "4"}]},
+        {"id": "b", "text": "1", "references": ["2"], "repeats": [{"text": ""}, {"text": "2"}]},
+    ]
+    file = tmp_path / "said.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pairs = pair(read(file), None)
+    assert [[said.text for said in prediction.repeats] for _, prediction in pairs] == [["5", "4"], ["", "2"]]
+    said = by_id(read(file))["a"]
+    assert [again.text for again in said.repeats] == ["5", "4"]
+
+
+@pytest.mark.parametrize(
+    ("repeats", "said"),
+    [
+        ("5", "which is no list of answers"),
+        (["5"], "which is no answer"),
+        ([{"text": "5", "repeats": []}], "which is no answer"),
+        ([{"text": 5}], "which is not text"),
+        ([{}], "none of text, output"),
+    ],
+)
+def test_what_is_no_further_answer_is_refused(repeats, said, tmp_path):
+    file = tmp_path / "said.jsonl"
+    file.write_text(json.dumps({"id": "a", "text": "4", "repeats": repeats}))
+    with pytest.raises(DataError, match=said):
+        read(file)
