@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from .example import Pairs, Score
+if TYPE_CHECKING:  # a listing scores nothing
+    from .example import Pairs, Score
 
 Terms = list[tuple[str, str]]  # what a value is made of: names and values, in the order of reading
 

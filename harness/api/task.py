@@ -5,16 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from .bounds import OneOf, Range
 from .errors import DataError, UsageError
-from .example import Example, Request
-from .notice import Notice
-from .prompt import PromptFormat
-from .retrieval import Retriever
 from .rows import TrainPair, TrainRow
-from .spec import DataSpec
+
+if TYPE_CHECKING:
+    from .example import Example, Request
+    from .notice import Notice
+    from .prompt import PromptFormat
+    from .retrieval import Retriever
+    from .spec import DataSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class Task(ABC):
     homepage: str = ""
 
     def __init__(self, data: DataSpec | None = None, options: Any = None) -> None:
+        from .spec import DataSpec  # here and below, because a listing opens no task
+
         self.data = data or DataSpec()
         self.options = self.Options() if options is None else options
         self.notes: list[str] = []  # what loading did that a reader of the record must know: skips, repairs
@@ -171,6 +175,8 @@ class Task(ABC):
 
     def request(self, example: Example, prompt: str) -> Request:
         """Wrap a prompt for the model; a task that shows only some passages says here which."""
+        from .example import Request
+
         return Request(
             example.id, prompt, example.inputs, example.choices, example.messages, example.passages
         )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.errors import PluginError
-from harness.api.spec import PRECISIONS
 from harness.engine.plugin_manager import Plugins, load_plugins
 from harness.engine.registry import Registry
 from harness.scoring.arguments import add_vocabulary
@@ -136,6 +135,8 @@ def _add_training(group: Any) -> None:
 
 def _add_machine(group: Any) -> None:
     setting(group, "--device", "device", "auto, cpu, cuda, cuda:1, …")
+    from harness.api.spec import PRECISIONS  # here, because a listing runs nothing
+
     group.add_argument("--dtype", choices=PRECISIONS, help="precision of training and generation")
     text = "tokens in a generation batch (default: auto)"
     text = "with --model hf: own, the harness's own loop, or vllm on CUDA (default: own)"

@@ -16,8 +16,8 @@ from harness.api.bounds import refuse_out_of_bounds
 from harness.api.errors import UsageError, nearest
 from harness.api.model import ModelEntry
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
-from harness.files.json_files import why_unread
 
+from .config_file import read_file
 from .run_dir import training_of
 from .values import convert, from_mapping, listed, shown
 
@@ -142,21 +142,6 @@ def general(key: str) -> str:
     if not key.startswith("stage."):
         return key
     return "train." + key.partition(".")[2].partition(".")[2]
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """Read a config file; what is wrong with it is said with its line."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # some editors begin with a byte order mark
-    except OSError as error:
-        raise UsageError(f"config {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise UsageError(f"config {path}, line {line}: not UTF-8") from error
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"config {path} is not TOML: {why_unread(error)}") from error
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
