@@ -3,8 +3,8 @@
 jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answer`; of a list under `answers`
         the first counts), `id` (or `question_id`), and where they are known `references` (or `reference`,
         `target`), `inputs`, `raw`, `finish`, `choices` (or `options`; a list, or texts by letter),
-        `choice_scores`, `evidence` (or `predicted_evidence`; `found` in what `run-bench retrieve`
-        kept, where nothing is said), `meta`, and under `repeats` the further answers of a model that was asked several
+        `choice_scores`, `evidence` (or `predicted_evidence`; `found` in what `run-bench retrieve` kept, where
+        nothing is said), `meta`, and under `repeats` the further answers of a model that was asked several
         times, each an object with these keys
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
