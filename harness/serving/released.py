@@ -21,7 +21,7 @@ from harness.papers.evidence import PROMPT
 
 from .problems import Refused
 from .service import Service
-from .wire import Wire
+from .wire import Wire, can_be_written
 
 
 class ChatInput(Wire):
@@ -125,7 +125,7 @@ def _texts(values: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not can_be_written(value):
         raise TypeError("a text is expected")
     return value
 
