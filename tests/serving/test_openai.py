@@ -182,6 +182,7 @@ def test_decisions_are_probabilities_over_whole_choices(client: Any, session: An
         ({"max_tokens": 510}, None, "asks for 510 more, the model holds 512"),
         ({"max_tokens": 100_000}, "max_tokens", "this server gives 4096"),
         ({"max_tokens": 1, "max_completion_tokens": 2}, "max_tokens", "differ"),
+        ({"extra_body": {"decoder": "contrastive", "top_k": 500}}, "top_k", "64 tokens here at most"),
         ({"top_logprobs": 2}, "top_logprobs", "go with logprobs"),
         ({"stream_options": {"include_usage": True}}, "stream_options", "go with stream"),
         ({"extra_body": {"decoder": "beam", "num_beams": 2}, "logprobs": True}, None, "log-probabilities"),
