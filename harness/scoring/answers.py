@@ -3,7 +3,9 @@
 jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answer`; of a list under `answers`
         the first counts), `id` (or `question_id`), and where they are known `references` (or `reference`,
         `target`), `inputs`, `raw`, `finish`, `choices` (or `options`; a list, or texts by letter),
-        `choice_scores`, `evidence` (or `predicted_evidence`), `meta`
+        `choice_scores`, `evidence` (or `predicted_evidence`; `found` or `recall_evidence` of a ranking, which
+        says nothing else), `meta`, and under `repeats` the further answers of a model that was asked several
+        times, each an object with these keys
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
 
@@ -40,7 +42,8 @@ _SAID = ("raw", "output", *_TEXT)  # what the model said, before a task reads it
 _SEVERAL = "answers"  # a list of what was said, or accepted
 _REFERENCES = ("references", "reference", "target", "ground truth")
 _CHOICES = ("choices", "options")
-_EVIDENCE = ("predicted_evidence", "evidence")
+_FOUND = ("found", "recall_evidence")  # what a retriever found, as `run-bench retrieve` or SciDPR kept it
+_EVIDENCE = ("predicted_evidence", "evidence", *_FOUND)
 _ID = ("id", "example_id", "question_id")
 
 
@@ -60,11 +63,30 @@ class Answer:
     evidence: tuple[str, ...] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     several: tuple[str, ...] = ()  # where the row has a list of answers; the text is the first
+    repeats: tuple[Answer, ...] = ()  # the further answers of a model that was asked several times
 
     def completion(self, key: str) -> Completion:
         """Return what the model said to the row `key`."""
         said = self.text or "" if self.said is None else self.said
-        return Completion(key, said, self.finish, choice_scores=self.choice_scores, evidence=self.evidence)
+        return Completion(
+            key,
+            said,
+            self.finish,
+            choice_scores=self.choice_scores,
+            evidence=self.evidence,
+            repeats=tuple(again.completion(key) for again in self.repeats),
+        )
+
+    def prediction(self, key: str) -> Prediction:
+        """Return the answer to the row `key` as it stands in the file."""
+        return Prediction(
+            key,
+            self.text or "",
+            self.raw,
+            self.choice_scores,
+            evidence=self.evidence or (),
+            repeats=tuple(again.prediction(key) for again in self.repeats),
+        )
 
 
 @dataclass(slots=True)
@@ -163,15 +185,22 @@ def _from_json(line: str, where: str) -> Answer:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON: {why_unread(error)[:200]}") from None
+    return _from_row(row, where)
+
+
+def _from_row(row: Any, where: str) -> Answer:
     if not isinstance(row, dict):
         raise DataError(f"{where}: a row is an object, this is none")
-    if not any(key in row for key in (*_SAID, _SEVERAL, *_REFERENCES)):
+    ranking = any(key in row for key in _FOUND)
+    if not ranking and not any(key in row for key in (*_SAID, _SEVERAL, *_REFERENCES)):
         raise DataError(f"{where}: none of {', '.join(_TEXT)} is there")
     text, said = _text(row, _TEXT, where), _text(row, _SAID, where)
     several: tuple[str, ...] = ()
     if text is None and said is None and _SEVERAL in row:
         several = _texts(row[_SEVERAL], f'{where}: "{_SEVERAL}"')
         text = _bounded(several[0] if several else "", where)
+    if text is None and said is None and ranking:
+        text = ""
     raw = row.get("raw")
     return Answer(
         text=text if text is not None else said,
@@ -186,7 +215,18 @@ def _from_json(line: str, where: str) -> Answer:
         evidence=_evidence(row, where),
         meta=_mapping(row, "meta", where),
         several=several,
+        repeats=_repeats(row, where),
     )
+
+
+def _repeats(row: Mapping[str, Any], where: str) -> tuple[Answer, ...]:
+    """Return the further answers of a row; those have none of their own."""
+    values = row.get("repeats") or ()
+    if not isinstance(values, list | tuple):
+        raise DataError(f'{where}: "repeats" is {_shown(values)}, which is no list of answers')
+    if odd := [value for value in values if not isinstance(value, dict) or "repeats" in value]:
+        raise DataError(f'{where}: "repeats" holds {_shown(odd[0])}, which is no answer')
+    return tuple(_from_row(value, f'{where}: "repeats"') for value in values)
 
 
 def _text(row: Mapping[str, Any], keys: Sequence[str], where: str) -> str | None:
@@ -295,8 +335,7 @@ def pair(
     for name, (answer, row), accepted in zip(names, rows, wanted, strict=True):
         facts_of_row = (row.inputs or answer.inputs, accepted or (), row.meta or answer.meta)
         example = Example(name, *facts_of_row, choices=row.choices or answer.choices)
-        said = (answer.text or "", answer.raw, answer.choice_scores)
-        found.append((example, Prediction(name, *said, evidence=answer.evidence or ())))
+        found.append((example, answer.prediction(name)))
     return Pairs(found, **facts)
 
 

@@ -91,7 +91,7 @@ def add(
     if keeping.batch:
         evidence["batch"] = keeping.batch
     submission = replace(submission, evidence=evidence)
-    return _put(store, str(path), submission, open_task, foreign.source)
+    return hand_in(store, str(path), submission, open_task, foreign.source)
 
 
 def _replaceable(store: Store, submission: Submission, row: str, evidence: Mapping[str, Any]) -> str:
@@ -117,14 +117,15 @@ def withdraw(store: Store, row: str, reason: str) -> Path:
     return folders[row]
 
 
-def _put(store: Store, source: str, submission: Submission, open_task: OpenTask, data: str) -> Added:
+def hand_in(store: Store, source: str, submission: Submission, open_task: OpenTask, data: str = "") -> Added:
+    """Score a submission that has been read and keep it; a fault is raised as one sentence."""
     about = submission.about
     digest = str(mapping(about["data"]).get("digest", ""))
     view = open_task(submission.task, str(about["split"]), digest, data, reading_of(about))
     if reason := rules.refusal(submission, view):
         raise DataError(f"'{submission.name}' is refused: {reason}")
     _check_place(store, submission)
-    return _keep(store, source, submission, view)
+    return _keep(store, source, submission, view, open_task)
 
 
 def _check_place(store: Store, submission: Submission) -> None:
@@ -139,14 +140,33 @@ def _check_place(store: Store, submission: Submission) -> None:
 
 
 def _keep(
-    store: Store, source: str, submission: Submission, view: TaskView, *, keep_answers: bool = True
+    store: Store,
+    source: str,
+    submission: Submission,
+    view: TaskView,
+    open_task: OpenTask,
+    *,
+    keep_answers: bool = True,
 ) -> Added:
     """Score a submission that is in order and put it on the board, with or without its answers."""
     scored = score(submission, view)
-    store.put_card(task_card(view))
+    store.put_card(_card(view, open_task))
     ids = [example.id for example in view.examples]
     folder = store.put(submission, scored, ids, keep_answers=keep_answers)
     return Added(source, folder, submission, notes=[*submission.notes, *_without_value(scored)])
+
+
+def _card(view: TaskView, open_task: OpenTask) -> dict[str, Any]:
+    """Describe a task for its table, and say whether its options changed the rows of a sample.
+
+    The passages of a retriever, say: what was asked with others is not what the sample's own table is about.
+    """
+    card = task_card(view)
+    if view.sample and view.task.options != view.task.Options():
+        plain = open_task(view.name, view.split, source=view.task.data.source)
+        if plain.digest != view.digest:
+            card["changed"] = True
+    return card
 
 
 def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) -> list[Added | Refused]:
@@ -167,7 +187,7 @@ def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) 
         )
         origin = {key: row[key] for key in ("file", "source", "licence", "note") if key in row}
         submission = import_foreign(path, view, row["name"], row["form"], **origin)
-        found.append(_keep(store, str(path), submission, view, keep_answers=False))
+        found.append(_keep(store, str(path), submission, view, open_task, keep_answers=False))
     return found
 
 
@@ -196,7 +216,7 @@ def add_runs(
                 found.append(Added(str(directory), folder, submission))
                 continue
             say(f"scoring {submission.name} on {submission.task}")
-            found.append(_put(store, str(directory), submission, open_task, ""))
+            found.append(hand_in(store, str(directory), submission, open_task))
         except HarnessError as error:
             found.append(Refused(str(directory), error.message))
         except Exception as error:  # noqa: BLE001  whatever is wrong with one run costs the others nothing
@@ -223,8 +243,8 @@ def build(store: Store, open_task: OpenTask | None = None, tasks: Sequence[str] 
         if open_task is not None and (not tasks or store.about(folder)["task"] in tasks):
             _refresh(store, folder, open_task, views, refused)
     for view in views.values():
-        if view is not None:
-            store.put_card(task_card(view))
+        if view is not None and open_task is not None:
+            store.put_card(_card(view, open_task))
     cards = [card for card in store.cards() if not tasks or card["task"] in tasks]
     rows = [store.row(folder) for folder in store.row_folders() if (folder / SCORED).exists()]
     reported = store.reported()

@@ -20,7 +20,17 @@ def rankings() -> list[MetricEntry]:
         *(f"recall@{depth}" for depth in depths),
         "mrr",
     )
-    return [_card(name) for name in names]
+    baselines = entry(
+        "ranking",
+        "evidence-f1@qasper-baselines",
+        "mean evidence F1 of a passage that all annotators marked",
+        kind="ranking",
+        definition="F1 of the first passage, best over annotators; 0 unless each of them marked it.",
+        edge_cases="All questions count. Marked tables and figures are not wanted.",
+        source="script of QASPER's baselines (allenai/qasper-led-baseline)",
+        ranked=False,
+    )
+    return [*(_card(name) for name in names), baselines]
 
 
 def _card(name: str) -> MetricEntry:
