@@ -76,8 +76,9 @@ class TaskOptions:
     likelihood of each letter), `letter` (listed, and the letter is read out of what the model says), or
     `auto`: likelihood where the model can, else letter. `permute` is the seed by which choices change
     places, None for their own order; answers are mapped back. With `reading` `prose` an answer is read
-    out of what a chat model says around it, where the task has a rule for that;
-    `strict` takes what was said, and `auto` reads prose of models that know nothing of the task (hf, api).
+    out of what a chat model says around it, where the task has a rule for that (`Task.prose`);
+    `strict` takes what was said, and `auto` reads prose of models that know nothing of the task (hf, api),
+    on tasks whose rule only finds what is wanted, such as a molecule, and never cuts free text.
     """
 
     shots: Annotated[int, Range(least=0)] = 0
@@ -109,6 +110,8 @@ class Task(ABC):
     )
     metrics: tuple[str, ...] = ()
     prompt_format: PromptFormat | None = None
+    prose: str = ""  # the rule, with its version, by which answers are read out of prose; empty: none
+    prose_unasked: bool = True  # also where task.reading is auto and the model knows nothing of the task
     sources: Mapping[str, str] = {}  # source name -> what it is: "sample", "hub", "dir"
     synthetic: tuple[str, ...] = ()  # sources whose rows are made up by code, such as "sample"
     files: Mapping[str, str] = {}  # published files that are looked for -> what they hold

@@ -96,6 +96,8 @@ def _add_what_runs(group: Any) -> None:
     setting(group, "--preset", "preset", "size and recipe of the model; the default is its first preset")
     setting(group, "--seed", "seed", "seed of training and sampling", int)
     setting(group, "--seeds", "seeds", "run once for each seed and report mean and spread", metavar="A,B,C")
+    text = "draw K answers to each row: pass@k, maj@k and the mean of each metric"
+    setting(group, "--repeats", "repeats", text, int, "K")
     setting(group, "--metrics", "metrics", "score with these instead of the task's own", metavar="A,B")
     add_vocabulary(group)
 
@@ -137,6 +139,8 @@ def _add_machine(group: Any) -> None:
 
     group.add_argument("--dtype", choices=PRECISIONS, help="precision of training and generation")
     text = "tokens in a generation batch (default: auto)"
+    text = "with --model hf: own, the harness's own loop, or vllm on CUDA (default: own)"
+    setting(group, "--backend", "model.backend", text, metavar="NAME")
     setting(group, "--batch-tokens", "generate.batch_tokens", text, metavar="N")
     group.add_argument(
         "--processes", type=int, metavar="N", help="share training and generation among N processes"

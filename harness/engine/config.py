@@ -32,6 +32,7 @@ TOP: dict[str, Any] = {
     "stages": tuple[str, ...],
     "compare_with": tuple[str, ...],
     "notice": str,
+    "repeats": int,
 }
 RUN_KEYS = ("model", "task", "seeds", "plugins", "output", *TOP)
 STAGES_HINT = 'stages = ["pretrain", "sft"] in a recipe or file chains them, --stage runs one'
@@ -328,6 +329,7 @@ def resolve(
         seed=_value(merged, "seed", int, 0),
         title=_title(model, entry, merged),
         notice=_value(merged, "notice", str | None, None),
+        repeats=_value(merged, "repeats", int, 1),
     )
     check(spec)
     compare = tuple(listed(merged["compare_with"].value)) if "compare_with" in merged else ()
@@ -438,6 +440,13 @@ def check(spec: RunSpec) -> None:
                 f"train.{name} is {asked[0]}, and nothing is evaluated: train.eval_every is not set",
                 hint="--eval-every N",
             )
+    if spec.repeats < 1:
+        raise UsageError(f"repeats is {spec.repeats}, it must be at least 1")
+    if spec.repeats > 1 and spec.generate.decoder != "sampling":
+        raise UsageError(
+            f"repeats is {spec.repeats}, and the decoder '{spec.generate.decoder}' says the same each time",
+            hint="--set generate.decoder=sampling --set generate.temperature=0.8",
+        )
     tokens = spec.generate.batch_tokens
     if tokens != "auto" and not (tokens.isdigit() and int(tokens) > 0):
         raise UsageError(f"generate.batch_tokens is {tokens}, it must be auto or a number of tokens")
