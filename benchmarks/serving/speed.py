@@ -66,7 +66,8 @@ def rows(folder: Path) -> list[dict[str, Any]]:
             with load.server(load.transformers_serve(folder, port, *more), port, "/health") as process:
                 table += [measured(name, process, port, str(folder), n, texts) for n in (1, FEW)]
         except (Exception, SystemExit) as error:  # noqa: BLE001  a peer that fails is a row, not the end
-            table.append(dict.fromkeys(table[0], "-") | {"contestant": f"{name}: {str(error)[:80]}"})
+            why = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            table.append(dict.fromkeys(table[0], "-") | {"contestant": f"{name}: {why[0][:120]}"})
     one = next(line for line in table if line["clients"] == 1)
     for line in table:
         if isinstance(line["requests/CPU s"], float):
