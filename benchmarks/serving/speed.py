@@ -18,6 +18,8 @@ from . import load
 
 FEW, MANY = 16, 64
 ALONE = 24  # requests that are asked one at a time
+# room for 16,384 tokens: left alone it takes most of the machine's memory
+CONTINUOUS = ("--continuous-batching", "--cb-block-size", "32", "--cb-num-blocks", "512")
 OFFLINE = """
 import json, sys, time
 from pathlib import Path
@@ -60,7 +62,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     with load.server(load.ours(folder, port), port, "/ready") as process:
         named = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models"))["data"][0]["id"]
         table += [measured("run-bench serve", process, port, named, n, texts) for n in (1, FEW, MANY)]
-    for name, more in (("transformers serve", ()), ("its continuous batching", ("--continuous-batching",))):
+    for name, more in (("transformers serve", ()), ("its continuous batching", CONTINUOUS)):
         port = load.free_port()
         try:
             with load.server(load.transformers_serve(folder, port, *more), port, "/health") as process:
