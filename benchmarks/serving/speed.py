@@ -97,7 +97,7 @@ async def asked(port: int, model: str, prompts: list[str], clients: int) -> list
     """Ask all prompts, so many at a time; return each answer with the seconds to its first text."""
     free = asyncio.Semaphore(clients)
     address = f"http://127.0.0.1:{port}/v1"
-    async with AsyncOpenAI(base_url=address, api_key="none", max_retries=0, timeout=600) as client:
+    async with AsyncOpenAI(base_url=address, api_key="none", max_retries=0, timeout=120) as client:
 
         async def one(prompt: str) -> tuple[str, float]:
             async with free:
