@@ -19,7 +19,8 @@ class MetricEntry:
     under this definition an empty answer can beat a wrong one; tables then mark the column.
     `reference_free` declares that references are not looked at, so that answers alone can be scored.
     `ranked=False` declares that a value says what answers are like, or how others count them, and not how
-    good they are: tables show it and rank nothing by it.
+    good they are: tables show it and rank nothing by it. `reads` are the fields of `Example` and
+    `Prediction` that it looks at beside the answer, and `training` for the training rows.
     """
 
     name: str
@@ -33,7 +34,8 @@ class MetricEntry:
     silence_wins: bool = False
     reference_free: bool = False
     ranked: bool = True
-    kind: str = "text"  # text | molecule | property | design | qa | choice
+    reads: tuple[str, ...] = ("references",)
+    kind: str = "text"  # text | molecule | property | design | qa | ranking | choice
     definition: str = ""
     edge_cases: str = ""
     source: str = ""

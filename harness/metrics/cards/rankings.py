@@ -36,6 +36,7 @@ def _card(name: str) -> MetricEntry:
         name,
         summary,
         kind="ranking",
+        reads=("annotations", "passages", "evidence"),
         definition=f"The {summary}; a prediction's evidence is a ranking, best first.",
         edge_cases=ANNOTATORS,
         source="QASPER evaluator's paragraph F1, at k" if kind == "evidence-f1" else "ours",
