@@ -2,7 +2,8 @@
 
 `retrieval` ranks the paragraphs of QASPER's 416 test papers for every question: by words, by
 all-MiniLM-L6-v2, by both. `scidpr` trains from MiniLM on some of the papers and ranks the others. `answers`
-asks SmolLM2-135M-Instruct with gold, recalled and no evidence. `speed` builds indexes.
+asks SmolLM2-135M-Instruct with gold, recalled and no evidence. `speed` builds indexes. `baselines` says where
+rows of Mozi's report come from.
 
 Everything is kept under --work; the same command goes on where it was stopped.
 """
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .answers import answers
+from .baselines import baselines
 from .program import Papers
 from .ranked import retrieval, scidpr
 from .speed import speed
@@ -27,6 +29,7 @@ PARTS: dict[str, Callable[[Papers, argparse.Namespace], None]] = {
     "scidpr": scidpr,
     "answers": answers,
     "speed": speed,
+    "baselines": baselines,
 }
 
 

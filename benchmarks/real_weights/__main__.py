@@ -2,10 +2,10 @@
 
     python -m benchmarks.real_weights DATA [--part choices|captions] [--rows 60] [--keep DIR] [--peer PYTHON]
 
-DATA holds `mmlu_medical`, `medqa` and `pubmedqa`, or `derived` and `chebi20`. `choices` asks medical questions
-here and by lm-evaluation-harness, one by one; `captions` fine-tunes an adapter on 600 pairs and asks before and
-after. What is finished stays under --keep, so that a stopped command goes on. Needs the extra `real`, and for
-`choices` a Python that has `lm-eval` 0.4.13.
+DATA holds `mmlu_medical`, `medqa` and `pubmedqa`, or `derived` and `chebi20`. `choices` asks medical
+questions here and by lm-evaluation-harness, one by one; `captions` fine-tunes an adapter on 600 pairs and
+asks before and after. What is finished stays under --keep, so that a stopped command goes on. Needs the extra
+`real`, and for `choices` a Python that has `lm-eval` 0.4.13.
 """
 
 from __future__ import annotations

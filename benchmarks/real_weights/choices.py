@@ -1,4 +1,4 @@
-"""Medical questions by log-likelihood, here and by lm-evaluation-harness: the same prompts, whole commands."""
+"""Medical questions by log-likelihood, here and by lm-evaluation-harness: equal prompts, whole commands."""
 
 from __future__ import annotations
 

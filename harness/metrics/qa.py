@@ -11,11 +11,12 @@ import string
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from harness import Example, Pairs, Prediction, Score
 
 from .rows import outputs, references
-from .statistics import mean, mean_score
+from .statistics import mean, mean_score, weighted_score
 from .text import bleu_rows, bleu_value, encode, rouge_lsum
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -73,6 +74,12 @@ def is_missing(prediction: Prediction) -> bool:
     return prediction.raw == MISSING
 
 
+def rests_on(example: Example, prediction: Prediction) -> list[str]:
+    """Return the ids of a prediction's evidence; what a file gives as texts is named by its passages."""
+    ids = {passage.text: passage.id for passage in example.passages}
+    return [ids.get(name, name) for name in prediction.evidence]
+
+
 @dataclass(frozen=True, slots=True)
 class QasperEvidenceF1:
     """QASPER's evidence F1: the best annotator's overlap of paragraphs, meaned over questions."""
@@ -87,11 +94,9 @@ class QasperEvidenceF1:
     def _value(self, example: Example, prediction: Prediction) -> float:
         if is_missing(prediction):
             return 0.0
-        ids = {passage.text: passage.id for passage in example.passages}
         texts = {passage.id: passage.text for passage in example.passages}
-        found = [ids.get(name, name) for name in prediction.evidence]
         wanted = [self._kept(annotation.evidence, texts) for annotation in example.annotations] or [[]]
-        return max(_paragraph_f1(found, evidence) for evidence in wanted)
+        return max(_paragraph_f1(rests_on(example, prediction), evidence) for evidence in wanted)
 
     def _kept(self, evidence: Sequence[str], texts: Mapping[str, str]) -> list[str]:
         return [name for name in evidence if not (self.text_only and FLOATING in texts.get(name, name))]
@@ -128,19 +133,24 @@ class Squad:
 
 @dataclass(frozen=True, slots=True)
 class Mozi:
-    """Mozi's own evaluation: precision, recall or F1 of words against the best reference, yes/no left out."""
+    """Mozi's own evaluation: the best precision, recall or F1 of words over the references, yes/no left out.
+
+    `running` repeats a slip of its release: each reference is a term of the mean, with the best one up to it.
+    """
 
     name: str
     part: int  # 0 precision, 1 recall, 2 F1
+    running: bool = False
 
     def __call__(self, pairs: Pairs) -> Score:
-        """Return the mean over the rows that are no yes/no questions."""
+        """Return the mean over the rows, or their references, that are no yes/no questions."""
         rows = zip(outputs(pairs), references(pairs), _yes_no(pairs), strict=True)
-        values = [
-            None if yes_no else max((token_overlap(out, ref) for ref in refs), key=lambda v: v[2])[self.part]
-            for out, refs, yes_no in rows
-        ]
-        return mean_score(self.name, values)
+        values = [[] if yes_no else self._terms(out, refs) for out, refs, yes_no in rows]
+        return weighted_score(self.name, [mean(terms) for terms in values], [len(terms) for terms in values])
+
+    def _terms(self, answer: str, accepted: Sequence[str]) -> list[float]:
+        best = list(accumulate((token_overlap(answer, ref)[self.part] for ref in accepted), max))
+        return best if self.running else best[-1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,5 +193,8 @@ squad_f1 = Squad("squad-f1")
 mozi_precision = Mozi("mozi-precision", 0)
 mozi_recall = Mozi("mozi-recall", 1)
 mozi_f1 = Mozi("mozi-f1", 2)
+mozi_precision_running = Mozi("mozi-precision@running", 0, running=True)
+mozi_recall_running = Mozi("mozi-recall@running", 1, running=True)
+mozi_f1_running = Mozi("mozi-f1@running", 2, running=True)
 mozi_bleu = MoziBleu("mozi-bleu")
 mozi_rouge_lsum = MoziRouge("mozi-rouge-lsum")

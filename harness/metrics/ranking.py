@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from harness import Example, Pairs, Prediction, Score
 
+from .qa import FLOATING, rests_on
 from .statistics import mean_score
 
 DEPTHS = (1, 2, 3, 4, 5, 6)
@@ -29,7 +30,7 @@ class Ranked:
         """Read a row."""
         known = {passage.id for passage in example.passages}
         wanted = [frozenset(annotation.evidence) & known for annotation in example.annotations]
-        return Ranked(prediction.evidence, [names for names in wanted if names])
+        return Ranked(rests_on(example, prediction), [names for names in wanted if names])
 
     def f1(self, k: int) -> float:
         """Return the F1 of the first `k` against the annotator they suit best, as QASPER's script does."""
@@ -69,6 +70,28 @@ class RankingMetric:
         return mean_score(self.name, [self.measure(row) if row.wanted else None for row in rows])
 
 
+@dataclass(frozen=True, slots=True)
+class OfEveryone:
+    """The F1 of the first passage as the script of QASPER's baselines counts it, meaned over all questions.
+
+    It is 0 unless every annotator marked that passage. Marked tables and figures are not wanted.
+    """
+
+    name: str
+
+    def __call__(self, pairs: Pairs) -> Score:
+        """Return the mean over all rows, also those for which nobody marked anything."""
+        return mean_score(self.name, [self._value(row, rests_on(row, said)[:1]) for row, said in pairs])
+
+    def _value(self, example: Example, first: Sequence[str]) -> float:
+        texts = {passage.id: passage.text for passage in example.passages}
+        marked = [annotation.evidence for annotation in example.annotations]
+        if not first or not marked or not all(first[0] in names for names in marked):
+            return 0.0
+        wanted = [sum(FLOATING not in texts.get(name, name) for name in names) for names in marked]
+        return 2 / (1 + max(1, min(wanted)))
+
+
 def _f1_at(depth: int) -> RankingMetric:
     return RankingMetric(f"evidence-f1@{depth}", lambda question: question.f1(depth))
 
@@ -80,4 +103,5 @@ def _recall_at(depth: int) -> RankingMetric:
 evidence_f1_1, evidence_f1_2, evidence_f1_3, evidence_f1_4, evidence_f1_5, evidence_f1_6 = map(_f1_at, DEPTHS)
 recall_1, recall_2, recall_3, recall_4, recall_5, recall_6 = map(_recall_at, DEPTHS)
 evidence_f1_best = RankingMetric("evidence-f1@best", Ranked.best_f1)
+evidence_f1_qasper_baselines = OfEveryone("evidence-f1@qasper-baselines")
 mrr = RankingMetric("mrr", Ranked.reciprocal_rank)

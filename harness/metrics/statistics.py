@@ -66,3 +66,18 @@ def mean_score(metric: str, values: Sequence[float | None], **facts: Any) -> Sco
         note=note,
         **facts,
     )
+
+
+def weighted_score(metric: str, values: Sequence[float | None], weights: Sequence[float]) -> Score:
+    """Return the score that is the mean of its rows, each as often as its weight says."""
+    known = [(v, w) for v, w in zip(values, weights, strict=True) if v is not None]
+    rows = [(0.0, 0.0) if v is None else (v * w, w) for v, w in zip(values, weights, strict=True)]
+    total = math.fsum(weight for _, weight in known)
+    return Score(
+        metric,
+        math.fsum(value * weight for value, weight in known) / total if total else None,
+        len(values),
+        per_example=tuple(values),
+        resample=Sums(np.array(rows, dtype=np.float64).reshape(-1, 2), ratio),
+        note="" if total else "no row has a value",
+    )

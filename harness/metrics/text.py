@@ -264,7 +264,8 @@ def sacrebleu_corpus(metric: TextMetric, pairs: Pairs) -> Score:
 
     def values(sums: Floats) -> Floats:
         lines = sums.astype(int).tolist()
-        return np.array([BLEU.compute_bleu(x[:4], x[4:8], x[8], x[9]).score / 100 for x in lines])
+        scores = [BLEU.compute_bleu(x[:4], x[4:8], x[8], x[9]).score for x in lines]
+        return np.minimum(np.array(scores) / 100, 1.0)  # its logarithms may round a copy to a hair above 100
 
     value = float(values(sums.sum(axis=0)[None])[0])
     return Score(metric.name, value, len(pairs), resample=Sums(sums, values))

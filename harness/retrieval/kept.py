@@ -44,7 +44,7 @@ def _row(line: str, where: str) -> tuple[str, list[str]]:
         texts = next(row[key] for key in FOUND if key in row)
         if isinstance(row["question"], str) and all(isinstance(text, str) for text in texts):
             return row["question"], list(texts)
-    except (ValueError, KeyError, TypeError, StopIteration):
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError):
         pass
     raise DataError(
         f"{where} is no kept ranking", hint='expected {"question": …, "found": [texts, best first]}'

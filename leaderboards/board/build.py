@@ -124,7 +124,7 @@ def _put(store: Store, source: str, submission: Submission, open_task: OpenTask,
     if reason := rules.refusal(submission, view):
         raise DataError(f"'{submission.name}' is refused: {reason}")
     _check_place(store, submission)
-    return _keep(store, source, submission, view)
+    return _keep(store, source, submission, view, open_task)
 
 
 def _check_place(store: Store, submission: Submission) -> None:
@@ -139,14 +139,33 @@ def _check_place(store: Store, submission: Submission) -> None:
 
 
 def _keep(
-    store: Store, source: str, submission: Submission, view: TaskView, *, keep_answers: bool = True
+    store: Store,
+    source: str,
+    submission: Submission,
+    view: TaskView,
+    open_task: OpenTask,
+    *,
+    keep_answers: bool = True,
 ) -> Added:
     """Score a submission that is in order and put it on the board, with or without its answers."""
     scored = score(submission, view)
-    store.put_card(task_card(view))
+    store.put_card(_card(view, open_task))
     ids = [example.id for example in view.examples]
     folder = store.put(submission, scored, ids, keep_answers=keep_answers)
     return Added(source, folder, submission, notes=[*submission.notes, *_without_value(scored)])
+
+
+def _card(view: TaskView, open_task: OpenTask) -> dict[str, Any]:
+    """Describe a task for its table, and say whether its options changed the rows of a sample.
+
+    The passages of a retriever, say: what was asked with others is not what the sample's own table is about.
+    """
+    card = task_card(view)
+    if view.sample and view.task.options != view.task.Options():
+        plain = open_task(view.name, view.split, source=view.task.data.source)
+        if plain.digest != view.digest:
+            card["changed"] = True
+    return card
 
 
 def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) -> list[Added | Refused]:
@@ -167,7 +186,7 @@ def add_originals(store: Store, originals: Path, open_task: OpenTask, say: Say) 
         )
         origin = {key: row[key] for key in ("file", "source", "licence", "note") if key in row}
         submission = import_foreign(path, view, row["name"], row["form"], **origin)
-        found.append(_keep(store, str(path), submission, view, keep_answers=False))
+        found.append(_keep(store, str(path), submission, view, open_task, keep_answers=False))
     return found
 
 
@@ -223,8 +242,8 @@ def build(store: Store, open_task: OpenTask | None = None, tasks: Sequence[str] 
         if open_task is not None and (not tasks or store.about(folder)["task"] in tasks):
             _refresh(store, folder, open_task, views, refused)
     for view in views.values():
-        if view is not None:
-            store.put_card(task_card(view))
+        if view is not None and open_task is not None:
+            store.put_card(_card(view, open_task))
     cards = [card for card in store.cards() if not tasks or card["task"] in tasks]
     rows = [store.row(folder) for folder in store.row_folders() if (folder / SCORED).exists()]
     reported = store.reported()

@@ -144,7 +144,8 @@ class Store:
 
     def cards(self) -> list[dict[str, Any]]:
         """Return every table's task, in a fixed order."""
-        return [read_json(path) for path in sorted((self.root / "tasks").glob("*.json"))]
+        paths = sorted((self.root / "tasks").glob("*.json"), key=lambda path: path.stem)
+        return [read_json(path) for path in paths]
 
     def reported(self) -> list[dict[str, Any]]:
         """Return the numbers that were printed elsewhere, with their sources and what their columns are."""

@@ -114,10 +114,15 @@ def _reported_only(card: Mapping[str, Any], reported: Sequence[Mapping[str, Any]
 
 
 def board_id(card: Mapping[str, Any]) -> str:
-    """Name a table: task, split where it is not the test, and what data it is of."""
+    """Name a table: task, split where it is not the test, and what data it is of.
+
+    A sample has the name of the sample alone, unless options changed its rows.
+    """
     split = "" if card["split"] in ("test", "blind") else f"-{card['split']}"
-    kind = "sample" if card["sample"] else slug(str(card["digest"]))[:12]
-    return f"{slug(card['task'])}{split}-{kind}"
+    kinds = ["sample"] if card["sample"] else []
+    if not card["sample"] or card.get("changed"):
+        kinds.append(slug(str(card["digest"]))[:12])
+    return f"{slug(card['task'])}{split}-{'-'.join(kinds)}"
 
 
 def _leading(metrics: Mapping[str, Any], measures: Mapping[str, Any]) -> str:

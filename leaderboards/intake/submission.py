@@ -19,7 +19,7 @@ from harness.files.json_files import why_unread
 from harness.files.writing import write
 from harness.scoring.answers import by_id, parse
 
-from ..plain import canonical, slug
+from ..plain import canonical, digest, mapping, slug
 
 ABOUT = "submission.json"
 MAX_ABOUT, MAX_DEPTH, MAX_DIGITS = 2**20, 20, 18  # bytes, levels, digits of a whole number
@@ -47,17 +47,23 @@ class Submission:
 
     @property
     def digest(self) -> str:
-        """A hash of the answers by id: equal for equal answers in any order."""
+        """A hash of the answers by id: equal for equal answers in any order.
+
+        Where nothing is said the evidence is the answer: what a retriever found.
+        """
         total = hashlib.sha256()
-        for key in sorted(self.outputs):
-            total.update(json.dumps([key, self.outputs[key].text]).encode() + b"\n")
+        for key, output in sorted(self.outputs.items()):
+            said = output.text or list(output.evidence or ()) or ""
+            total.update(json.dumps([key, said]).encode() + b"\n")
         return total.hexdigest()
 
     @property
     def id(self) -> str:
-        """What the row is called in files and addresses."""
+        """What the row is called in files and addresses; one asked with other options is another row."""
         seed = f"-s{self.about['seed']}" if "seed" in self.about else ""
-        return f"{slug(self.name)}{seed}-{self.digest[:8]}"
+        options = mapping(self.about.get("reading")).get("options")
+        told = digest([self.digest, options]) if options else self.digest
+        return f"{slug(self.name)}{seed}-{told[:8]}"
 
 
 @lru_cache(maxsize=1)

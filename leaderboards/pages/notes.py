@@ -7,6 +7,7 @@ from typing import Any
 
 from ..board.shapes import Table
 from ..intake.tasks import BLIND
+from ..plain import mapping
 from .numbers import DASH, OVERALL_METRIC, number
 
 SAMPLE_IN_BRIEF = "built-in sample: not comparable with published numbers"
@@ -15,9 +16,17 @@ MAX_CHANGES = 5
 
 
 def title(table: Table) -> str:
-    """Return a table's title; a sample says so first."""
+    """Return a table's title: what data it is of, and the options with which all its rows were asked."""
     kind = "synthetic sample" if table["sample"] else f"data {table['digest']}"
-    return f"{table['task']}: {table['rows']:,} rows of {table['split']}, {kind}"
+    options = "".join(f", {name}={value}" for name, value in asked_with(table).items())
+    return f"{table['task']}: {table['rows']:,} rows of {table['split']}, {kind}{options}"
+
+
+def asked_with(table: Table) -> dict[str, Any]:
+    """Return the options of the task that every row of a table was asked with."""
+    every = [mapping(mapping(line["about"].get("reading")).get("options")) for line in table["lines"]]
+    first = every[0] if every else {}
+    return {k: v for k, v in sorted(first.items()) if all(other.get(k) == v for other in every)}
 
 
 def notes(table: Table) -> Iterator[str]:

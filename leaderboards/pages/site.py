@@ -18,7 +18,7 @@ from ..plain import digest
 from . import numbers, plots
 from .card import card_page
 from .html import Child, Html, h, page
-from .notes import SAMPLE, notes, title
+from .notes import SAMPLE, asked_with, notes, title
 from .numbers import rank_range
 from .render import FORMATS, cell, columns, health_rows, is_best, lead
 
@@ -88,7 +88,8 @@ def _overview(caption: str, tables: Sequence[Table]) -> Html:
     for table in tables:
         first = [(line["name"], lead(line, columns(table))) for line in table["lines"]]
         leaders = [name for name, found in first if _leads(found)]
-        link = h("a", table["task"], href=f"{table['id']}.html")
+        options = ", ".join(f"{name}={value}" for name, value in asked_with(table).items())
+        link = h("a", table["task"] + (f" ({options})" if options else ""), href=f"{table['id']}.html")
         counts = f"{len(table['lines'])} scored, {len(table['reported'])} reported"
         leader = ", ".join(leaders[:3]) + (f" and {len(leaders) - 3} more" if len(leaders) > 3 else "")
         cells = [h("td", f"{table['rows']:,} of {table['split']}"), h("td", counts)]

@@ -27,6 +27,7 @@ def harness_models() -> list[ModelEntry]:
             "says the first passage that it is shown, whatever is asked",
             f"{__name__}.model:FirstPassage",
             stages=(),
+            chooses=False,
             tags=("baseline", "cpu"),
             licence="Apache-2.0",
         )

@@ -64,7 +64,7 @@ class EmotionalDialogue(Task):
         for path in self._files("train" if self._alone else split):
             try:
                 dialogues = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, RecursionError) as error:
                 raise DataError(f"{path} is no JSON that can be read: {error}") from error
             if not isinstance(dialogues, list):
                 raise DataError(f"{path} holds no list of dialogues", hint='[["Human: …", "Bot: …"], …]')

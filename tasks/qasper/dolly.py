@@ -26,7 +26,7 @@ def _row(line: str, where: str, name: str) -> Example:
     try:
         row = json.loads(line)
         question, evidence, answer = (row[key] for key in KEYS)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{where} is no instruction of Dolly", hint='{"instruction": …, "context": …, "response": …}'
         ) from error

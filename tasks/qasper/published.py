@@ -47,7 +47,7 @@ def _records(path: Path) -> Iterator[tuple[str, Record]]:
             text = stream.read()
         lines = path.with_suffix("").suffix == ".jsonl" if path.suffix == ".gz" else path.suffix == ".jsonl"
         held = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON that can be read: {error}") from error
     named = held.items() if isinstance(held, dict) else enumerate(held)
     for name, record in named:

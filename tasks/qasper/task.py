@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -80,9 +81,10 @@ class Qasper(Task):
     @property
     def metrics(self) -> tuple[str, ...]:  # type: ignore[override]
         """QASPER's own metrics, or Mozi's where its form is asked for."""
-        if self._mozi:
-            return ("mozi-f1", "mozi-precision", "mozi-recall", "mozi-bleu", "mozi-rouge-lsum")
-        return self.official
+        if not self._mozi:
+            return self.official
+        encoder = ("mozi-bertscore",) if os.environ.get("HARNESS_BERTSCORE") else ()
+        return ("mozi-f1", "mozi-precision", "mozi-recall", "mozi-bleu", "mozi-rouge-lsum", *encoder)
 
     @property
     def _mozi(self) -> bool:
@@ -248,6 +250,7 @@ class Evidence(Whole):
         "recall@3",
         "recall@5",
         "mrr",
+        "evidence-f1@qasper-baselines",
     )
 
     def examples(self, split: str) -> Iterator[Example]:

@@ -26,10 +26,15 @@ class Block:
 
 def pages() -> list[Path]:
     """Return every page that a reader may follow."""
-    found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    found = [*ROOT.glob("README*.md"), ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     for folder in ("plugins", "tasks", "examples"):
         found += (ROOT / folder).glob("*/README.md")
     return sorted(path for path in found if path.exists())
+
+
+def original(page: Path) -> Path:
+    """Return the page that one is a translation of, or the page itself."""
+    return page.with_name(page.name.replace(".zh.md", ".md"))
 
 
 def blocks(page: Path) -> Iterator[Block]:

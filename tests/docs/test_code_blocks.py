@@ -2,7 +2,7 @@
 
 A `console` block's commands run in one temporary folder a page; `python` blocks run in one namespace a page;
 a block labelled with a file name (```python shout.py) is written to that file. `console no-test` is not run,
-and a comment above it says why: <!-- not run: needs a GPU -->.
+and a comment above it says why: <!-- not run: needs a GPU -->. A translation shows what its original shows.
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .pages import ROOT, Block, blocks, commands, links, missing, pages
+from .pages import ROOT, Block, blocks, commands, links, missing, original, pages
 
-PAGES = [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages()]
+
+def cases(found: Iterable[Path]) -> list[Any]:
+    return [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in found]
+
+
+PAGES = cases(pages())
+ORIGINALS = cases(page for page in pages() if original(page) == page)
+TRANSLATIONS = cases(page for page in pages() if original(page) != page)
 
 
 @pytest.fixture
@@ -36,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
     return here
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ORIGINALS)
 def test_the_blocks_of_a_page_run_as_shown(
     page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, shell: Callable[..., Any]
 ) -> None:
@@ -88,6 +95,18 @@ def shell(folder: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.mark.parametrize("page", TRANSLATIONS)
+def test_a_translation_shows_and_links_to_what_its_original_does(page: Path) -> None:
+    shown, wanted = (
+        [block.text for block in blocks(one) if block.language != "text"] for one in (page, original(page))
+    )
+    assert shown == wanted
+    targets, others = (
+        {original(Path(target)).as_posix() for target in links(one)} for one in (page, original(page))
+    )
+    assert targets - {original(page).name} == others - {original(page).name}
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -8,13 +8,14 @@ import csv
 import gzip
 import json
 import math
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness import Annotation, Example, Pairs, Prediction
-from harness.metrics import chemistry, choice, fcd, overall, properties, qa, statistics, text
+from harness.metrics import chemistry, choice, fcd, overall, properties, qa, ranking, statistics, text
 from harness.metrics.rows import make_pairs
 from harness.scoring import answers, origins
 
@@ -290,6 +291,20 @@ def test_qasper_baselines(data, baseline):
     assert qa.qasper_evidence_f1(pairs).value == pytest.approx(wanted[baseline]["Evidence F1"], abs=1e-12)
     only_text = wanted[f"{baseline}--text_evidence_only"]["Evidence F1"]
     assert qa.qasper_evidence_f1_text(pairs).value == pytest.approx(only_text, abs=1e-12)
+
+
+def test_two_rows_of_mozis_report_come_out_by_the_script_of_qaspers_baselines(data):
+    papers = json.load(gzip.open(data / "qasper/qasper-test-v0.3.json.gz")).values()
+    paragraphs = [
+        [text for part in paper["full_text"] for text in part["paragraphs"]]
+        for paper in papers
+        for _ in paper["qas"]
+    ]
+    drawn = random.Random(31045)  # the script's seed
+    for printed, choose in ((0.34, lambda texts: texts[0]), (1.30, drawn.choice)):
+        rows = zip(qasper_rows(data), paragraphs, strict=True)
+        pairs = Pairs([(row, Prediction(row.id, "", evidence=(choose(texts),))) for row, texts in rows])
+        assert round(100 * ranking.evidence_f1_qasper_baselines(pairs).value, 2) == printed
 
 
 def test_pubmedqa(data):

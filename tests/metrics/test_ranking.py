@@ -41,3 +41,19 @@ def test_recall_and_the_reciprocal_rank():
 
 def test_evidence_that_is_no_passage_cannot_be_missed():
     assert value(ranking.recall_1, row("c", ["c", "a heading"])) == 1
+
+
+def test_the_script_of_qaspers_baselines_asks_that_everyone_marked_the_passage():
+    metric = ranking.evidence_f1_qasper_baselines
+    assert value(metric, row("bd", "bd", "bac")) == pytest.approx(2 / (1 + 2))  # of the first passage alone
+    assert value(metric, row("b", "bd", "c")) == value(metric, row("b", "b", "")) == 0
+    assert value(metric, row("b", "b"), row("b", "")) == 0.5  # questions without evidence count
+    assert value(metric, row("b", ["b", "FLOAT SELECTED: a table"])) == 1
+
+
+def test_a_ranking_may_name_passages_by_their_text():
+    example, said = row("ba", "b")
+    passages, marked = (Passage("p0", "a"), Passage("p1", "b")), (Annotation("", ("p1",)),)
+    by_text = Example("q", {}, ("",), passages=passages, annotations=marked)
+    for metric in (ranking.evidence_f1_1, ranking.mrr, ranking.evidence_f1_qasper_baselines):
+        assert value(metric, (by_text, said)) == value(metric, (example, said)) == 1

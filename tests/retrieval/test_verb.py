@@ -36,6 +36,21 @@ def test_kept_rankings_are_found_again_and_feed_a_run(main, tmp_path):
     assert shown.code == 0, shown.err
 
 
+def test_a_kept_ranking_is_scored_and_handed_in_like_answers(main, tmp_path):
+    kept = tmp_path / "tfidf.jsonl"
+    command = ("retrieve", "--task", "qasper", "--retriever", "tfidf", "--output", tmp_path)
+    (found,) = json.loads(main(*command, "--quiet", "--json").out).values()
+    scored = main("score", kept, "--task", "qasper/evidence", "--json")
+    assert scored.code == 0, scored.err
+    assert json.loads(scored.out)["scores"]["mrr"]["value"] == found["mrr"]["value"]
+    board = ("--board", tmp_path / "board", "--format", "none")
+    added = main("leaderboard", "add", kept, "--task", "qasper/evidence", "--name", "TF-IDF", *board)
+    assert added.code == 0, added.err
+    (table,) = json.loads(main("leaderboard", *board, "--json").out)
+    (line,) = table["lines"]
+    assert line["scores"]["recall@5"]["value"] == found["recall@5"]["value"]
+
+
 def test_a_task_without_passages_and_an_unknown_retriever_are_refused(main, tmp_path):
     done = main("retrieve", "--task", "toy", "--retriever", "tfidf")
     assert done.code == 2 and "hint: there are: qasper/evidence" in done.err

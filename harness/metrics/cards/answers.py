@@ -67,6 +67,18 @@ def qa() -> list[MetricEntry]:
                 f"Token {part}; texts {squad}.",
                 SEVERAL,
                 mozi,
+                version=version,
+                **annotated,
+            )
+            for part, version in (("precision", "2"), ("recall", "2"), ("f1", "1"))
+        ),
+        *(
+            card(
+                f"mozi-{part}@running",
+                f"mean token {part}, a term a reference",
+                f"Token {part} as the release summed it: each reference is a term, with the best one up to it.",
+                "The order of the references counts, and questions with many count more.",
+                mozi,
                 **annotated,
             )
             for part in ("precision", "recall", "f1")

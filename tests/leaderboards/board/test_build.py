@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness import Completion, DataError, UsageError
+from harness import Completion, DataError, TaskOptions, UsageError
 from harness.leaderboards.board.build import Foreign, _put, add, build
 from harness.leaderboards.board.scored import score
 from harness.leaderboards.board.store import Store
 from harness.leaderboards.intake.submission import Submission, write_submission
-from harness.leaderboards.pages.notes import notes
+from harness.leaderboards.pages.notes import notes, title
 from harness.leaderboards.pages.render import FORMATS
 from harness.leaderboards.pages.site import write_site
 from harness.leaderboards.plain import canonical
@@ -336,3 +336,34 @@ def test_what_is_found_here_goes_before_what_a_run_says(store, opened):
     put(store, lambda *_, **__: view, make_submission(view, 0.9, "a", overlap=said))
     (line,) = build(store)[0]["lines"]
     assert line["clean"]["overlap"] == {"smiles": 1} and line["clean"]["rows"] == 199
+
+
+def test_a_sample_whose_rows_an_option_changed_has_a_table_of_its_own(store):
+    plain = make_view(20, sample=True)
+    changed = make_view(20, seed=1, sample=True)
+    changed.task.options = TaskOptions(shots=1)  # which stands for any option
+
+    def opened(task, split, wanted="", source="", reading=None):
+        return changed if wanted == changed.digest else plain
+
+    # What says the same whatever it is shown is still asked twice.
+    same = {"reading": {"options": {"retriever": "bm25"}}}
+    one, other = make_submission(plain, 0, "m"), make_submission(changed, 0, "m", **same)
+    other = replace(other, outputs=one.outputs)
+    put(store, opened, one, other)
+    tables = build(store, opened)
+    assert [table["id"] for table in tables] == ["words-sample", "words-sample-words-20-1"]
+    assert [[line["id"] for line in table["lines"]] for table in tables] == [[one.id], [other.id]]
+    assert [title(table) for table in tables] == [
+        "words: 20 rows of test, synthetic sample",
+        "words: 20 rows of test, synthetic sample, retriever=bm25",
+    ]
+
+
+def test_of_answers_that_say_nothing_the_evidence_tells_them_apart(view):
+    silent = {example.id: Completion(example.id, "") for example in view.examples}
+    ranked = {name: replace(said, evidence=("p1", "p0")) for name, said in silent.items()}
+    first, second = (replace(make_submission(view, 0), outputs=outputs) for outputs in (silent, ranked))
+    assert first.digest != second.digest
+    again = {name: replace(said, evidence=()) for name, said in silent.items()}
+    assert replace(first, outputs=again).digest == first.digest

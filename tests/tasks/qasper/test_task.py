@@ -143,6 +143,14 @@ def test_mozis_form_has_its_questions_and_its_wording(opened, test_data):
     assert opened(Gold, form="mozi").metrics[0] == "mozi-f1"
 
 
+def test_mozis_form_is_scored_with_bertscore_where_an_encoder_is_named(opened, monkeypatch):
+    monkeypatch.delenv("HARNESS_BERTSCORE", raising=False)
+    assert "mozi-bertscore" not in opened(Gold, form="mozi").metrics
+    monkeypatch.setenv("HARNESS_BERTSCORE", "./roberta-large")
+    assert "mozi-bertscore" in opened(Gold, form="mozi").metrics
+    assert "mozi-bertscore" not in opened(Gold).metrics
+
+
 def test_mozi_learns_one_row_an_answer(opened):
     learned = rows(opened(Gold, form="mozi"), "train")
     assert all(len(row.references) == 1 for row in learned)
@@ -251,6 +259,7 @@ def test_the_tables_of_the_hub_are_read(opened, tmp_path):
     ("text", "message"),
     [
         ("{", "no JSON that can be read"),
+        ("[" * 100_000, "no JSON that can be read"),
         ('{"a": 1}', "paper a is a int"),
         ('{"a": {"title": "x"}}', "paper a is not in QASPER's form"),
         (json.dumps({"a": {**PAPER, "qas": [{"question": "?", "answers": [{}]}]}}), "KeyError 'answer'"),
