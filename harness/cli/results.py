@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from harness.api.notice import SAMPLE
 from harness.api.run import RunRecord
 from harness.api.task import TaskEntry
 from harness.engine.progress import duration
@@ -15,9 +16,6 @@ from harness.engine.runner import Outcome
 
 from .output import write
 from .tables import Table, print_table
-
-SAMPLE = "built-in sample: not comparable with published numbers"
-
 
 # How the counted oddities of answers read where their names alone say too little.
 _ODDITIES = {"length": "cut at max_new_tokens", "empty": "empty answers"}
