@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 from typing import Any
 
 from harness.api import DataSpec, Example, RunRecord, Task
 from harness.api.notice import SAMPLE
 
 LONGEST = 300  # characters of a text that a cell shows
+CELL = (
+    "text-align: left; vertical-align: top; overflow-wrap: anywhere; max-width: 20em"  # SMILES have no spaces
+)
+PICTURE = "text-align: left; background: white"  # which pictures are drawn for
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,12 @@ def drawn(record: RunRecord, rows: Sequence[Mapping[str, Any]], plugins: Sequenc
             "; ".join(map(str, row["inputs"].values())),
             " | ".join(row["references"]),
             row["text"],
-            *(_value(score) for score in row["scores"].values()),
+            ", ".join(f"{name} {_value(score)}" for name, score in row["scores"].items()),
         )
         for row in rows
     ]
-    names = dict.fromkeys(name for row in rows for name in row["scores"])
-    head = ("row", "asked", "wanted", "said", *names)
-    return Drawn(_table(str(record.spec["task"]), head, cells, pictures if any(pictures) else ()))
+    head = ("row", "asked", "wanted", "said", "scores")
+    return Drawn(_table(str(record.spec["task"]), head, cells, pictures))
 
 
 def _task(name: str, plugins: Sequence[str]) -> Task:
@@ -81,14 +85,17 @@ def _table(
 ) -> str:
     """Return a table; a picture stands below its row, over the whole width."""
     names = list(head)
-    lines = [f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in names)}</tr>"]
-    for place, row in enumerate(rows):
-        lines.append(f"<tr>{''.join(f'<td>{escape(_cut(text))}</td>' for text in row)}</tr>")
-        if pictures and pictures[place]:
-            lines.append(
-                f'<tr><td colspan="{len(names)}" style="background: white">{pictures[place]}</td></tr>'
-            )
+    lines = [_row("th", names)]
+    for row, picture in zip_longest(rows, pictures, fillvalue=""):
+        lines.append(_row("td", row))
+        if picture:
+            lines.append(f'<tr><td colspan="{len(names)}" style="{PICTURE}">{picture}</td></tr>')
     return f"<table><caption>{escape(title)}</caption>{''.join(lines)}</table>"
+
+
+def _row(tag: str, texts: Iterable[str]) -> str:
+    cells = "".join(f'<{tag} style="{CELL}">{escape(_cut(text))}</{tag}>' for text in texts)
+    return f"<tr>{cells}</tr>"
 
 
 def _cut(text: str) -> str:

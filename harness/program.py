@@ -44,7 +44,7 @@ class Result:
         """Return the rows as a table, a column for each metric's score of the row."""
         import pandas
 
-        rows = [{**row, **row.pop("scores", {})} for row in self.rows()]
+        rows = [row | row.pop("scores", {}) for row in self.rows()]
         return pandas.DataFrame(rows)
 
     def drawn(self, rows: int = 5, plugins: Sequence[str] = ()) -> Drawn:

@@ -96,12 +96,13 @@ class NotebookProgress(LineProgress):
     def start(self, label: str, total: int | None = None, unit: str = "steps", done: int = 0) -> None:
         """Begin a bar of its own."""
         self.finish()
-        self._shown = None
+        self._shown, self._moves = None, True
         super().start(label, total, unit, done)
 
     def finish(self) -> None:
-        """Leave the last state."""
+        """Leave what it came to, and no bar that seems to move."""
         if self._thread is not None:
+            self._moves = False
             super().finish()
             self._say(self._line())
 
@@ -110,11 +111,12 @@ class NotebookProgress(LineProgress):
 
     def _say(self, text: str) -> None:
         amount = f'value="{self._work.done}" max="{self._work.total}"' if self._work.total else ""
-        bar = {"text/html": f"<progress {amount}></progress> {html.escape(text)}", "text/plain": text}
+        bar = f"<progress {amount}></progress> " if self._moves else ""
+        line = {"text/html": bar + html.escape(text), "text/plain": text}
         if self._shown is None:
-            self._shown = self._display(bar, raw=True, display_id=True)
+            self._shown = self._display(line, raw=True, display_id=True)
         else:
-            self._shown.update(bar, raw=True)
+            self._shown.update(line, raw=True)
 
 
 def _notebook() -> Callable[..., Any] | None:
