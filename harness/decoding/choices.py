@@ -69,10 +69,12 @@ def choose(
     lm = LanguageModel(model, tokenizer)
     questions = _questions(lm, tokenizer, requests, encode)
     budget = Budget(spec, lm.device, one_pass=True)
+    spared = 0
     run.progress.start("scoring choices", total=len(requests), unit="requests")
     try:
         with lm.evaluating():
             for together, beginning in _parts(lm, questions, budget):
+                spared += beginning.length * len(together) if beginning else 0
                 score = partial(_score, lm, beginning=beginning)
                 for batch, scores in in_batches(together, lambda question: question.size, score, budget):
                     run.progress.advance(len(batch))
@@ -84,6 +86,7 @@ def choose(
             "decoding",
             decoder="choices",
             requests=len(requests),
+            prompt_tokens_shared=spared,
             precision=lm.precision,
             device=str(lm.device),
             **budget.facts(),

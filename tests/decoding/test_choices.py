@@ -75,9 +75,12 @@ def test_what_questions_begin_with_is_read_once(llama: Any, tokenizer: Any, run:
     asked = [replace(q, prompt=exams[n % 2] + q.prompt) for n, q in enumerate(questions(12))]
     sizes: list[int] = []
     hook = llama.get_input_embeddings().register_forward_hook(lambda *_: sizes.append(_[1][0].numel()))
-    found = {c.request_id: c for c in decoding.choose(llama, tokenizer, asked, GenerateSpec(), run)}
+    noted: list[dict[str, Any]] = []
+    told = replace(run, event=lambda kind, **facts: noted.append(facts))
+    found = {c.request_id: c for c in decoding.choose(llama, tokenizer, asked, GenerateSpec(), told)}
     hook.remove()
     read = sum(sizes)
+    assert noted[-1]["prompt_tokens_shared"] >= 6 * sum(len(exam) for exam in exams)
     assert read < sum(len(q.prompt) for q in asked) / 2
     for request in asked:
         prompt = tokenizer(request.prompt)["input_ids"][:-1]
