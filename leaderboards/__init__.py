@@ -3,6 +3,7 @@
     intake/    what people hand in, read safely; what may stand in a table, and in which
     board/     a row's numbers, computed here from its answers; intervals, tests, ranks; the folder of a board
     pages/     a table as Markdown, CSV, JSON, LaTeX and pages
+    exchange/  rows in the forms of others, and others' results on a board
     publish/   where boards go; scoring every row anew
     compare.py  explain.py  claims.py    two runs, one row, a paper's cell
     verbs/     what `run-bench` calls
@@ -25,6 +26,7 @@ def harness_verbs() -> list[VerbEntry]:
                 "run-bench leaderboard --task toy",
                 "run-bench leaderboard add answers.zip --board mine",
                 "run-bench leaderboard verify --board mine --data FOLDER",
+                "run-bench leaderboard export --format eee --organisation 'My lab'",
             ),
         ),
         VerbEntry(

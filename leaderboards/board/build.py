@@ -91,7 +91,7 @@ def add(
     if keeping.batch:
         evidence["batch"] = keeping.batch
     submission = replace(submission, evidence=evidence)
-    return _put(store, str(path), submission, open_task, foreign.source)
+    return hand_in(store, str(path), submission, open_task, foreign.source)
 
 
 def _replaceable(store: Store, submission: Submission, row: str, evidence: Mapping[str, Any]) -> str:
@@ -117,7 +117,8 @@ def withdraw(store: Store, row: str, reason: str) -> Path:
     return folders[row]
 
 
-def _put(store: Store, source: str, submission: Submission, open_task: OpenTask, data: str) -> Added:
+def hand_in(store: Store, source: str, submission: Submission, open_task: OpenTask, data: str = "") -> Added:
+    """Score a submission that has been read and keep it; a fault is raised as one sentence."""
     about = submission.about
     digest = str(mapping(about["data"]).get("digest", ""))
     view = open_task(submission.task, str(about["split"]), digest, data, reading_of(about))
@@ -215,7 +216,7 @@ def add_runs(
                 found.append(Added(str(directory), folder, submission))
                 continue
             say(f"scoring {submission.name} on {submission.task}")
-            found.append(_put(store, str(directory), submission, open_task, ""))
+            found.append(hand_in(store, str(directory), submission, open_task))
         except HarnessError as error:
             found.append(Refused(str(directory), error.message))
         except Exception as error:  # noqa: BLE001  whatever is wrong with one run costs the others nothing

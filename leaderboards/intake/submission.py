@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,14 +14,13 @@ from typing import Any
 from harness import Completion, DataError, UsageError
 from harness.files.archives import open_files, packed
 from harness.files.finished import PREDICTIONS
-from harness.files.json_files import why_unread
 from harness.files.writing import write
 from harness.scoring.answers import by_id, parse
 
 from ..plain import canonical, digest, mapping, slug
+from .strict import follow, strict
 
 ABOUT = "submission.json"
-MAX_ABOUT, MAX_DEPTH, MAX_DIGITS = 2**20, 20, 18  # bytes, levels, digits of a whole number
 SCHEMA_VERSION = 1
 
 
@@ -95,55 +93,12 @@ def from_files(files: Mapping[str, bytes], path: Path) -> Submission:
 
 def checked_about(data: bytes, where: str) -> tuple[Mapping[str, Any], list[str]]:
     """Parse and validate submission.json; return it without scores, and what was left out."""
-    # Here, because listing boards needs no validator.
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-
-    about = _strict(data, where)
+    about = strict(data, where)
     notes = []
     if isinstance(about, dict) and about.pop("scores", None) is not None:
         notes.append("scores inside the submission were ignored")
-    if fault := best_match(Draft202012Validator(schema()).iter_errors(about)):
-        place = "/".join(map(str, fault.absolute_path))
-        raise DataError(
-            f"{where}{', ' + place if place else ''}: {fault.message[:200]}",
-            hint="the schema is printed by: run-bench leaderboard schema",
-        )
+    follow(about, schema(), where, "the schema is printed by: run-bench leaderboard schema")
     return about, notes
-
-
-def _strict(data: bytes, where: str) -> Any:
-    """Parse JSON that a table can hold: no larger, deeper or wilder than what can be written again."""
-    if len(data) > MAX_ABOUT:
-        raise DataError(f"{where} has {len(data):,} bytes; at most {MAX_ABOUT:,} are taken")
-    try:
-        about = json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_bounded)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not JSON: {why_unread(error)[:200]}") from error
-    if _depth(about) > MAX_DEPTH:
-        raise DataError(f"{where} is nested more than {MAX_DEPTH} deep")
-    return about
-
-
-def _refuse(text: str) -> float:
-    raise ValueError(f"{text} is no number")
-
-
-def _finite(text: str) -> float:
-    if not math.isfinite(value := float(text)):
-        raise ValueError(f"the number {text[:20]} is too large")
-    return value
-
-
-def _bounded(text: str) -> int:
-    if len(text) > MAX_DIGITS:
-        raise ValueError(f"a whole number of {len(text)} digits is too large")
-    return int(text)
-
-
-def _depth(value: Any) -> int:
-    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, below), default=0)
 
 
 def read_outputs(data: bytes, where: str) -> dict[str, Completion]:

@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from harness import DataError, UsageError, Verb, Workbench
 from harness.files.writing import write
-from harness.scoring.arguments import add_data_arguments
 
 from ..board import history
 from ..board.build import Foreign, Keeping, Refused, add, add_originals, add_runs, build, withdraw
@@ -28,6 +27,8 @@ from ..pages.forms import write_forms
 from ..pages.render import FORMATS, all_forms, terminal
 from ..publish.places import as_text, publish
 from ..publish.verify import verify
+from .exchange import add_exchange_arguments, export, take_in
+from .leaderboard_arguments import SHIPPED, add_answer_arguments, add_board_arguments
 
 ACTIONS = {
     "build": "gather finished runs, build every table and the pages (what happens without an action)",
@@ -37,11 +38,11 @@ ACTIONS = {
     "verify": "score every row anew; a difference above 1e-9 is an error",
     "history": "print the chain of what was built, and check it; with a number, write that entry's tables",
     "schema": "print the JSON Schema of submission.json",
+    "export": "write rows in a form of others: --format eee or hf-eval-results",
+    "import": "take in Every Eval Ever files: answers to be scored here, or numbers as reported",
     "workflow": "print a GitHub Action that verifies submissions on pull requests",
 }
-DEFAULT_BOARD = "boards"
 SHOWN = 5  # runs that an error names
-SHIPPED = "@published"  # read, never written: its own folder is named by its path
 
 
 class Leaderboard(Verb):
@@ -58,10 +59,11 @@ class Leaderboard(Verb):
             nargs="*",
             type=Path,
             metavar="PATH",
-            help="what is added, withdrawn or packed; a number of history",
+            help="what is added, imported, exported, withdrawn or packed; a number of history",
         )
-        _add_board_arguments(parser)
-        _add_answer_arguments(parser)
+        add_board_arguments(parser)
+        add_answer_arguments(parser)
+        add_exchange_arguments(parser)
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def run(self, args: Namespace, bench: Workbench) -> int:
@@ -69,65 +71,10 @@ class Leaderboard(Verb):
         actions = {
             "build": _build, "add": _add, "withdraw": _withdraw, "pack": _pack,
             "verify": _verify, "history": _history, "schema": _schema, "workflow": _workflow,
+            "export": _export, "import": _import,
         }  # fmt: skip
         actions[args.action](args, bench)
         return 0
-
-
-def _add_board_arguments(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("board")
-    group.add_argument(
-        "--board",
-        default=DEFAULT_BOARD,
-        metavar="DIR",
-        help="the board's folder (default: %(default)s), or @published for the shipped one",
-    )
-    group.add_argument("--task", default="", metavar="A,B", help="only these tasks or groups")
-    group.add_argument(
-        "--runs", type=Path, metavar="DIR", help="finished runs that build takes in (default: runs)"
-    )
-    add_data_arguments(group)
-    group.add_argument(
-        "--format",
-        default=",".join(forms.ALL),
-        metavar="A,B",
-        help="forms that build and publish write, or none (default: %(default)s)",
-    )
-    group.add_argument(
-        "--publish",
-        metavar="TO",
-        help="after building: a folder, git:REPOSITORY, hub:dataset:OWNER/NAME, hub:space:OWNER/NAME",
-    )
-    group.add_argument(
-        "--dry-run", action="store_true", help="with --publish: say what would be sent, send nothing"
-    )
-
-
-def _add_answer_arguments(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("answers")
-    group.add_argument("--name", default="", help="the row's name, for bare answers and runs")
-    group.add_argument("--split", default="test", help="the split that bare answers belong to")
-    group.add_argument(
-        "--form",
-        default="",
-        help="the form of bare answers: lines, molt5, jsonl (default: by its first line)",
-    )
-    group.add_argument(
-        "--reproduced-by", type=Path, metavar="RUN", help="a run here that gave the same answers"
-    )
-    group.add_argument(
-        "--replaces", default="", metavar="ROW", help="the row of the same submitter whose place it takes"
-    )
-    group.add_argument("--reason", default="", metavar="TEXT", help="why a row is withdrawn")
-    group.add_argument(
-        "--originals",
-        type=Path,
-        metavar="DIR",
-        help="where originals.json finds the answers that a board does not keep",
-    )
-    group.add_argument(
-        "--output", type=Path, metavar="DIR", help="where build, pack, or history NUMBER, writes"
-    )
 
 
 def _store(args: Namespace) -> Store:
@@ -319,6 +266,15 @@ def _rebuild(args: Namespace, store: Store, bench: Workbench) -> None:
         for name, text in all_forms(table, list(FORMATS)):
             write(args.output / name, text)
             bench.write(f"written: {args.output / name}\n")
+
+
+def _export(args: Namespace, bench: Workbench) -> None:
+    export(args, _store(args), bench)
+
+
+def _import(args: Namespace, bench: Workbench) -> None:
+    _refuse_shipped(args)
+    take_in(args, _store(args), bench)
 
 
 def _schema(args: Namespace, bench: Workbench) -> None:
