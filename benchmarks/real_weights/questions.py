@@ -70,9 +70,9 @@ def mmlu_after_examples(data: Path) -> Iterator[Question]:
 
 def medqa_rows(data: Path) -> Iterator[Row]:
     """Yield MedQA's test questions with four options."""
-    for line in (data / "medqa/us_4options_phrases_no_exclude_test.jsonl").open(encoding="utf-8"):
-        row = json.loads(line)
-        yield Row(row["question"], [row["options"][letter] for letter in LETTERS], row["answer_idx"])
+    with (data / "medqa/us_4options_phrases_no_exclude_test.jsonl").open(encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            yield Row(row["question"], [row["options"][letter] for letter in LETTERS], row["answer_idx"])
 
 
 def medqa(data: Path) -> Iterator[Question]:
