@@ -100,6 +100,7 @@ def board(main: Callable[..., Any]) -> None:
     assert main("leaderboard", "pack", made, "--output", "packed").code == 0
     shutil.make_archive("answers", "zip", "packed")
     assert main("leaderboard", "add", "packed", "--board", "mine").code == 0
+    shutil.copytree("mine", "boards")
 
 
 def several_answers(main: Callable[..., Any]) -> None:
