@@ -53,15 +53,18 @@ class Module:
 
 @lru_cache
 def modules(package: str) -> list[Module]:
-    """Read every module of a package."""
+    """Read every module of a package, the package itself first."""
     folder = PACKAGE.joinpath(*package.split(".")[1:])
-    found = []
-    for path in sorted(folder.rglob("*.py")):
-        inner = path.relative_to(folder).with_suffix("").parts
-        name = ".".join((package, *(part for part in inner if part != "__init__")))
-        text = path.read_text(encoding="utf-8")
-        found.append(Module(name, ast.parse(text), text.splitlines()))
-    return found
+    return [
+        _read(path) for path in sorted(folder.rglob("*.py"), key=lambda path: (path.name[0] != "_", path))
+    ]
+
+
+def _read(path: Path) -> Module:
+    inner = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    text = path.read_text(encoding="utf-8")
+    name = ".".join(part for part in inner if part != "__init__")
+    return Module(name, ast.parse(text), text.splitlines())
 
 
 def page() -> str:
@@ -72,23 +75,23 @@ def page() -> str:
 
 def listed(package: str) -> str:
     """Return what a package lists, under what the modules that define it are about."""
-    names = [name for name in import_module(package).__all__ if not name.startswith("_")]
-    lines = [f"## {package}", "", said(modules(package)[0].tree), ""]
-    for module in homes(package, [*names, *(PROGRAM if package == "harness" else ())]):
-        about = said(module.tree).split("\n\n")[0]
-        own = [name for name in module.definitions() if name in {*names, *PROGRAM}]
-        lines += [f"### {module.name.removeprefix(package + '.')}", "", about, ""]
+    names = {name for name in import_module(package).__all__ if not name.startswith("_")}
+    names |= set(PROGRAM if package == "harness" else ())
+    first = _read(PACKAGE / "__init__.py") if package == "harness" else modules(package)[0]
+    lines = [f"## {package}", "", said(first.tree), ""]
+    for module in homes(package, names):
+        own = [name for name in module.definitions() if name in names]
+        lines += [f"### {module.name.removeprefix('harness.')}", "", said(module.tree).split("\n\n")[0], ""]
         lines += [line for name in own for line in described(name, module)]
     return "\n".join(lines)
 
 
 def homes(package: str, names: Iterable[str]) -> list[Module]:
     """Return the modules that define names: the package's own, or what it has them from."""
-    where = [] if package == "harness" else modules(package)
-    where = where + modules("harness.api") + modules("harness.training")
-    where += [module for module in modules("harness") if module.name == "harness.program"]
+    own = [_read(PACKAGE / "program.py")] if package == "harness" else modules(package)
     found: dict[str, Module] = {}
     for name in names:
+        where = [*own, *modules("harness.api"), *modules("harness.training")]
         home = next((module for module in where if name in module.definitions()), None)
         if home is None:
             raise LookupError(f"{package}.{name} is defined nowhere")
