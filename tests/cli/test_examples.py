@@ -27,8 +27,6 @@ NOT_RUN = {
     "run-bench weights convert ./chatglm3-6b ./glm": "needs a ChatGLM; tests/language_models makes one",
     "run-bench convert scimind.ckpt folder --like llama-2-7b": "needs the settings of Llama 2 from the hub; "
     "tests/plugins/scimind names a folder that has them",
-    "run-bench predict checkpoint prompts.txt answers.jsonl": "needs a SciMind; "
-    "tests/plugins/scimind makes one",
     "run-bench claims check --originals DIR": "needs answers that papers released; "
     "tests/leaderboards makes some",
 }
