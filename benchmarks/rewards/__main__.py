@@ -115,7 +115,7 @@ def seed_rows(
     base = ("--set", f"train.base={start / 'checkpoint'}")
     pairs = {"task": "preferences", "data": args.pairs} if args.pairs else {}
     treated = train(args.stage, "--stage", args.stage, *base, *settings(args.set), **pairs)
-    timed = cost(train("timed", *base, "--max-steps", str(TIMED)) if args.start else start)
+    timed = cost(train("timed", *base, *settings([f"train.max_steps={TIMED}"])) if args.start else start)
     steps = max(1, round(cost(treated)["cpu_seconds"] / timed["cpu_seconds"] * timed["steps"]))
     controls = {rate: train(f"control-{rate}", *base, *control(rate, steps)) for rate in rates}
     rate = rates[0]
@@ -133,15 +133,11 @@ def seed_rows(
 
 
 def control(rate: str, steps: int) -> list[str]:
-    """Return the settings of as much supervised fine-tuning, looked at once, at its end."""
-    return [
-        "--set",
-        f"train.learning_rate={rate}",
-        "--max-steps",
-        str(steps),
-        "--set",
-        f"train.eval_every={steps}",
-    ]
+    """Return the settings of as much supervised fine-tuning, looked at once, at its end.
+
+    They follow those of --every, whose number of steps may be the start's.
+    """
+    return settings([f"train.learning_rate={rate}", f"train.max_steps={steps}", f"train.eval_every={steps}"])
 
 
 def table_rows(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks.rewards.__main__ import Way, verdict
+from benchmarks.rewards.__main__ import Way, control, verdict
 
 
 @pytest.fixture
@@ -39,3 +39,9 @@ def test_intervals_that_touch_are_no_win(ways):
 def test_a_win_with_fewer_answers_is_none(ways):
     made, sampled = ways(start=(0.1, 0.2, 0.5), control=(0.2, 0.3, 0.5), grpo=(0.4, 0.5, 0.4))
     assert verdict("all-met", made, sampled) == "no: 80% of the start's distinct answers"
+
+
+def test_the_controls_steps_are_its_own_whatever_all_trainings_were_told():
+    """`--max-steps` would give way to a `train.max_steps` among the settings of all trainings."""
+    given = control("1e-3", 70)
+    assert given[::2] == ["--set"] * 3 and "train.max_steps=70" in given

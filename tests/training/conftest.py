@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness import RunContext, RunSpec, TrainPair
+from harness import Preference, RunContext, RunSpec, TrainPair
 
 OFFSET = 90
 
@@ -36,6 +36,15 @@ def pairs(count: int, seed: int = 0, longest: int = 20) -> list[TrainPair]:
             "".join(draw.choices("xyz", k=draw.randint(3, 12))),
         )
         for _ in range(count)
+    ]
+
+
+def preferences(count: int, seed: int = 0) -> list[Preference]:
+    """A rule that can be learned: the better answer has no z."""
+    rows = zip(pairs(count, seed), pairs(count, seed + 100), strict=True)
+    return [
+        Preference(one.prompt, one.target.replace("z", "x"), other.target.replace("x", "z") + "z")
+        for one, other in rows
     ]
 
 

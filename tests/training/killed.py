@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import Document, RunContext, RunSpec, SilentProgress, TrainData, TrainSpec
+from harness import Document, RunContext, RunSpec, SilentProgress, TrainData, TrainSpec, decoding
 
 from .answering import learner, prompts
 from .conftest import encode_causal, llama, pairs
@@ -102,8 +102,8 @@ def train(directory: Path, stage: str, progress: SilentProgress | None = None) -
 
 
 def _child(directory: Path, stage: str, moment: int, how: str) -> None:
-    if how == "write":
-        _kill_at_sync(moment)
+    if how in ("write", "answer"):
+        {"write": _kill_at_sync, "answer": _kill_while_answering}[how](moment)
         train(directory, stage)
     else:
         train(directory, stage, Killer(moment, signal.SIGKILL if how == "step" else signal.SIGTERM))
@@ -120,6 +120,20 @@ def _kill_at_sync(moment: int) -> None:
         original(handle)
 
     os.fsync = fsync
+
+
+def _kill_while_answering(moment: int) -> None:
+    """Die when the n-th prompt of all rollouts has been answered, with others of its rollout still open."""
+    original, left = decoding.sample, [moment]
+
+    def sample(*asked: Any, **more: Any) -> Iterator[Any]:
+        for answers in original(*asked, **more):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield answers
+
+    decoding.sample = sample
 
 
 def killed_run(directory: Path, stage: str, moment: int, how: str) -> int:

@@ -114,6 +114,25 @@ def test_sharded_weights_learn_from_their_answers_too(strategy: str, tmp_path: P
     require_same(tmp_path / "two", tmp_path / "alone")
 
 
+PAIRS = {"reward": "", "options": {}, "max_steps": 4, "batch_size": 4, "max_length": 64, "eval_every": 2}
+LEARNT = {
+    "rloo": {**POLICY, "stage": "rloo", "options": {**POLICY["options"], "kl": 0.0}},
+    "ppo": {**POLICY, "stage": "ppo", "options": {**POLICY["options"], "kl": 0.0}},
+    **{stage: {**PAIRS, "stage": stage} for stage in ("dpo", "orpo", "reward")},
+}
+
+
+@pytest.mark.slow  # GRPO, with all that these share, runs in the default tests
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero2", "zero3"])
+@pytest.mark.parametrize("stage", LEARNT)
+def test_other_stages_learn_the_same_in_two_processes(stage: str, strategy: str, tmp_path: Path) -> None:
+    main(tmp_path / "alone", {"strategy": "ddp", "asked": 1, "stage": LEARNT[stage]})
+    assert launch(tmp_path / "two", strategy=strategy, stage=LEARNT[stage], die_at=3).returncode != 0
+    done = launch(tmp_path / "two", strategy=strategy, stage=LEARNT[stage])
+    assert done.returncode == 0, done.stderr[-2000:]
+    require_same(tmp_path / "two", tmp_path / "alone")
+
+
 @pytest.fixture(scope="module")
 def adapter_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("adapter")

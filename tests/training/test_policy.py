@@ -13,15 +13,25 @@ import numpy as np
 import pytest
 import torch
 
-from harness import Checkpoint, DataError, RunContext, StageError, TrainData, TrainPair, UsageError, training
+from harness import (
+    Checkpoint,
+    DataError,
+    RunContext,
+    StageError,
+    TrainData,
+    TrainPair,
+    TrainSpec,
+    UsageError,
+    training,
+)
 from harness.training import advantages
 from harness.training.batching import Collator, EncodedRows
 from harness.training.heads import EXPECTS, HEAD
 from harness.training.stage import stage_of
 
 from .answering import BANDIT, learner, prompts
-from .conftest import Events, encode_causal, llama, t5
-from .test_preference import preferences, tokenizer
+from .conftest import Events, encode_causal, llama, preferences, t5
+from .test_preference import tokenizer
 
 MakeRun = Callable[..., RunContext]
 
@@ -339,15 +349,36 @@ def test_ppo_goes_on_from_what_an_earlier_one_expected(make_run: MakeRun) -> Non
         assert bool(stage.prepare(llama()).head.weight.any()) == expects
 
 
-def test_an_adapter_learns_with_its_base_as_the_reference(make_run: MakeRun) -> None:
+@pytest.mark.parametrize("method", ["lora", "qlora"])
+@pytest.mark.parametrize("stage", ["grpo", "rloo", "ppo"])
+def test_an_adapter_learns_with_its_base_as_the_reference(
+    make_run: MakeRun, tmp_path: Path, stage: str, method: str
+) -> None:
     run = make_run()
-    spec = replace(BANDIT, method="lora", lora_r=4, lora_targets=("q_proj", "v_proj"), max_steps=4)
-    spec = replace(spec, options={**spec.options, "kl": 0.1})
-    model = training.prepare_model(llama(), spec)
+    spec = replace(BANDIT, stage=stage, method=method, lora_r=4, lora_targets=("q_proj", "v_proj"))
+    spec = replace(spec, max_steps=4, options={**spec.options, "kl": 0.1, "passes": 2})
+    model = training.prepare_model(base(spec, tmp_path), spec)
+    frozen = {name: weight.clone() for name, weight in model.named_parameters() if not weight.requires_grad}
     checkpoint = training.learn(learner(model), prompts("abcd"), spec, run)
-    steps = [row for row in log(run) if "loss" in row]
     assert checkpoint.format == "adapter"
-    assert steps[0]["kl"] == pytest.approx(0, abs=1e-6) and steps[-1]["kl"] > 0
+    now = dict(model.named_parameters())
+    assert frozen and all(torch.equal(now[name], weight) for name, weight in frozen.items())
+    told = [row["kl"] for row in log(run) if "kl" in row] or [row["kl"] for row in rollouts(run)]
+    assert told[0] == pytest.approx(0, abs=1e-5) and abs(told[-1]) > abs(told[0])
+
+
+def base(spec: TrainSpec, folder: Path) -> Any:
+    """Return a small model, in four bits where an adapter is to learn on such weights."""
+    from transformers import LlamaForCausalLM
+
+    if spec.method != "qlora":
+        return llama()
+    pytest.importorskip("bitsandbytes")
+    llama(hidden_size=64).save_pretrained(folder / "base")
+    quantized = training.quantization(spec)
+    return LlamaForCausalLM.from_pretrained(
+        folder / "base", quantization_config=quantized, dtype=torch.float32
+    )
 
 
 REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [

@@ -32,19 +32,10 @@ from harness.training.heads import HEAD, WithHead
 from harness.training.logprobs import log_probabilities
 from harness.training.stage import stage_of
 
-from .conftest import encode_causal, encode_seq2seq, llama, pairs, t5
+from .conftest import encode_causal, encode_seq2seq, llama, preferences, t5
 
 MakeRun = Callable[..., RunContext]
 SPEC = TrainSpec("dpo", max_steps=12, learning_rate=5e-3, batch_size=4, max_length=64, save_every=100)
-
-
-def preferences(count: int, seed: int = 0) -> list[Preference]:
-    """A rule that can be learned: the better answer has no z."""
-    rows = zip(pairs(count, seed), pairs(count, seed + 100), strict=True)
-    return [
-        Preference(one.prompt, one.target.replace("z", "x"), other.target.replace("x", "z") + "z")
-        for one, other in rows
-    ]
 
 
 def save(model: torch.nn.Module, folder: Path) -> None:
@@ -347,3 +338,20 @@ def test_an_adapter_learns_rewards_beside_its_head(make_run: MakeRun) -> None:
     checkpoint = training.learn(taught, TrainData(preferences(20)), spec, make_run())
     assert checkpoint.format == "adapter" and (checkpoint.path / HEAD).exists()
     training.load_adapter(llama(), checkpoint.path)  # which is refused on a base that is not its own
+
+
+@pytest.mark.parametrize("stage", ["dpo", "orpo", "reward"])
+def test_preferences_are_learned_on_four_bit_weights(make_run: MakeRun, tmp_path: Path, stage: str) -> None:
+    from transformers import LlamaForCausalLM
+
+    pytest.importorskip("bitsandbytes")
+    spec = replace(SPEC, stage=stage, method="qlora", lora_r=4, lora_targets=("q_proj", "v_proj"))
+    llama(hidden_size=64).save_pretrained(tmp_path / "base")
+    model = LlamaForCausalLM.from_pretrained(
+        tmp_path / "base", quantization_config=training.quantization(spec), dtype=torch.float32
+    )
+    run = make_run()
+    taught = learner(training.prepare_model(model, spec))
+    checkpoint = training.learn(taught, TrainData(preferences(20)), replace(spec, learning_rate=2e-2), run)
+    losses = [row["loss"] for row in log(run)]
+    assert checkpoint.format == "adapter" and losses[-1] < losses[0]

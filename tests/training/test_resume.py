@@ -58,6 +58,16 @@ def test_killed_at_every_moment_it_ends_in_the_same_bytes(
         assert finish(folder, stage) == expected, moment
 
 
+@pytest.mark.parametrize("undisturbed", ["ppo"], indirect=True)
+@pytest.mark.parametrize("moment", [2, 7, 11])  # in the first, second and third rollout of four prompts
+def test_killed_while_it_answers_it_ends_in_the_same_bytes(
+    undisturbed: tuple[str, Result], moment: int, tmp_path: Path
+) -> None:
+    stage, expected = undisturbed
+    assert killed_run(tmp_path, stage, moment, "answer") == -signal.SIGKILL
+    assert finish(tmp_path, stage) == expected
+
+
 def test_killed_twice_it_ends_in_the_same_bytes(undisturbed: tuple[str, Result], tmp_path: Path) -> None:
     stage, expected = undisturbed
     assert killed_run(tmp_path, stage, 5, "step") == -signal.SIGKILL

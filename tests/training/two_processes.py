@@ -30,7 +30,7 @@ from harness import (  # noqa: E402
 )
 from harness.engine.worker import leave  # noqa: E402
 from tests.training.answering import BANDIT, learner, prompts  # noqa: E402
-from tests.training.conftest import encode_causal, llama, pairs  # noqa: E402
+from tests.training.conftest import encode_causal, llama, pairs, preferences  # noqa: E402
 
 
 class DieAt(SilentProgress):
@@ -103,13 +103,19 @@ def main(directory: Path, request: dict[str, object]) -> None:
 
     if request.get("stage"):
         spec = replace(BANDIT, **request["stage"], launch=launch, save_every=2, precision="fp32")  # type: ignore[arg-type]
-        training.learn(learner(llama()), replace(prompts("abcdefg"), taught=pairs(9, longest=5)), spec, run)
+        training.learn(learner(llama()), data_of(spec.stage), spec, run)
         return
     data = TrainData(pairs(23), validation=pairs(5, seed=4), evaluator=Counting())
     spec = replace(spec, eval_every=3, eval_limit=4)
     model = training.prepare_model(llama(tie_word_embeddings=True), spec)
     training.fit(model, data, encode, spec, run, generate=generate)
     (directory / f"seen-{size}-{rank}.json").write_text(json.dumps(seen), encoding="utf-8")
+
+
+def data_of(stage: str) -> TrainData:
+    if stage in ("dpo", "orpo", "reward"):
+        return TrainData(preferences(9), validation=preferences(5, seed=4))
+    return replace(prompts("abcdefg"), taught=pairs(9, longest=5))
 
 
 if __name__ == "__main__":
