@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ print(json.dumps([log.status, values]))
 """
 
 
-def asked(python: str, code: str, *arguments: object, cwd: Path) -> object:
+def asked(python: str, code: str, *arguments: object, cwd: Path) -> Any:
     done = subprocess.run(
         [python, "-c", code, *map(str, arguments)],
         cwd=cwd,
