@@ -22,7 +22,7 @@ from lm_eval.tasks import TaskManager
 
 folder, weights, name = sys.argv[1:]
 found = lm_eval.simple_evaluate(
-    model="hf", model_args=dict(pretrained=weights, dtype="float32", device="cpu", max_length=512),
+    model="hf", model_args=dict(pretrained=weights, dtype="float32", max_length=512),
     tasks=[name], task_manager=TaskManager(include_path=folder, include_defaults=False), bootstrap_iters=0,
     device="cpu", batch_size=8, gen_kwargs="max_gen_toks=8" if "choice" not in name else None,
 )
@@ -31,6 +31,10 @@ print(json.dumps([{row["doc"]["id"]: row["resps"] for row in rows}, found["resul
 """
 TRY = """
 import json, sys
+import tiktoken
+
+# Its stand-in for a model counts tokens by a table that it would fetch.
+tiktoken.get_encoding = lambda name: type("Letters", (), {"encode": lambda self, text, **more: list(text)})()
 from inspect_ai import eval
 from inspect_ai.model import ModelOutput, get_model
 
@@ -86,6 +90,6 @@ def test_inspect_runs_the_task_and_scores_each_row_as_we_do(main, tmp_path):
     (file,) = (tmp_path / "out").glob("*.py")
     rows = [json.loads(line) for line in (tmp_path / "out" / "test.jsonl").read_text().splitlines()]
     answers = [row["reference"] if place % 2 else "wrong" for place, row in enumerate(rows)]
-    status, values = asked(INSPECT, TRY, file, json.dumps(answers), cwd=tmp_path / "out")
+    status, values = asked(INSPECT, TRY, file.name, json.dumps(answers), cwd=file.parent)
     assert status == "success"
     assert [values[row["id"]] for row in rows] == ["C" if place % 2 else "I" for place in range(len(rows))]
