@@ -20,6 +20,8 @@ KINDS = {
     "model": ("ModelEntry", template.MODEL_HOOK, {"model.py": template.MODEL}),
     "task": ("TaskEntry", template.TASK_HOOK, {"task.py": template.TASK, "rows.csv": template.ROWS}),
     "metric": ("MetricEntry", template.METRIC_HOOK, {"metric.py": template.METRIC}),
+    "retriever": ("RetrieverEntry", template.RETRIEVER_HOOK, {"retriever.py": template.RETRIEVER}),
+    "verb": ("VerbEntry", template.VERB_HOOK, {"verb.py": template.VERB}),
 }
 
 
@@ -35,7 +37,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("name", help="the plugin's name, such as my-model; also the name of the folder")
     parser.add_argument(
-        "--kind", default="model,task,metric", metavar="A,B", help="what it brings: model, task, metric"
+        "--kind",
+        default="model,task,metric",
+        metavar="A,B",
+        help="what it brings: model, task, metric, retriever, verb (default: %(default)s)",
     )
     parser.add_argument(
         "--from", dest="table", type=Path, metavar="FILE", help="write NAME.toml, a task of this table"
@@ -51,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         if kind not in KINDS:
             raise UsageError(f"there is no kind '{kind}' of plugin", hint=nearest(kind, KINDS))
     if not kinds:
-        raise UsageError("--kind names nothing", hint="model, task, metric, or several with commas")
+        raise UsageError("--kind names nothing", hint=f"{', '.join(KINDS)}, or several with commas")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", args.name) or keyword.iskeyword(args.name):
         raise UsageError(
             f"'{args.name}' cannot be a plugin's name",
@@ -98,7 +103,8 @@ def write_package(folder: Path, name: str, kinds: list[str]) -> None:
         "model": name if "model" in kinds else "toy",
         "task": name if "task" in kinds else "toy",
         "metric": f"{name}-match" if "metric" in kinds else "exact-match",
-        "value": "16 / 23" if kinds == ["metric"] else "1.0",  # the toy model gets 16 of the toy task's 23
+        # The toy model gets 16 of the toy task's 23.
+        "value": "1.0" if {"model", "task"} & set(kinds) else "16 / 23",
     }
     hooks = "".join(hook for _, hook, _ in chosen)
     files = {
