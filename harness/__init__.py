@@ -21,13 +21,14 @@ if _by_name or _as_module:
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
-from .api import *  # noqa: E402, F403
+from . import api as _api  # noqa: E402
 from .api import __all__  # noqa: E402
 
 __version__ = "0.1.0"
 __all__ = [*__all__, "__version__"]
 
 if _TYPE_CHECKING:
+    from .api import *  # noqa: F403
     from .program import load_run as load_run
     from .program import run as run
     from .program import score as score
@@ -38,4 +39,7 @@ def __getattr__(name: str) -> _Any:
         from . import program
 
         return getattr(program, name)
+    if name in __all__:
+        found = globals()[name] = getattr(_api, name)
+        return found
     raise AttributeError(f"module 'harness' has no attribute '{name}'")

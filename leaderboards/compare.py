@@ -12,7 +12,7 @@ from typing import Any
 from harness import DataError, Pairs, Score, TaskView, UsageError, nearest
 from harness.files.finished import RECORD
 from harness.metrics.statistics import Sums
-from harness.scoring.measure import measure
+from harness.scoring.measure import measure, metric_of
 from harness.scoring.statistics import holm, paired_bootstrap, permutation_test
 
 from .board.ranking import ALPHA
@@ -102,9 +102,8 @@ def compare(a: Path, b: Path, open_task: OpenTask, metric: str = "") -> Compared
     others = replace(view, read=others.read)
     pairs = [read_answers(_cut(made, seen), seen) for made, seen in ((one, view), (other, others))]
     scores = [measure(found, view.metrics) for found in pairs]
-    differences = _adjusted(
-        [_difference(name, scores[0][name], scores[1][name], view) for name in view.metrics]
-    )
+    shared = [name for name in scores[0] if name in scores[1]]
+    differences = _adjusted([_difference(name, scores[0][name], scores[1][name], view) for name in shared])
     examples = _examples(pairs, scores, view)
     names = _names(one, other, a, b)
     return Compared(*names, view.name, view.sample, len(view.examples), differences, examples, notes)
@@ -147,7 +146,7 @@ def _names(one: Submission, other: Submission, a: Path, b: Path) -> tuple[str, s
 
 
 def _difference(name: str, a: Score, b: Score, view: TaskView) -> Difference:
-    entry = view.metrics[name][0]
+    entry = view.metrics[metric_of(name)][0]
     facts: dict[str, Any] = {"higher_is_better": entry.higher_is_better, "scale": entry.scale}
     if a.value is None or b.value is None:
         return Difference(name, a.value, b.value, note=a.note or b.note, **facts)

@@ -7,11 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import Example, Explaining, HarnessError, Request, TaskView, UsageError, Workbench, nearest
+from harness import (
+    Completion,
+    Example,
+    Explaining,
+    HarnessError,
+    Metric,
+    Pairs,
+    Request,
+    Score,
+    TaskView,
+    Terms,
+    UsageError,
+    Workbench,
+    nearest,
+)
 from harness.files.finished import COMPLETIONS, RECORD, read_record
 from harness.files.rows import read_rows
 from harness.files.writing import write
-from harness.scoring.measure import measure
+from harness.scoring.measure import measure, metric_of
 
 from .board.scored import picture, read_answers
 from .compare import read_any
@@ -68,18 +82,27 @@ def explain(path: Path, row: str, open_task: OpenTask, bench: Workbench | None =
     steps = [
         Step("data", [*_inputs(example.inputs), *(("reference", text) for text in example.references)]),
         Step("prompt", _prompt(path, view, example, bench)),
-        Step("output", _output(path, submission, row)),
-        Step("answer read by the task", [("answer", prediction.text)]),
+        *_outputs(path, submission, row),
+        Step(
+            "answer read by the task",
+            [("answer", said.text) for said in (prediction, *prediction.repeats)],
+        ),
     ]
     for name, score in scores.items():
-        entry, metric = view.metrics[name]
+        entry, metric = view.metrics[metric_of(name)]
         facts = [("value of this row", number(score.value, {"scale": entry.scale, "digits": 4}))]
-        facts += metric.explain(pairs, score) if isinstance(metric, Explaining) else []
+        facts += _terms(metric, pairs, score) if name in view.metrics else []
         facts += [(key, f"{value}") for key, value in score.details.items()] if len(facts) == 1 else []
         facts += [("note", score.note)] if score.note else []
         steps.append(Step(f"{name}: {entry.summary}", facts))
     drawn = picture(view, example, prediction.text)
     return Explained(submission.name, view.name, row, view.sample, steps, drawn, tuple(view.notice.values()))
+
+
+def _terms(metric: Metric, pairs: Pairs, score: Score) -> Terms:
+    """Return what a value is made of; a mean of several answers is not one thing."""
+    (_, prediction) = pairs[0]
+    return metric.explain(pairs, score) if isinstance(metric, Explaining) and not prediction.repeats else []
 
 
 def _inputs(inputs: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -113,8 +136,17 @@ def _read(path: Path, request: Request, bench: Workbench) -> list[tuple[str, str
     return [*begin, ("pieces", _listed(tokens.pieces))]
 
 
-def _output(path: Path, submission: Submission, row: str) -> list[tuple[str, str]]:
-    output = submission.outputs[row]
+def _outputs(path: Path, submission: Submission, row: str) -> list[Step]:
+    """Return what was said to a row, each time that it was asked."""
+    first = submission.outputs[row]
+    again = [
+        Step(f"output {number}", _output(path, said, f"{row}#{number}"))
+        for number, said in enumerate(first.repeats, 2)
+    ]
+    return [Step("output", _output(path, first, row)), *again]
+
+
+def _output(path: Path, output: Completion, row: str) -> list[tuple[str, str]]:
     facts = [("said", output.text)]
     completion = _completion(path, row)
     if completion.get("new_tokens"):

@@ -42,12 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.getoption("--slow"):
         for item in items:
-            if "slow" in item.keywords:
+            if item.get_closest_marker("slow") is not None:
                 item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if "gpu" in item.keywords:
+    if item.get_closest_marker("gpu") is not None:  # a folder of that name is a keyword too
         import torch  # here, because most tests must not pay for it
 
         if not torch.cuda.is_available():

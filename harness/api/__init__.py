@@ -1,53 +1,137 @@
-"""The vocabulary of Assay: what plugins are written in. Standard library and pluggy only."""
+"""The vocabulary of Assay: what plugins are written in. Standard library and pluggy only.
 
-from .errors import (
-    DataError,
-    DuplicateName,
-    HarnessError,
-    LostProcess,
-    MissingDependency,
-    PluginError,
-    RunLocked,
-    StageError,
-    TryAgain,
-    UsageError,
-    nearest,
-)
-from .example import (
-    Annotation,
-    Completion,
-    Example,
-    Message,
-    Pairs,
-    Passage,
-    Prediction,
-    Request,
-    Score,
-)
-from .hooks import API_VERSION, hookimpl, hookspec
-from .metric import Explaining, Metric, MetricEntry, Metrics, Terms
-from .model import ModelEntry, ModelPlugin, NoOptions
-from .prompt import PromptFormat
-from .retrieval import Hit, Index, Retriever, RetrieverEntry
-from .rows import (
-    Conversation,
-    Document,
-    Evaluator,
-    Judge,
-    Preference,
-    PromptRow,
-    Ranking,
-    TrainData,
-    TrainPair,
-    TrainRow,
-)
-from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
-from .session import Answers, Engine, ModelSession, PromptTokens, Stream, TokenLog, until
-from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
-from .stage import StageEntry
-from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
-from .verb import Verb, VerbEntry
-from .workbench import ReadyModel, TaskView, Workbench
+Names are imported on first use, so that a listing, which needs entries alone, builds no values.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import (
+        DataError,
+        DuplicateName,
+        HarnessError,
+        LostProcess,
+        MissingDependency,
+        PluginError,
+        RunLocked,
+        StageError,
+        TryAgain,
+        UsageError,
+        nearest,
+    )
+    from .example import (
+        Annotation,
+        Completion,
+        Example,
+        Message,
+        Pairs,
+        Passage,
+        Prediction,
+        Request,
+        Score,
+    )
+    from .hooks import API_VERSION, hookimpl, hookspec
+    from .metric import Explaining, Metric, MetricEntry, Metrics, Terms
+    from .model import ModelEntry, ModelPlugin, NoOptions
+    from .prompt import PromptFormat
+    from .retrieval import Hit, Index, Retriever, RetrieverEntry
+    from .rows import (
+        Conversation,
+        Document,
+        Evaluator,
+        Judge,
+        Preference,
+        PromptRow,
+        Ranking,
+        TrainData,
+        TrainPair,
+        TrainRow,
+    )
+    from .run import Checkpoint, Progress, RunContext, RunRecord, SilentProgress
+    from .session import Answers, Engine, ModelSession, PromptTokens, Stream, TokenLog, until
+    from .spec import DataSpec, GenerateSpec, LaunchSpec, RunSpec, TrainSpec
+    from .stage import StageEntry
+    from .task import DataReport, Finding, Task, TaskEntry, TaskOptions
+    from .verb import Verb, VerbEntry
+    from .workbench import ReadyModel, TaskView, Workbench
+
+_HOMES = {
+    "DataError": "errors",
+    "DuplicateName": "errors",
+    "HarnessError": "errors",
+    "LostProcess": "errors",
+    "MissingDependency": "errors",
+    "PluginError": "errors",
+    "RunLocked": "errors",
+    "StageError": "errors",
+    "TryAgain": "errors",
+    "UsageError": "errors",
+    "nearest": "errors",
+    "Annotation": "example",
+    "Completion": "example",
+    "Example": "example",
+    "Message": "example",
+    "Pairs": "example",
+    "Passage": "example",
+    "Prediction": "example",
+    "Request": "example",
+    "Score": "example",
+    "API_VERSION": "hooks",
+    "hookimpl": "hooks",
+    "hookspec": "hooks",
+    "Explaining": "metric",
+    "Metric": "metric",
+    "MetricEntry": "metric",
+    "Metrics": "metric",
+    "Terms": "metric",
+    "ModelEntry": "model",
+    "ModelPlugin": "model",
+    "NoOptions": "model",
+    "PromptFormat": "prompt",
+    "Hit": "retrieval",
+    "Index": "retrieval",
+    "Retriever": "retrieval",
+    "RetrieverEntry": "retrieval",
+    "Conversation": "rows",
+    "Document": "rows",
+    "Evaluator": "rows",
+    "Judge": "rows",
+    "Preference": "rows",
+    "PromptRow": "rows",
+    "Ranking": "rows",
+    "TrainData": "rows",
+    "TrainPair": "rows",
+    "TrainRow": "rows",
+    "Checkpoint": "run",
+    "Progress": "run",
+    "RunContext": "run",
+    "RunRecord": "run",
+    "SilentProgress": "run",
+    "Answers": "session",
+    "Engine": "session",
+    "ModelSession": "session",
+    "PromptTokens": "session",
+    "Stream": "session",
+    "TokenLog": "session",
+    "until": "session",
+    "DataSpec": "spec",
+    "GenerateSpec": "spec",
+    "LaunchSpec": "spec",
+    "RunSpec": "spec",
+    "TrainSpec": "spec",
+    "StageEntry": "stage",
+    "DataReport": "task",
+    "Finding": "task",
+    "Task": "task",
+    "TaskEntry": "task",
+    "TaskOptions": "task",
+    "Verb": "verb",
+    "VerbEntry": "verb",
+    "ReadyModel": "workbench",
+    "TaskView": "workbench",
+    "Workbench": "workbench",
+}
 
 __all__ = [
     "API_VERSION",
@@ -125,3 +209,10 @@ __all__ = [
     "nearest",
     "until",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    found = globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return found

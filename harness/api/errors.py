@@ -15,7 +15,6 @@ HarnessError                 1
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from errno import ENAMETOOLONG
 
 
@@ -81,6 +80,8 @@ class TryAgain(StageError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint that names what `name` was probably meant to be, or lists what there is."""
+    from difflib import get_close_matches  # here, because most commands name only what there is
+
     names = sorted(set(known))
     if close := get_close_matches(name, names, n=3, cutoff=0.6):
         return "did you mean " + " or ".join(close) + "?"

@@ -91,7 +91,7 @@ class Completion:
     `evidence` are the ids of the passages that the model says its answer rests on: none of them where it is
     empty, as for an answer that declines; None where the model says nothing of it, and what it was shown
     counts. `log_likelihood` is that of the request's own text, where it was asked for, and `new_tokens` how
-    many tokens it counts.
+    many tokens it counts. `repeats` are the further answers to the same row, where it is asked several times.
     """
 
     request_id: str
@@ -104,6 +104,7 @@ class Completion:
     alternatives: tuple[str, ...] = ()
     evidence: tuple[str, ...] | None = None
     log_likelihood: float | None = None
+    repeats: tuple[Completion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,8 @@ class Prediction:
 
     `reasoning` is what stood between the tags of thinking aloud; it is never scored. `evidence` are the
     ids of the passages that the answer rests on. `log_likelihood` and `tokens` are those of the
-    request's own text, where a model was asked how well it predicts it.
+    request's own text, where a model was asked how well it predicts it. `repeats` are the further answers
+    to the same row, each read alike.
     """
 
     example_id: str
@@ -123,6 +125,7 @@ class Prediction:
     evidence: tuple[str, ...] = ()
     log_likelihood: float | None = None
     tokens: int = 0
+    repeats: tuple[Prediction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

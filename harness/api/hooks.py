@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from .metric import MetricEntry
-from .model import ModelEntry
-from .prompt import PromptFormat
-from .retrieval import RetrieverEntry
-from .run import RunContext, RunRecord
-from .spec import LaunchSpec, RunSpec
-from .stage import StageEntry
-from .task import TaskEntry
-from .verb import VerbEntry
+if TYPE_CHECKING:  # a hook is called with what it names, and need not have it
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from .metric import MetricEntry
+    from .model import ModelEntry
+    from .prompt import PromptFormat
+    from .retrieval import RetrieverEntry
+    from .run import RunContext, RunRecord
+    from .spec import LaunchSpec, RunSpec
+    from .stage import StageEntry
+    from .task import TaskEntry
+    from .verb import VerbEntry
 
 API_VERSION = 1
 PROJECT = "harness"

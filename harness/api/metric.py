@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from .example import Pairs, Score
+if TYPE_CHECKING:  # a listing scores nothing
+    from .example import Pairs, Score
 
 Terms = list[tuple[str, str]]  # what a value is made of: names and values, in the order of reading
 
@@ -19,7 +20,9 @@ class MetricEntry:
     under this definition an empty answer can beat a wrong one; tables then mark the column.
     `reference_free` declares that references are not looked at, so that answers alone can be scored.
     `ranked=False` declares that a value says what answers are like, or how others count them, and not how
-    good they are: tables show it and rank nothing by it.
+    good they are: tables show it and rank nothing by it. `vote` is `"package.module:function"` of a metric by
+    which an answer is right (1) or wrong (0): `(pairs) -> list[str]`, what it takes each answer for, empty
+    for none. Rows with several answers are then told by pass@k and by their majority, too.
     """
 
     name: str
@@ -33,6 +36,7 @@ class MetricEntry:
     silence_wins: bool = False
     reference_free: bool = False
     ranked: bool = True
+    vote: str = ""
     kind: str = "text"  # text | molecule | property | design | qa | choice
     definition: str = ""
     edge_cases: str = ""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
-from .notice import Notice
-from .rows import TrainData
-from .run import Checkpoint, RunContext
-from .session import ModelSession
-from .spec import TrainSpec
+
+if TYPE_CHECKING:  # a listing trains and asks nothing
+    from .notice import Notice
+    from .rows import TrainData
+    from .run import Checkpoint, RunContext
+    from .session import ModelSession
+    from .spec import TrainSpec
 
 
 @dataclass(frozen=True, slots=True)

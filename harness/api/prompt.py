@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -37,6 +34,8 @@ class PromptFormat:
     @property
     def names(self) -> tuple[str, ...]:
         """The inputs that the template names, in its order."""
+        import string  # here and below, because an entry may hold a format and a listing fills none
+
         try:
             parts = list(string.Formatter().parse(self.template))
         except ValueError as error:
@@ -52,5 +51,8 @@ class PromptFormat:
     @property
     def digest(self) -> str:
         """A short hash of name, version and template."""
+        import hashlib
+        import json
+
         text = json.dumps([self.name, self.version, self.template])
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from .example import Completion, Message, Request
-from .metric import MetricEntry
+if TYPE_CHECKING:  # a listing names kinds of rows and holds none
+    from .example import Completion, Message, Request
+    from .metric import MetricEntry
 
 
 class TrainRow:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Annotated, Any
 
 from .bounds import ASKED, HOW, LEARNED, WHERE, OneOf, Range
@@ -151,6 +152,11 @@ class GenerateSpec:
     seed: Seed = 0
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    def seed_of(self, request_id: str) -> int:
+        """Return the seed of one request's draws, for a generator that takes one: no two draw alike."""
+        drawn = sha256(f"{self.seed}/{request_id}".encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(drawn[:4], "big") >> 1
+
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:
@@ -172,6 +178,8 @@ class RunSpec:
     checkpoint: Annotated[str, WHERE] = ""
     device: str = "auto"  # auto | cpu | cuda | cuda:1
     metrics: Annotated[tuple[str, ...], ASKED] = ()  # empty: the task's own
+    # answers to each row, drawn one by one: metrics are meaned over them, and pass@k and maj@k stand beside
+    repeats: Annotated[int, Range(least=1), ASKED] = 1
     seed: Annotated[int, ASKED] = 0
     title: Annotated[str, WHERE] = ""
     # what people are told beside answers; None: what the model or the task says by itself, empty: nothing

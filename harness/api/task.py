@@ -5,16 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from .bounds import OneOf, Range
 from .errors import DataError, UsageError
-from .example import Example, Request
-from .notice import Notice
-from .prompt import PromptFormat
-from .retrieval import Retriever
 from .rows import TrainPair, TrainRow
-from .spec import DataSpec
+
+if TYPE_CHECKING:
+    from .example import Example, Request
+    from .notice import Notice
+    from .prompt import PromptFormat
+    from .retrieval import Retriever
+    from .spec import DataSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ class TaskOptions:
     likelihood of each letter), `letter` (listed, and the letter is read out of what the model says), or
     `auto`: likelihood where the model can, else letter. `permute` is the seed by which choices change
     places, None for their own order; answers are mapped back. With `reading` `prose` an answer is read
-    out of what a chat model says around it, where the task has a rule for that;
-    `strict` takes what was said, and `auto` reads prose of models that know nothing of the task (hf, api).
+    out of what a chat model says around it, where the task has a rule for that (`Task.prose`);
+    `strict` takes what was said, and `auto` reads prose of models that know nothing of the task (hf, api),
+    on tasks whose rule only finds what is wanted, such as a molecule, and never cuts free text.
     """
 
     shots: Annotated[int, Range(least=0)] = 0
@@ -107,6 +110,8 @@ class Task(ABC):
     )
     metrics: tuple[str, ...] = ()
     prompt_format: PromptFormat | None = None
+    prose: str = ""  # the rule, with its version, by which answers are read out of prose; empty: none
+    prose_unasked: bool = True  # also where task.reading is auto and the model knows nothing of the task
     sources: Mapping[str, str] = {}  # source name -> what it is: "sample", "hub", "dir"
     synthetic: tuple[str, ...] = ()  # sources whose rows are made up by code, such as "sample"
     files: Mapping[str, str] = {}  # published files that are looked for -> what they hold
@@ -115,6 +120,8 @@ class Task(ABC):
     homepage: str = ""
 
     def __init__(self, data: DataSpec | None = None, options: Any = None) -> None:
+        from .spec import DataSpec  # here and below, because a listing opens no task
+
         self.data = data or DataSpec()
         self.options = self.Options() if options is None else options
         self.notes: list[str] = []  # what loading did that a reader of the record must know: skips, repairs
@@ -168,6 +175,8 @@ class Task(ABC):
 
     def request(self, example: Example, prompt: str) -> Request:
         """Wrap a prompt for the model; a task that shows only some passages says here which."""
+        from .example import Request
+
         return Request(
             example.id, prompt, example.inputs, example.choices, example.messages, example.passages
         )

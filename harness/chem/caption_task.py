@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness import DataReport, DataSpec, Example, PromptFormat, Request, Task, UsageError
+from harness.data import lead_ins
 from harness.data.hub import Fetched, HubFiles, fetch
 from harness.data.split_files import files_of
 
 from .captioned import CaptionedMolecule
-from .reading import read_molecule
+from .reading import RULE, read_molecule
 
 if TYPE_CHECKING:  # it imports RDKit, which showing a task must not
     from harness.data.overlap import Overlap
@@ -167,6 +168,7 @@ class TextToSmiles(CaptionTask):
         "morgan@molt5",
     )
     prompt_format = PromptFormat("text2smiles", "Description: {caption}\nSMILES:")
+    prose = RULE
 
     def example(self, row: CaptionedMolecule) -> Example:
         """Ask for the molecule of a caption."""
@@ -201,6 +203,8 @@ class SmilesToText(CaptionTask):
     metrics = ("bleu-2", "bleu-4", "rouge-1", "rouge-2", "rouge-l", "meteor", "exact-match")
     published_metrics: tuple[str, ...] = (*metrics, "bleu-2@scibert", "bleu-4@scibert", "meteor@scibert")
     prompt_format = PromptFormat("smiles2text", "SMILES: {smiles}\nDescription:")
+    prose = lead_ins.RULE
+    prose_unasked = False
 
     def example(self, row: CaptionedMolecule) -> Example:
         """Ask for the caption of a molecule."""
@@ -209,6 +213,10 @@ class SmilesToText(CaptionTask):
     def pair(self, example: Example) -> tuple[str, str]:
         """Return the SMILES and the caption of an example."""
         return example.inputs["smiles"], example.references[0]
+
+    def answer(self, text: str, request: Request) -> str:
+        """Take the caption as it stands, or without a lead-in where that is asked for."""
+        return lead_ins.without_lead_in(text) if self.reads_prose else text.strip()
 
     def picture(self, example: Example, answer: str) -> str:
         """Draw the molecule that is described."""

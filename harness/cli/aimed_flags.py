@@ -1,4 +1,7 @@
-"""AiMed's own flags on `chat` and `serve`: its users' commands go on working."""
+"""AiMed's own flags on `chat` and `serve`: its users' commands go on working.
+
+They stand here and not in AiMed's plugin, since they open any weights: each is another name of a setting.
+"""
 
 from __future__ import annotations
 

@@ -35,15 +35,17 @@ PORT = 8082
 HELP = """\
 /clear            forget what was said
 /system TEXT      set the system prompt; without TEXT none
-/set NAME=VALUE   how answers are decoded, such as temperature=0.7; without one, show all
+/set NAME=VALUE   how answers are decoded, as temperature=0.7; alone, show all
 /undo             take the last question and its answer back
 /retry            ask the last question again
 /save FILE        write the conversation as a line of JSON
-/evidence         show the passages of the paper for the last question again
+/evidence         show the paper's passages for the last question again
 /edit             write the next question in $EDITOR
 /exit             leave, as Ctrl-D does
 Alt-Enter begins a new line, Enter sends. Ctrl-C stops an answer.
 """
+# What is settled when the model is opened, or chosen of several texts that nobody sees in a chat.
+OF_RUNS = ("options", "batch_tokens", "deterministic", "precision", "processes", "window", "stride", "n_best")
 WORDS = {"exit": "/exit", "clear": "/clear", "vim": "/edit"}  # AiMed's own
 
 
@@ -182,8 +184,10 @@ def command(conversation: Conversation, text: str) -> str:
     rest = rest.strip()
     if name == "/clear":
         conversation.clear()
+        say("(the conversation begins anew)")
     elif name == "/system":
         conversation.system = rest
+        say("(a system prompt from now on)" if rest else "(no system prompt from now on)")
     elif name == "/set":
         change(conversation, rest)
     elif name == "/undo":
@@ -192,6 +196,7 @@ def command(conversation: Conversation, text: str) -> str:
         answer(conversation, conversation.undo())
     elif name == "/save" and rest:
         conversation.save(Path(rest).expanduser())
+        say(f"({len(conversation.turns)} messages are in {rest})")
     elif name == "/evidence":
         show_again(conversation)
     elif name == "/edit":
@@ -208,7 +213,7 @@ def command(conversation: Conversation, text: str) -> str:
 def change(conversation: Conversation, text: str) -> None:
     """Change how answers are decoded, or show how they are."""
     spec = conversation.spec
-    names = [field.name for field in fields(GenerateSpec) if field.name != "options"]
+    names = [field.name for field in fields(GenerateSpec) if field.name not in OF_RUNS]
     if not text:
         write("".join(f"{name}={getattr(spec, name)}\n" for name in names))
         return
@@ -221,6 +226,8 @@ def change(conversation: Conversation, text: str) -> None:
         changed = replace(changed, decoder="sampling")  # else it would change nothing
     refuse_out_of_bounds(changed, "generate")
     conversation.spec = changed
+    drawn = ", drawn by sampling" if changed.decoder != spec.decoder == "greedy" and name != "decoder" else ""
+    say(f"({name}={getattr(changed, name)}{drawn})")
 
 
 def show_again(conversation: Conversation) -> None:
@@ -240,8 +247,11 @@ def answer(conversation: Conversation, text: str, beside: TextIO | None = None) 
         for piece in conversation.ask(text, stopped):
             write(piece)
             flush()
+        interrupted = stopped()
     write("\n")
-    if conversation.last is not None and conversation.last.finish == "length":
+    if interrupted:
+        say("(stopped)")
+    elif conversation.last is not None and conversation.last.finish == "length":
         say(f"(cut at {conversation.last.new_tokens} tokens)")
 
 

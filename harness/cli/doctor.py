@@ -29,6 +29,7 @@ PARTS = {
     "peft": ("LoRA and QLoRA", "pip install 'assay-bench[train]'"),
     "deepspeed": ("ZeRO", "pip install 'assay-bench[deepspeed]'"),
     "bitsandbytes": ("4-bit weights", "pip install bitsandbytes"),
+    "vllm": ("--backend vllm on CUDA", "pip install vllm, in an environment of its own"),
     "rdkit": ("molecule metrics and tasks", "pip install rdkit"),
     "nltk": ("reference text metrics", "pip install 'assay-bench[reference]'"),
     "evaluate": ("metrics of the evaluate library", "pip install 'assay-bench[reference]'"),

@@ -8,7 +8,7 @@ from typing import Any
 from harness.api.model import ModelEntry
 from harness.api.retrieval import RetrieverEntry
 from harness.api.stage import StageEntry
-from harness.engine.plugin_manager import Entry
+from harness.engine.entries import Entry
 from harness.engine.registry import Registered, Registry
 
 from .output import write_json

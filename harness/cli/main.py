@@ -11,17 +11,18 @@ import shlex
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
 
 from harness.api.errors import HarnessError, UsageError, of_system
 from harness.engine import bundled
-from harness.engine.ranks import Ranks, join
 
 from .output import flush, say, take_any_text, write
 from .parser import PROGRAM, Parser
+
+if TYPE_CHECKING:
+    from harness.engine.ranks import Ranks
 
 # The program's own verbs and what they do; plugins bring the others. The module of a verb is imported
 # only when it is chosen.
@@ -127,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             write(text + "\n")
             flush()
             return 0 if arguments else UsageError.exit_code
-        if (ranks := join()) is not None and ranks.rank > 0:
+        if (ranks := joined()) is not None and ranks.rank > 0:
             return follow(ranks)
         program, args = parse(arguments)
         args.ranks = ranks
@@ -135,8 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         flush()
         return code
     except HarnessError as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
+        show_traceback(arguments)
         report(error)
         return error.exit_code
     except KeyboardInterrupt as stop:
@@ -145,8 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001  our own bug, or a full disk: still a sentence, not a stack
-        if "--debug" in arguments:
-            traceback.print_exc()
+        show_traceback(arguments)
         found = unexpected(error)
         report(found)
         return found.exit_code
@@ -162,6 +161,15 @@ def short_answer(arguments: Sequence[str]) -> str | None:
 
         return f"{PROGRAM} {__version__}"
     return overview() if list(arguments) in ([], ["--help"], ["-h"], ["help"]) else None
+
+
+def joined() -> Ranks | None:
+    """Meet the other ranks of a launcher, where one started this process."""
+    if "RANK" not in os.environ:
+        return None
+    from harness.engine.ranks import join  # here, because hardly any command is one of several
+
+    return join()
 
 
 def follow(ranks: Ranks) -> int:
@@ -191,6 +199,14 @@ def stopped(stop: KeyboardInterrupt, arguments: Sequence[str]) -> int:
         text += f"; what is finished is kept, and the same command continues:\n  {again}"
     say(text)
     return 128 + (signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT)
+
+
+def show_traceback(arguments: Sequence[str]) -> None:
+    """Print where an error happened, for who wants to know."""
+    if "--debug" in arguments:
+        import traceback  # here, because hardly any run needs it
+
+        traceback.print_exc()
 
 
 def unexpected(error: Exception) -> HarnessError:

@@ -33,9 +33,10 @@ def add_parser(subparsers: Any) -> None:
         "Write a plugin package to start from; it installs, works and passes its test at once. "
         "With --from, look at a table and write a task of it, which needs no code.",
         "run-bench new-plugin my-model --kind model",
-        "run-bench new-plugin capitals --from capitals.csv",
+        "run-bench new-plugin --from capitals.csv",
     )
-    parser.add_argument("name", help="the plugin's name, such as my-model; also the name of the folder")
+    text = "the plugin's name, such as my-model; also the name of the folder, or with --from of the task"
+    parser.add_argument("name", nargs="?", default="", help=text)
     parser.add_argument(
         "--kind",
         default="model,task,metric",
@@ -57,24 +58,35 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"there is no kind '{kind}' of plugin", hint=nearest(kind, KINDS))
     if not kinds:
         raise UsageError("--kind names nothing", hint=f"{', '.join(KINDS)}, or several with commas")
-    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", args.name) or keyword.iskeyword(args.name):
-        raise UsageError(
-            f"'{args.name}' cannot be a plugin's name",
-            hint="small letters and digits, with - between words, such as my-model",
-        )
+    name = _name(args)
     if args.table is not None:
-        return write_task(args.output / f"{args.name}.toml", args.name, args.table)
-    folder = args.output / args.name
+        return write_task(args.output / f"{name}.toml", name, args.table)
+    folder = args.output / name
     if folder.exists():
         raise UsageError(
             f"{folder} is there already, and nothing in it is touched", hint="choose another name"
         )
     try:
-        write_package(folder, args.name, kinds)
+        write_package(folder, name, kinds)
     except OSError as error:
         raise StageError(f"{folder} cannot be written: {error.strerror}", hint="--output DIR") from error
     write(f"{folder}\nnext: cd {folder} && pip install -e '.[test]' && pytest\n")
     return 0
+
+
+def _name(args: argparse.Namespace) -> str:
+    """Return the name that was given, or for a table the one that its file has."""
+    name: str = args.name
+    if not name and args.table is not None:
+        name = re.sub(r"[^a-z0-9]+", "-", args.table.stem.lower()).strip("-")
+    if not name and args.table is None:
+        raise UsageError("the plugin has no name", hint="run-bench new-plugin my-model")
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(name):
+        raise UsageError(
+            f"'{name}' cannot be a plugin's name",
+            hint="small letters and digits, with - between words, such as my-model",
+        )
+    return name
 
 
 def write_task(path: Path, name: str, table: Path) -> int:

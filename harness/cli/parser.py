@@ -74,6 +74,8 @@ class Parser(argparse.ArgumentParser):
             message = f"unknown argument {unknown}"
             if unknown in HABITS:
                 hint = HABITS[unknown]
+            elif unknown in known:
+                hint = "another verb takes it; --help behind a verb lists what that one takes"
             elif (close := nearest(unknown, known)).startswith("did you mean"):
                 hint = close
         raise UsageError(message if len(message) <= LONGEST else message[: LONGEST - 1] + "…", hint=hint)

@@ -10,7 +10,8 @@ from typing import Any
 
 from harness.api.errors import UsageError
 from harness.api.hooks import API_VERSION
-from harness.engine.plugin_manager import Entry, Plugins, describe, load_plugins
+from harness.engine.entries import Entry
+from harness.engine.plugin_manager import Plugins, describe, load_plugins
 from harness.files import writing
 
 from .output import write, write_json

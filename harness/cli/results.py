@@ -12,12 +12,18 @@ from harness.api.task import TaskEntry
 from harness.engine.progress import duration
 from harness.engine.registry import Registered, Registry
 from harness.engine.runner import Outcome
+from harness.scoring.measure import metric_of
 
 from .output import write
 from .tables import Table, print_table
 
 SAMPLE = "built-in sample: not comparable with published numbers"
 
+
+SEVERAL = (
+    "of several answers to a row a metric's own column is their mean (avg@k); pass@k: k of them hold a right "
+    "one; maj@k: the commonest of k is right"
+)
 
 # How the counted oddities of answers read where their names alone say too little.
 _ODDITIES = {"length": "cut at max_new_tokens", "empty": "empty answers"}
@@ -70,7 +76,7 @@ def task_table(task: str, outcomes: Sequence[Outcome], registry: Registry) -> Ta
     records = [outcome.record for outcome in outcomes if outcome.record is not None]
     metrics = list(dict.fromkeys(name for record in records for name in record.scores))
     asking = outcomes[0].cell.task.plugin
-    entries = {name: registry.metrics.get(name, near=asking).entry for name in metrics}
+    entries = {name: registry.metrics.get(metric_of(name), near=asking).entry for name in metrics}
     table = Table(
         _title(task, records),
         ["model", *(_heading(name, entries[name].higher_is_better) for name in metrics)],
@@ -136,7 +142,9 @@ def _title(task: str, records: Sequence[RunRecord]) -> str:
         return task
     first = records[0]
     kind = SAMPLE if first.sample else f"data: {first.data_source}"
-    return f"{task} ({first.rows} rows of {first.spec['data']['split']}; {kind})"
+    several = sorted({record.spec.get("repeats", 1) for record in records} - {1})
+    answers = f", {' or '.join(map(str, several))} answers each" if several else ""
+    return f"{task} ({first.rows} rows of {first.spec['data']['split']}{answers}; {kind})"
 
 
 def _model(record: RunRecord) -> str:
@@ -188,6 +196,8 @@ def _notes(
         notes.append("±: half the width of the 95 % bootstrap interval over rows")
     if any(len(group) > 1 for group in _groups(outcomes).values()):
         notes.append("±: standard deviation over seeds, where there are several")
+    if any(record.spec.get("repeats", 1) > 1 for record in records):
+        notes.append(SEVERAL)
     if silent := [name for name, entry in entries.items() if entry.silence_wins]:
         notes.append("an empty answer can beat a wrong one under " + ", ".join(silent))
     reasons = {f"{n}: {s['note']}" for record in records for n, s in record.scores.items() if s["note"]}
@@ -209,4 +219,14 @@ def _notes(
         for record in records
         if any(took >= 1 for took in record.seconds.values())
     )
+    sizes = dict.fromkeys(_tokens(record) for record in records)
+    notes += ["tokens: " + "; ".join(filter(None, sizes))] if any(sizes) else []
     return [*notes, *(["time: " + "; ".join(times)] if times else [])]
+
+
+def _tokens(record: RunRecord) -> str:
+    """Say how many tokens a model read and wrote, where it counts them."""
+    facts = record.environment.get("generation", {})
+    read, written = facts.get("tokens_in", 0), facts.get("tokens_out", 0)
+    each = f", {(read + written) / record.rows:,.0f} a row" if record.rows else ""
+    return f"{_model(record)} {read:,} in + {written:,} out{each}" if read + written else ""

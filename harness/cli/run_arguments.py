@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.errors import PluginError
-from harness.api.spec import PRECISIONS
 from harness.engine.plugin_manager import Plugins, load_plugins
 from harness.engine.registry import Registry
 from harness.scoring.arguments import add_vocabulary
@@ -97,6 +96,8 @@ def _add_what_runs(group: Any) -> None:
     setting(group, "--preset", "preset", "size and recipe of the model; the default is its first preset")
     setting(group, "--seed", "seed", "seed of training and sampling", int)
     setting(group, "--seeds", "seeds", "run once for each seed and report mean and spread", metavar="A,B,C")
+    text = "draw K answers to each row: pass@k, maj@k and the mean of each metric"
+    setting(group, "--repeats", "repeats", text, int, "K")
     setting(group, "--metrics", "metrics", "score with these instead of the task's own", metavar="A,B")
     add_vocabulary(group)
 
@@ -134,8 +135,12 @@ def _add_training(group: Any) -> None:
 
 def _add_machine(group: Any) -> None:
     setting(group, "--device", "device", "auto, cpu, cuda, cuda:1, …")
+    from harness.api.spec import PRECISIONS  # here, because a listing runs nothing
+
     group.add_argument("--dtype", choices=PRECISIONS, help="precision of training and generation")
     text = "tokens in a generation batch (default: auto)"
+    text = "with --model hf: own, the harness's own loop, or vllm on CUDA (default: own)"
+    setting(group, "--backend", "model.backend", text, metavar="NAME")
     setting(group, "--batch-tokens", "generate.batch_tokens", text, metavar="N")
     group.add_argument(
         "--processes", type=int, metavar="N", help="share training and generation among N processes"

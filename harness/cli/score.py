@@ -23,7 +23,7 @@ from harness.engine.registry import Registered, Registry
 from harness.files.finished import RECORD, read_record
 from harness.scoring.answers import completions, pair, read
 from harness.scoring.arguments import add_data_arguments
-from harness.scoring.measure import measure, score_as_json, with_intervals
+from harness.scoring.measure import measure, metric_of, score_as_json, with_intervals
 
 from .output import write_json
 from .parser import add_verb
@@ -236,11 +236,12 @@ def _loaded(found: Registered[MetricEntry], *, optional: bool) -> tuple[MetricEn
 def _table(args: argparse.Namespace, asked: Asked, found: Sequence[Mapping[str, Score]]) -> Table:
     metrics = asked.metrics
     table = Table("", ["metric", *(path.stem for path in args.files)])
-    for name, (entry, _) in metrics.items():
+    for name in dict.fromkeys(name for scores in found for name in scores):
+        entry, _ = metrics[metric_of(name)]
         heading = name + ("" if entry.higher_is_better else " ↓") + (" *" if entry.silence_wins else "")
-        table.rows.append([heading, *(_cell(scores[name], entry.scale) for scores in found)])
+        table.rows.append([heading, *(_cell(scores.get(name), entry.scale) for scores in found)])
         if args.parts:
-            table.rows += _parts([scores[name] for scores in found], entry.scale)
+            table.rows += _parts([scores[name] for scores in found if name in scores], entry.scale)
     table.notes = list(_notes(args, asked, found))
     return table
 
@@ -251,8 +252,8 @@ def _parts(scores: Sequence[Score], scale: float) -> Iterator[list[str]]:
         yield [f"  {part}", *("–" if value is None else f"{value * scale:.4f}" for value in values)]
 
 
-def _cell(score: Score, scale: float) -> str:
-    if score.value is None:
+def _cell(score: Score | None, scale: float) -> str:
+    if score is None or score.value is None:
         return "–"
     text = f"{score.value * scale:.4f}"
     if score.interval is None:

@@ -12,7 +12,7 @@ from harness.api.metric import MetricEntry
 from harness.api.model import ModelEntry
 from harness.api.retrieval import RetrieverEntry
 from harness.api.stage import StageEntry
-from harness.engine.config import read_file
+from harness.engine.config_file import read_file
 from harness.engine.registry import Registered, Registry
 from harness.engine.values import shown
 from harness.files.finished import RECORD

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from harness.api.session import QueueFull
 
 from .batch import Batch
-from .beginnings import LEAST, Beginnings, common
+from .beginnings import LEAST, Beginnings, Opening, common, opening
 from .budget import Budget
 from .jobs import Job
 from .language_model import LanguageModel
@@ -19,7 +19,6 @@ REFILL_SHARE = 4  # new requests are read in when one row in so many is free
 PATIENCE = 4  # steps that a request waits at most for company, where somebody waits for its answer
 OVERTAKEN = 32  # requests that may pass one which does not fit yet
 PADDING = 4096  # tokens of padding that requests of different lengths may cost before they stay apart
-Opening = tuple[str | int, ...]  # the adapter that reads a prompt, and the tokens that it begins with
 LANES = 4  # batches that take turns at most, so that long rows and short ones can stay apart
 
 
@@ -149,7 +148,7 @@ class Queue:
                 load.add(job)
                 load.taken.append(job)
                 taken.add(job)
-                soon_known.setdefault(_opening(job), []).append(job)
+                soon_known.setdefault(opening(job.prompt, job.adapter), []).append(job)
                 for passed in too_large:
                     passed.overtaken += 1
             elif self.interactive and job.overtaken < OVERTAKEN:
@@ -169,7 +168,7 @@ class Queue:
     ) -> bool:
         """Tell whether more of a prompt than is known of it is just being read by another."""
         length = known.length if known else 0
-        for other in soon_known.get(_opening(job), ()):
+        for other in soon_known.get(opening(job.prompt, job.adapter), ()):
             if min(common(job.prompt, other.prompt), job.length - 1) >= length + LEAST:
                 other.awaited = True
                 return True
@@ -208,12 +207,8 @@ class Queue:
         return self.budget.holds(rows, tokens)
 
 
-def _opening(job: Job) -> Opening:
-    return job.adapter, *job.prompt["input_ids"][:LEAST]
-
-
 def _by_opening(jobs: Sequence[Job]) -> dict[Opening, list[Job]]:
     found: dict[Opening, list[Job]] = {}
     for job in jobs:
-        found.setdefault(_opening(job), []).append(job)
+        found.setdefault(opening(job.prompt, job.adapter), []).append(job)
     return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any
 
 from .rows import Beginning, Prompt
 
+Opening = tuple[str | int, ...]  # the adapter that reads a prompt, and the tokens that it begins with
 LEAST = 64  # tokens; fewer are read again, since what was read before costs a pass of its own
 
 
@@ -16,38 +17,49 @@ class Beginnings:
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
-        self._kept: list[Beginning] = []  # the latest used last
+        self._bytes = 0
+        self._kept: dict[Opening, list[Beginning]] = {}  # the latest used last, of each opening and of all
 
     def longest(self, prompt: Prompt, adapter: str, *, hidden: bool) -> Beginning | None:
         """Return the longest beginning of a prompt that was read before, and is worth to be used."""
+        opened = opening(prompt, adapter)
         found = [
             (common(prompt, kept.tokens), place)
-            for place, kept in enumerate(self._kept)
-            if kept.adapter == adapter and not (hidden and kept.hidden is None)
+            for place, kept in enumerate(self._kept.get(opened, ()))
+            if not (hidden and kept.hidden is None)
         ]
         length, best = max(found, default=(0, 0))
         length = min(length, len(prompt["input_ids"]) - 1)  # the last token is read for its logits
         if length < LEAST:
             return None
-        used = self._kept.pop(best)
-        self._kept.append(used)
+        alike = self._kept.pop(opened)
+        used = alike.pop(best)
+        self._kept[opened] = [*alike, used]
         return used.cut(length)
 
     def keep(self, beginning: Beginning) -> None:
         """Keep a beginning, in place of those that it begins with itself."""
-        whole = beginning.tokens
-        self._kept = [
-            kept
-            for kept in self._kept
-            if kept.adapter != beginning.adapter or common(whole, kept.tokens) < kept.length
-        ]
-        self._kept.append(beginning)
-        while sum(kept.bytes for kept in self._kept) > self.most_bytes:
-            del self._kept[0]
+        whole, opened = beginning.tokens, opening(beginning.tokens, beginning.adapter)
+        alike = self._kept.pop(opened, [])
+        stays = [common(whole, kept.tokens) < kept.length for kept in alike]
+        self._kept[opened] = [*compress(alike, stays), beginning]
+        self._bytes += beginning.bytes
+        self._bytes -= sum(kept.bytes for kept, stay in zip(alike, stays, strict=True) if not stay)
+        while self._bytes > self.most_bytes:
+            oldest = next(iter(self._kept))
+            self._bytes -= self._kept[oldest].pop(0).bytes
+            if not self._kept[oldest]:
+                del self._kept[oldest]
 
     def clear(self) -> None:
         """Give all up."""
         self._kept.clear()
+        self._bytes = 0
+
+
+def opening(prompt: Prompt, adapter: str) -> Opening:
+    """Return what prompts have in common where one can use what was read of the other."""
+    return adapter, *prompt["input_ids"][:LEAST]
 
 
 def common(one: Prompt, other: Prompt) -> int:

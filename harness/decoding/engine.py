@@ -19,7 +19,7 @@ from harness.api.spec import GenerateSpec
 
 from .admission import Lane, Load, Queue
 from .batch import Batch
-from .beginnings import Beginnings, in_turn
+from .beginnings import LEAST, Beginnings, in_turn
 from .budget import Budget, free_bytes
 from .jobs import Decode, Encode, Job, default_decode, encoded, prepare
 from .language_model import LanguageModel
@@ -343,6 +343,8 @@ class Engine:
     def _keep(self, batch: Batch, job: Job, place: int) -> None:
         """Keep what a request has read and said, with which the next turn of its conversation begins."""
         said = job.ended[0].tokens[:-1] if len(job.prompt) == 1 else []  # the last token is not yet read
+        if job.length + len(said) < LEAST:
+            return
         tokens = {**job.prompt, "input_ids": [*job.prompt["input_ids"], *said]}
         self.beginnings.keep(batch.rows.beginning(place, tokens))
 

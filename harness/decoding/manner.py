@@ -72,7 +72,11 @@ class Manners:
 
     def _search(self, decoder: str, spec: GenerateSpec, width: int, ends: int) -> Search:
         """Return the search that requests share whose tokens can be chosen together."""
-        shared = {"sampling": (spec.top_k,), "beam": (width, ends), "contrastive": (width,)}.get(decoder, ())
+        shared = {
+            "sampling": (min(spec.top_k, self._lm.vocabulary),),
+            "beam": (width, ends),
+            "contrastive": (width,),
+        }.get(decoder, ())
         if (decoder, *shared) not in self._searches:
             makers: dict[str, Callable[..., Search]] = {
                 "greedy": partial(Greedy, self._lm),

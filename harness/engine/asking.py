@@ -98,6 +98,7 @@ class Asking:
             shown if completion.evidence is None else completion.evidence,
             completion.log_likelihood,
             completion.new_tokens,
+            tuple(self.read(example, request, again, tags) for again in completion.repeats),
         )
 
     def _question(self, example: Example) -> str:

@@ -16,8 +16,8 @@ from harness.api.bounds import refuse_out_of_bounds
 from harness.api.errors import UsageError, nearest
 from harness.api.model import ModelEntry
 from harness.api.spec import DataSpec, GenerateSpec, RunSpec, TrainSpec
-from harness.files.json_files import why_unread
 
+from .config_file import read_file
 from .run_dir import training_of
 from .values import convert, from_mapping, listed, shown
 
@@ -32,6 +32,7 @@ TOP: dict[str, Any] = {
     "stages": tuple[str, ...],
     "compare_with": tuple[str, ...],
     "notice": str,
+    "repeats": int,
 }
 RUN_KEYS = ("model", "task", "seeds", "plugins", "output", *TOP)
 STAGES_HINT = 'stages = ["pretrain", "sft"] in a recipe or file chains them, --stage runs one'
@@ -141,21 +142,6 @@ def general(key: str) -> str:
     if not key.startswith("stage."):
         return key
     return "train." + key.partition(".")[2].partition(".")[2]
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """Read a config file; what is wrong with it is said with its line."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # some editors begin with a byte order mark
-    except OSError as error:
-        raise UsageError(f"config {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise UsageError(f"config {path}, line {line}: not UTF-8") from error
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"config {path} is not TOML: {why_unread(error)}") from error
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -343,6 +329,7 @@ def resolve(
         seed=_value(merged, "seed", int, 0),
         title=_title(model, entry, merged),
         notice=_value(merged, "notice", str | None, None),
+        repeats=_value(merged, "repeats", int, 1),
     )
     check(spec)
     compare = tuple(listed(merged["compare_with"].value)) if "compare_with" in merged else ()
@@ -453,6 +440,13 @@ def check(spec: RunSpec) -> None:
                 f"train.{name} is {asked[0]}, and nothing is evaluated: train.eval_every is not set",
                 hint="--eval-every N",
             )
+    if spec.repeats < 1:
+        raise UsageError(f"repeats is {spec.repeats}, it must be at least 1")
+    if spec.repeats > 1 and spec.generate.decoder != "sampling":
+        raise UsageError(
+            f"repeats is {spec.repeats}, and the decoder '{spec.generate.decoder}' says the same each time",
+            hint="--set generate.decoder=sampling --set generate.temperature=0.8",
+        )
     tokens = spec.generate.batch_tokens
     if tokens != "auto" and not (tokens.isdigit() and int(tokens) > 0):
         raise UsageError(f"generate.batch_tokens is {tokens}, it must be auto or a number of tokens")

@@ -254,7 +254,7 @@ def open_task(
         task = kind(data, chosen) if chosen is not None else kind(data)
     task.open_retriever = registry.retriever
     if task.options.reading == "auto" and model:
-        task.reads_prose = bool(registry.models.get(model).entry.known_by)
+        task.reads_prose = task.prose_unasked and bool(registry.models.get(model).entry.known_by)
     prompt = (
         registry.plugins.ask("harness_prompt", PromptFormat, model=model, task=name) or task.prompt_format
     )

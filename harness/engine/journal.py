@@ -146,3 +146,13 @@ def count_oddities(completions: Iterable[Completion], tags: Sequence[str] = ()) 
         for name in set(names):
             counts[name] = counts.get(name, 0) + 1
     return dict(sorted(counts.items()))
+
+
+def count_tokens(completions: Iterable[Completion]) -> dict[str, int]:
+    """Count the tokens that were read and written; a text whose likelihood was asked for is read."""
+    read = written = 0
+    for completion in completions:
+        wrote = 0 if completion.log_likelihood is not None else completion.new_tokens
+        read += completion.prompt_tokens or completion.new_tokens - wrote
+        written += wrote
+    return {"tokens_in": read, "tokens_out": written}

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import children
 from harness.api import errors
 from harness.api.errors import HarnessError, LostProcess, StageError
 from harness.api.hooks import hookimpl
-from harness.api.spec import LaunchSpec
 from harness.files.json_files import read_json, write_json
 
 from .run_dir import LOG
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from harness.api.spec import LaunchSpec
 
 FAILURE = "failure.json"  # what a worker failed with, in the stage's directory
 AGAIN = 75  # exit code of workers that ask to be started again: a temporary failure in sysexits.h
@@ -72,6 +76,8 @@ def _noted_failure(directory: Path) -> HarnessError | None:
 
 
 def _run_once(command: list[str], directory: Path, stage: str) -> int:
+    import subprocess  # here, because this module is loaded for every command, and hardly any trains
+
     (directory / FAILURE).unlink(missing_ok=True)
     with (directory / f"{stage}.log").open("ab") as log:
         # It inherits the lock of the run, which is the only thing that may be inherited.

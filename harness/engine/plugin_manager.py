@@ -6,58 +6,40 @@ Sources, in this order: bundled folders, installed entry points of the group `ha
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import inspect
-import logging
 import pkgutil
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
-from importlib import metadata
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import pluggy
 
 from harness.api import hooks
 from harness.api.errors import DuplicateName, HarnessError, PluginError, nearest
-from harness.api.metric import MetricEntry
-from harness.api.model import ModelEntry
-from harness.api.retrieval import RetrieverEntry
-from harness.api.stage import StageEntry
-from harness.api.task import TaskEntry
-from harness.api.verb import VerbEntry
 
 from . import bundled as shipped
+from . import installed
+from .entries import COLLECTING, Entry, check_entry, label
 from .network import forbidden
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "harness"
 HEAVY = ("torch", "transformers", "pandas", "rdkit", "datasets", "evaluate", "deepspeed", "peft", "numpy")
-COLLECTING: dict[str, type] = {
-    "harness_models": ModelEntry,
-    "harness_tasks": TaskEntry,
-    "harness_metrics": MetricEntry,
-    "harness_verbs": VerbEntry,
-    "harness_retrievers": RetrieverEntry,
-    "harness_stages": StageEntry,
-}
-
-NAME = re.compile(r"[\w.+@-]*\w(/[\w.+@-]*\w)*")  # a name becomes a folder, and so may not climb
 
 # What a plugin's results can rest on; its pages can change without another run.
 HASHED = frozenset((".py", ".toml", ".json", ".jsonl", ".csv", ".tsv", ".txt", ".yaml"))
 
-Entry = ModelEntry | TaskEntry | MetricEntry | RetrieverEntry | StageEntry | VerbEntry
 T = TypeVar("T")
 
 
@@ -96,11 +78,21 @@ class LoadedPlugin:
         return self._digest
 
 
+class _Manager(pluggy.PluginManager):
+    """Looks for hooks among a module's functions alone: pluggy looks at every name of it, and at length."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
+        """Return what marks a hook, or None for what is none."""
+        if isinstance(plugin, ModuleType) and not inspect.isroutine(getattr(plugin, name)):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 class Plugins:
     """The loaded plugins of one process: a value that is passed along, never a global."""
 
     def __init__(self) -> None:
-        self.manager = pluggy.PluginManager(hooks.PROJECT)
+        self.manager = _Manager(hooks.PROJECT)
         self.manager.add_hookspecs(hooks)
         self.loaded: list[LoadedPlugin] = []
 
@@ -208,9 +200,9 @@ class Plugins:
         entries = [e for caller in callers for e in _collect(caller, module)]
         seen: set[tuple[type, str]] = set()
         for entry in entries:
-            _check_entry(entry)
+            check_entry(entry)
             if (type(entry), entry.name) in seen:
-                raise DuplicateName(f"it brings {_label(entry)} twice")
+                raise DuplicateName(f"it brings {label(entry)} twice")
             seen.add((type(entry), entry.name))
         return entries
 
@@ -243,7 +235,7 @@ def load_plugins(
             if name not in excluded:
                 plugins.add(_bundled(name, module), partial(importlib.import_module, module))
     if entry_points:
-        for point in sorted(_entry_points(), key=lambda point: point.name):
+        for point in sorted(installed.entry_points(GROUP), key=lambda point: point.name):
             if point.name not in excluded:
                 plugins.add(_installed(point), point.load)
     for source in local:
@@ -285,6 +277,8 @@ def bundled_modules() -> list[str]:
 
 def files_digest(module: ModuleType) -> str:
     """Hash the code, recipes and data files of a plugin's package, or its single file."""
+    import hashlib  # here, because it loads OpenSSL, and a listing hashes nothing
+
     # An entry point may name an object; its module is the plugin's.
     home = module if isinstance(module, ModuleType) else sys.modules.get(type(module).__module__)
     file = getattr(home, "__file__", None)
@@ -305,8 +299,10 @@ def _check_arguments(module: Any) -> None:
         function: Any = getattr(module, name, None)
         if not hasattr(function, f"{hooks.PROJECT}_impl"):
             continue
+        if not (wanted := inspect.signature(function).parameters):
+            continue
         given = inspect.signature(getattr(hooks, name)).parameters
-        for argument in inspect.signature(function).parameters.values():
+        for argument in wanted.values():
             named = argument.kind in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)
             if named and argument.default is argument.empty and argument.name not in given:
                 hint = nearest(argument.name, given) or "it is given nothing"
@@ -330,54 +326,13 @@ def _collect(caller: Any, module: ModuleType) -> list[Entry]:
     return entries
 
 
-def _label(entry: Entry) -> str:
-    return f"the {type(entry).__name__.removesuffix('Entry').lower()} '{entry.name}'"
-
-
-def _check_entry(entry: Entry) -> None:
-    """Refuse what would only fail later, in the middle of somebody's listing."""
-    if not isinstance(entry.name, str) or not NAME.fullmatch(entry.name):
-        what = _label(entry).replace(" '", " name '", 1)
-        raise PluginError(f"{what} is not made of letters, digits and .+_@-, with / between parts")
-    for name, many in _TEXT_FIELDS.get(type(entry), ()):
-        value = getattr(entry, name)
-        if many:
-            if value != () and not (
-                isinstance(value, tuple) and all(isinstance(part, str) for part in value)
-            ):
-                raise PluginError(f"{name} of {_label(entry)} is {value!r}, which is no tuple of texts")
-        elif not isinstance(value, str):
-            raise PluginError(f"{name} of {_label(entry)} is {value!r}, which is no text")
-
-
-# The fields of each kind of entry that hold a text or, marked True, a tuple of texts.
-_TEXT_FIELDS = {
-    kind: [(f.name, f.type != "str") for f in fields(kind) if f.type in ("str", "tuple[str, ...]")]
-    for kind in COLLECTING.values()
-}
-
-
-def _entry_points() -> list[metadata.EntryPoint]:
-    """Find installed plugins; a package with damaged metadata must not hide the others."""
-    try:
-        return list(metadata.entry_points(group=GROUP))
-    except Exception:  # noqa: BLE001  whatever reading a stranger's file raises; the slow way finds out whose
-        found = []
-        for distribution in metadata.distributions():
-            try:
-                found += [point for point in distribution.entry_points if point.group == GROUP]
-            except Exception as error:  # noqa: BLE001  the same file again
-                logger.warning("the entry points of an installed package cannot be read: %s", error)
-        return found
-
-
 def _bundled(name: str, module: str) -> LoadedPlugin:
     from harness import __version__  # here, because the package's face is still being built when this loads
 
     return LoadedPlugin(name, "bundled", module, "assay-bench", __version__)
 
 
-def _installed(point: metadata.EntryPoint) -> LoadedPlugin:
+def _installed(point: EntryPoint) -> LoadedPlugin:
     card = point.dist.metadata if point.dist else None  # without a METADATA file it is empty or nothing
     name, version = (str(card[key] or "") for key in ("Name", "Version")) if card else ("", "")
     return LoadedPlugin(point.name, "installed", point.value, name, version)

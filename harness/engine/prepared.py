@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.api.bounds import ASKED, what_counts
-from harness.api.errors import DataError
+from harness.api.errors import DataError, UsageError
 from harness.api.example import Example
 from harness.api.metric import Metric, MetricEntry
 from harness.api.model import ModelPlugin
@@ -136,6 +136,12 @@ class Prepared:
         names = self.spec.metrics or self.data.task.metrics
         self._found = {name: registry.metrics.get(name, near=cell.task.plugin) for name in names}
         self._open = {(self.spec.task, self.spec.data): self.data}
+        if self.spec.repeats > 1 and self.data.kind != "generate":
+            raise UsageError(
+                f"repeats is {self.spec.repeats}, and {cell.task.entry.name} asks how likely texts are, "
+                "which does not change",
+                hint="--set task.ask=letter lets the model say its choice" if self.data.way else "",
+            )
         self.ways = [registry.stage(stage.stage, cell.model) for stage in self.spec.train]
         stages = [
             stage_spec(registry, self.spec, stage, way.entry)

@@ -26,11 +26,12 @@ from . import environment
 from .asking import apart
 from .chain import Trained, obtain
 from .data import TaskData
-from .journal import count_oddities, finished, heal
+from .journal import count_oddities, count_tokens, finished, heal
 from .launchers import run_worker, torchrun
 from .matrix import Cell
 from .plugin_manager import describe
 from .prepared import Bench, Prepared
+from .repeats import repeated, together
 from .run_dir import EVENTS, SPEC, check_output, locked, noted, open_directory
 from .scoring import Scored, save_scored, score_run
 from .stage import (
@@ -161,11 +162,11 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         )
         bench.notify("harness_stage_finished", stage="generate", seconds=meter.seconds["generate"], run=run)
         if bench.until == "generate":
-            outcome.answered = list(zip(map(prepared.data.request, examples), completions, strict=True))
+            outcome.answered = list(zip(_requests(prepared, examples), completions, strict=True))
             return
         bench.progress.start(f"{label}: scoring")
         with meter.measured("score"):
-            scored = score_run(prepared, directory, examples, completions)
+            scored = score_run(prepared, directory, examples, together(completions, cell.spec.repeats))
         bench.progress.finish()
 
         outcome.record = _record(bench, prepared, trained, directory, completions, scored, schedule, meter)
@@ -208,6 +209,7 @@ def _record(
         "generation": schedule,
         "scoring_code": prepared.scoring_code,
         **prepared.prompt_facts(),
+        **({"read_by": data.task.prose} if data.task.reads_prose and data.task.prose else {}),
     }
     return RunRecord(
         schema_version=SCHEMA_VERSION,
@@ -219,7 +221,7 @@ def _record(
         task_version=data.task.version,
         data_digest=data.digest(spec.data.split),
         data_source=spec.data.source,
-        rows=len(completions),
+        rows=len(scored.rows),
         prompt_digest=data.prompt_digest,
         checkpoint_digest=trained.digest,
         training=trained.stages,
@@ -248,7 +250,8 @@ def _counts(
     """Count what is odd about answers, and those that were read out of what was said around them."""
     counts = dict(count_oddities(completions, tags))
     if data.task.reads_prose:
-        read = sum(row["text"] != apart(row["raw"], tags)[1].strip() for row in scored.rows)
+        said = [answer for row in scored.rows for answer in (row, *row.get("repeats", ()))]
+        read = sum(row["text"] != apart(row["raw"], tags)[1].strip() for row in said)
         counts |= {"read-from-prose": read} if read else {}
     return counts
 
@@ -280,7 +283,7 @@ def _generate(
     examples: Sequence[Example],
 ) -> tuple[list[Completion], Mapping[str, Any]]:
     """Ask what has not been answered; return all completions in the rows' order, and the schedule."""
-    requests = [prepared.data.request(example) for example in examples]
+    requests = _requests(prepared, examples)
     heal(run.directory)
     done = finished(run.directory, requests)
     missing = [request for request in requests if request.id not in done]
@@ -307,11 +310,16 @@ def _generate(
     facts = {
         "answered_before": len(requests) - len(missing),
         "asked": len(missing),
+        **count_tokens(done.values()),
         "schedule": [row for row in events if row.get("event") == "decoding"][-8:],
         "model": next((_facts(row) for row in reversed(events) if row.get("event") == "model"), {}),
         "workers": [row for row in events if row.get("event") == "generated"][-1:],
     }
     return [done[request.id] for request in requests], facts
+
+
+def _requests(prepared: Prepared, examples: Sequence[Example]) -> list[Request]:
+    return repeated(map(prepared.data.request, examples), prepared.spec.repeats)
 
 
 def _facts(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,25 +50,27 @@ def _rows(
             "id": example.id,
             "inputs": dict(example.inputs),
             "references": list(example.references),
-            "text": prediction.text,
-            "raw": prediction.raw,
-            "finish": completion.finish,
-            **_present(prediction),
+            **_said(prediction, completion),
             "scores": {n: s.per_example[i] for n, s in scores.items() if s.per_example is not None},
         }
         rows.append(row)
     return rows
 
 
-def _present(prediction: Prediction) -> dict[str, Any]:
-    """Return what else a prediction has."""
+def _said(prediction: Prediction, completion: Completion) -> dict[str, Any]:
+    """Return an answer with what else it has, and the further answers to the same row."""
+    again = zip(prediction.repeats, completion.repeats, strict=True)
     more = {
+        "prompt_tokens": completion.prompt_tokens or None,
+        "new_tokens": completion.new_tokens or None,
         "choice_scores": list(prediction.choice_scores),
         "reasoning": prediction.reasoning,
         "evidence": list(prediction.evidence),
         "log_likelihood": prediction.log_likelihood,
+        "repeats": [_said(*answer) for answer in again],
     }
-    return {name: value for name, value in more.items() if value not in ([], "", None)}
+    present = {name: value for name, value in more.items() if value not in ([], "", None)}
+    return {"text": prediction.text, "raw": prediction.raw, "finish": completion.finish, **present}
 
 
 def save_scored(directory: Path, scored: Scored) -> None:

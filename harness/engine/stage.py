@@ -38,6 +38,7 @@ from .learned import asks, training_data
 from .network import forbid
 from .plugin_manager import blamed
 from .registry import Registered, Registry
+from .repeats import repeated
 from .run_dir import CHECKPOINT, EVENTS, LOG, SPEC
 from .values import from_mapping, make_options
 
@@ -303,14 +304,15 @@ def run_generation(directory: Path, registry: Registry, progress: Progress) -> N
     spec = generation.spec
     data = open_task(registry, registry.tasks.get(spec.task), spec.data, spec.model, spec.task_options)
     model = make_model(registry.models.get(spec.model), spec.model_options)
-    rows = {example.id: example for example in data.scored(spec.data.split, spec.data.limit)}
+    rows = map(data.request, data.scored(spec.data.split, spec.data.limit))
+    requests = {request.id: request for request in repeated(rows, spec.repeats)}
     path = Path(generation.checkpoint)
     checkpoint = None
     if generation.checkpoint:
         checkpoint = read_checkpoint(path) if (path / CHECKPOINT).exists() else Checkpoint(path)
     run = context(directory, spec, registry, progress, [data])
     run = replace(run, other_prompt=generation.other_prompt)
-    share = [data.request(rows[name]) for name in generation.requests[run.rank :: run.world_size]]
+    share = [requests[name] for name in generation.requests[run.rank :: run.world_size]]
     with reported("generation", directory), model.open(checkpoint, run) as session:
         note_reasoning(session, run)
         answer(session, share, run, kind=data.kind)

@@ -21,7 +21,8 @@ from typing import Any
 
 from harness.api.errors import DataError, UsageError
 
-from .config import Setting, Settings, check_keys, flatten, read_file
+from .config import Setting, Settings, check_keys, flatten
+from .config_file import read_file
 from .registry import Registry
 
 TABLE, PROMPTS = "table", "prompts"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -45,6 +44,8 @@ def _plain(value: Any) -> Any:
 
 def digest(value: Any) -> str:
     """Hash any JSON-able value."""
+    import hashlib  # here, because it loads OpenSSL, and a listing hashes nothing
+
     return hashlib.sha256(to_json(value).encode()).hexdigest()[:16]
 
 

@@ -16,6 +16,7 @@ from harness.api import (
     Completion,
     GenerateSpec,
     ModelPlugin,
+    ModelSession,
     Request,
     RunContext,
     TrainData,
@@ -129,7 +130,7 @@ class LanguageModelPlugin(ModelPlugin):
         save = partial(_save, tokenizer, laid_out.learned(coder, run.stage))
         return training.Learner(model, coder.row, save, coder.pad, generate, coder.request, reopen, sample)
 
-    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> LanguageModelSession:
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ModelSession:
         """Open the checkpoint, or the weights of the preset."""
         return self.Session(self, self.path_of(checkpoint), run)
 

@@ -4,7 +4,8 @@ jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answ
         the first counts), `id` (or `question_id`), and where they are known `references` (or `reference`,
         `target`), `inputs`, `raw`, `finish`, `choices` (or `options`; a list, or texts by letter),
         `choice_scores`, `evidence` (or `predicted_evidence`; `found` or `recall_evidence` of a ranking, which
-        says nothing else), `meta`
+        says nothing else), `meta`, and under `repeats` the further answers of a model that was asked several
+        times, each an object with these keys
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
 
@@ -62,11 +63,30 @@ class Answer:
     evidence: tuple[str, ...] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     several: tuple[str, ...] = ()  # where the row has a list of answers; the text is the first
+    repeats: tuple[Answer, ...] = ()  # the further answers of a model that was asked several times
 
     def completion(self, key: str) -> Completion:
         """Return what the model said to the row `key`."""
         said = self.text or "" if self.said is None else self.said
-        return Completion(key, said, self.finish, choice_scores=self.choice_scores, evidence=self.evidence)
+        return Completion(
+            key,
+            said,
+            self.finish,
+            choice_scores=self.choice_scores,
+            evidence=self.evidence,
+            repeats=tuple(again.completion(key) for again in self.repeats),
+        )
+
+    def prediction(self, key: str) -> Prediction:
+        """Return the answer to the row `key` as it stands in the file."""
+        return Prediction(
+            key,
+            self.text or "",
+            self.raw,
+            self.choice_scores,
+            evidence=self.evidence or (),
+            repeats=tuple(again.prediction(key) for again in self.repeats),
+        )
 
 
 @dataclass(slots=True)
@@ -165,6 +185,10 @@ def _from_json(line: str, where: str) -> Answer:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON: {why_unread(error)[:200]}") from None
+    return _from_row(row, where)
+
+
+def _from_row(row: Any, where: str) -> Answer:
     if not isinstance(row, dict):
         raise DataError(f"{where}: a row is an object, this is none")
     ranking = any(key in row for key in _FOUND)
@@ -191,7 +215,18 @@ def _from_json(line: str, where: str) -> Answer:
         evidence=_evidence(row, where),
         meta=_mapping(row, "meta", where),
         several=several,
+        repeats=_repeats(row, where),
     )
+
+
+def _repeats(row: Mapping[str, Any], where: str) -> tuple[Answer, ...]:
+    """Return the further answers of a row; those have none of their own."""
+    values = row.get("repeats") or ()
+    if not isinstance(values, list | tuple):
+        raise DataError(f'{where}: "repeats" is {_shown(values)}, which is no list of answers')
+    if odd := [value for value in values if not isinstance(value, dict) or "repeats" in value]:
+        raise DataError(f'{where}: "repeats" holds {_shown(odd[0])}, which is no answer')
+    return tuple(_from_row(value, f'{where}: "repeats"') for value in values)
 
 
 def _text(row: Mapping[str, Any], keys: Sequence[str], where: str) -> str | None:
@@ -300,8 +335,7 @@ def pair(
     for name, (answer, row), accepted in zip(names, rows, wanted, strict=True):
         facts_of_row = (row.inputs or answer.inputs, accepted or (), row.meta or answer.meta)
         example = Example(name, *facts_of_row, choices=row.choices or answer.choices)
-        said = (answer.text or "", answer.raw, answer.choice_scores)
-        found.append((example, Prediction(name, *said, evidence=answer.evidence or ())))
+        found.append((example, answer.prediction(name)))
     return Pairs(found, **facts)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from harness.api.example import Pairs
 from harness.api.workbench import TaskView
 
-from .measure import measure
+from .measure import measure, metric_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class CleanSubset:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.counts.items() if count)
         text = f"{self.rows - self.clean:,} of {self.rows:,} rows are given away by training rows ({kinds})"
         values = [
-            f"{name} {value * scales.get(name, 1.0):.1f}"
+            f"{name} {value * scales.get(metric_of(name), 1.0):.1f}"
             for name, value in self.scores.items()
             if value is not None
         ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from harness.api.errors import HarnessError
+from harness.api.errors import DataError, HarnessError
 from harness.api.example import Pairs, Score
 from harness.api.metric import Metrics
 
@@ -16,10 +17,44 @@ if TYPE_CHECKING:
     from harness.metrics.statistics import Floats
 
 RESAMPLES, SEED, LEVEL = 10_000, 0, 0.95
+_OF_SEVERAL = re.compile(r" (pass|maj)@\d+$")
 
 
 def measure(pairs: Pairs, metrics: Metrics) -> dict[str, Score]:
-    """Compute metrics; one that fails leaves a reason in its place."""
+    """Compute metrics; one that fails leaves a reason in its place.
+
+    Where rows have several answers, a metric is meaned over them, and `NAME pass@k` and `NAME maj@K` follow
+    those by which an answer is right or wrong.
+    """
+    parts = _by_answer(pairs)
+    found = [_measured(part, metrics) for part in parts]
+    if len(found) == 1:
+        return found[0]
+    from .repeats import over_answers  # here, because numpy is not needed before there is something to score
+
+    return over_answers(parts, found, metrics)
+
+
+def metric_of(column: str) -> str:
+    """Return the metric behind a column: `exact-match` of `exact-match pass@8`."""
+    return _OF_SEVERAL.sub("", column)
+
+
+def _by_answer(pairs: Pairs) -> list[Pairs]:
+    """Return the rows with their first answers, with their second ones, and so on."""
+    times = {len(prediction.repeats) for _, prediction in pairs} or {0}
+    if len(times) > 1:
+        raise DataError(f"some rows have {min(times) + 1} answers, others {max(times) + 1}")
+    if times == {0}:
+        return [pairs]
+    shared = pairs.cache.setdefault("shared", {})
+    answers = [
+        [(example, replace(said, repeats=())) for said in (first, *first.repeats)] for example, first in pairs
+    ]
+    return [replace(pairs, rows=part, cache={"shared": shared}) for part in zip(*answers, strict=True)]
+
+
+def _measured(pairs: Pairs, metrics: Metrics) -> dict[str, Score]:
     scores: dict[str, Score] = {}
     for name, (entry, metric) in metrics.items():
         try:

@@ -19,7 +19,7 @@ from . import openai_routes, page_routes, papers, released
 from .asked import Limits
 from .driver import Driver
 from .guard import Guard
-from .problems import Refused, of_validation
+from .problems import Refused, of_error, of_validation
 from .service import Service
 
 
@@ -82,7 +82,15 @@ def _add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(http: Request, error: HTTPException) -> JSONResponse:
-        said = {404: "there is no such route", 405: "the route takes another method"}
+        said = {
+            400: "the body cannot be read",
+            404: "there is no such route",
+            405: "the route takes another method",
+        }
         message = said.get(error.status_code, "the request cannot be answered")
         headers = dict(error.headers or {})
         return Refused(message, error.status_code, headers=headers).response()
+
+    @app.exception_handler(Exception)
+    async def failed(http: Request, error: Exception) -> JSONResponse:
+        return of_error(error).response()

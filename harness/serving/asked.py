@@ -25,6 +25,7 @@ class Limits:
     prompt: int = 32_768  # tokens
     output: int = 4096  # tokens of all its answers together
     choices: int = 16
+    candidates: int = 64  # texts that are tried beside one answer
     seconds: float = 600
     waiting: int = 256
     connections: int = 1024
@@ -57,7 +58,15 @@ def spec_of(asked: Settings, default: GenerateSpec, tokens: int | None, limits: 
     if asked.stop is not None:
         given["stop"] = (asked.stop,) if isinstance(asked.stop, str) else tuple(asked.stop)
     seed = asked.seed if asked.seed is not None else secrets.randbits(31)
-    return replace(spec, seed=seed, min_new_tokens=min(default.min_new_tokens, spec.max_new_tokens), **given)
+    shortest = min(default.min_new_tokens, spec.max_new_tokens)
+    return checked(replace(spec, seed=seed, min_new_tokens=shortest, **given), limits)
+
+
+def checked(spec: GenerateSpec, limits: Limits) -> GenerateSpec:
+    """Return how an answer is decoded, where that takes no more rows than one request may."""
+    if spec.decoder == "contrastive" and spec.top_k > limits.candidates:
+        raise Refused(f"contrastive search compares {limits.candidates} tokens here at most", param="top_k")
+    return spec
 
 
 def _decoder(asked: Settings, default: GenerateSpec) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .asked import Limits
-from .problems import Refused
+from .problems import Refused, of_error
 
 logger = logging.getLogger(__name__)
 COOKIE = "assay_token"
@@ -43,10 +43,11 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        begun = False
+        begun = ended = False
 
         async def counted(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, ended
+            ended = begun and not message.get("more_body")
             if message["type"] == "http.response.start":
                 begun = True
                 headers = MutableHeaders(scope=message)
@@ -72,10 +73,10 @@ class Guard:
             await late.response()(scope, receive, counted)
         except Exception:
             logger.exception("%s failed", _route(scope))
-            if begun:
-                raise
-            failed = Refused("the server failed; its log says why", 500, kind="server_error")
-            await failed.response()(scope, receive, counted)
+            if not begun:
+                await of_error(Exception()).response()(scope, receive, counted)
+            elif not ended:
+                raise  # as above
 
     def _check(self, scope: Scope) -> None:
         """Refuse strangers: without the token, from another page, or under another name."""

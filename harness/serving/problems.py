@@ -78,7 +78,7 @@ def of_validation(errors: Sequence[Mapping[str, Any]]) -> Refused:
     if not path:
         return Refused("the body is no JSON object sent as application/json", code="invalid_json")
     if error["type"] == "extra_forbidden":
-        known = len(names) == len(path)
+        known = bool(names) and names[-1] == path[-1]  # before it stand fields and types of ours
         what = f"field '{param}'" if known else "a field of the body"
         return Refused(
             f"{what} is not supported", param=param if known else None, code="unsupported_parameter"

@@ -19,9 +19,10 @@ from harness.api.session import Engine, ModelSession, Stream
 from harness.api.spec import GenerateSpec
 from harness.papers.evidence import PROMPT
 
+from .asked import Limits, checked
 from .problems import Refused
 from .service import Service
-from .wire import Wire
+from .wire import Wire, can_be_written
 
 
 class ChatInput(Wire):
@@ -74,8 +75,8 @@ async def _mozi(service: Service, http: HttpRequest, asked: Any) -> Response:
     driver = service.checked(service.first)
     try:
         body = json.loads(await http.body())  # whatever its content type
-        request, spec = asked(body), _spec(body, driver.spec, service.limits.output)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        request, spec = asked(body), _spec(body, driver.spec, service.limits)
+    except (Refused, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _reply("", started, ok=False, status=400)
     except LookupError:
         return _reply("", started, ok=False)
@@ -94,10 +95,10 @@ async def _mozi(service: Service, http: HttpRequest, asked: Any) -> Response:
     return _reply(answer.text, started, ok=True)
 
 
-def _spec(body: Mapping[str, Any], default: GenerateSpec, most: int) -> GenerateSpec | None:
+def _spec(body: Mapping[str, Any], default: GenerateSpec, limits: Limits) -> GenerateSpec | None:
     """Return how an answer is decoded, or None where the method is none of Mozi's."""
     tokens = int(body["max_new_tokens"])
-    if not 1 <= tokens <= most:
+    if not 1 <= tokens <= limits.output:
         raise ValueError("too many tokens")
     ways: dict[str, dict[str, Any]] = {"greedy": {"num_beams": 1}}
     method = body["decoding_method"]
@@ -108,7 +109,8 @@ def _spec(body: Mapping[str, Any], default: GenerateSpec, most: int) -> Generate
         ways[method] = {"top_k": int(body["top_k"]), "penalty_alpha": alpha, "num_beams": 1}
     if not isinstance(method, str) or method not in ways:
         return None
-    return replace(default, decoder=method, max_new_tokens=tokens, min_new_tokens=0, n_best=1, **ways[method])
+    spec = replace(default, decoder=method, max_new_tokens=tokens, min_new_tokens=0, n_best=1, **ways[method])
+    return checked(spec, limits)
 
 
 def _reply(text: str, started: float, *, ok: bool, status: int = 200) -> Response:
@@ -125,7 +127,7 @@ def _texts(values: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not can_be_written(value):
         raise TypeError("a text is expected")
     return value
 

@@ -169,6 +169,10 @@ def live_prompts(lives: Sequence[Live], firsts: Sequence[int]) -> list[int]:
 
 async def merged(streams: Sequence[AsyncIterator[Said]]) -> AsyncIterator[tuple[int, Said]]:
     """Yield what any of several answers says, with its number."""
+    if len(streams) == 1:  # without the tasks that several need, which cost as much as all else here
+        async for piece in streams[0]:
+            yield 0, piece
+        return
     said: asyncio.Queue[tuple[int, Said] | BaseException | None] = asyncio.Queue()
 
     async def read(index: int, stream: AsyncIterator[Said]) -> None:

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, field_validator
+from pydantic_core import PydanticCustomError
 
 MOST_CHOICES = 400  # questions in one request, as OpenAI allows
 TokenIds = Annotated[list[Annotated[StrictInt, Field(ge=0)]], Field(min_length=1)]
 
 
+def can_be_written(text: str) -> bool:
+    """Tell whether a text has bytes: JSON can name half of a character, which no tokenizer takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class Wire(BaseModel):
-    """Base of what is sent: unknown fields are refused."""
+    """Base of what is sent: unknown fields are refused, and texts that hold half a character."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not can_be_written(text):
+                raise PydanticCustomError(
+                    "text", "input holds half of a character, a surrogate without its other"
+                )
+        return value
 
 
 class TextPart(Wire):
@@ -28,7 +48,6 @@ class ChatMessage(Wire):
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[TextPart]
-    name: str | None = None
     type: Literal["message"] = "message"
 
     @property
@@ -58,8 +77,8 @@ class Settings(Wire):
     seed: int | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
-    frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
-    presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
+    frequency_penalty: Literal[0] | None = None  # what clients send by themselves
+    presence_penalty: Literal[0] | None = None
     decoder: Literal["greedy", "sampling", "beam", "contrastive"] | None = None
     top_k: Annotated[int, Field(ge=0)] | None = None
     min_p: Annotated[float, Field(ge=0, le=1)] | None = None

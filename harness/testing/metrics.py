@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.api.errors import HarnessError
 from harness.api.example import Example, Pairs, Prediction, Score
+from harness.scoring.measure import measure
 
 from .checking import Check, NotHere, want
 from .loading import Item
@@ -181,6 +182,24 @@ def nothing_breaks_it(item: Item, folder: Path) -> None:
         )
 
 
+def the_commonest_answer_wins(item: Item, folder: Path) -> None:
+    """Let two answers that are right outvote one that is wrong."""
+    name, kind = item.entry.name, item.entry.kind
+    if not item.entry.vote:
+        raise NotHere("its card names no vote")
+    rights, wrongs = rows_of(kind, right), rows_of(kind, wrong)
+    rows = [
+        (example, replace(wrong_one, repeats=(right_one, right_one)))
+        for (example, right_one), (_, wrong_one) in zip(rights, wrongs, strict=True)
+    ]
+    found = measure(Pairs(rows), {name: (item.entry, item.load())}).get(f"{name} maj@3")
+    if found is None:
+        raise NotHere(f"no value on rows of kind '{kind}'")
+    want(
+        found.value == value_of(item, rights), found.note or f"{found.value!r} by two of three right answers"
+    )
+
+
 def says_what_it_is(item: Item, folder: Path) -> None:
     """Look for a definition, in the card or with the function."""
     want(item.entry.definition.strip() or (item.load().__doc__ or "").strip(), "no definition")
@@ -207,6 +226,12 @@ CHECKS = (
         "values inside the card's range",
         "correct range in the entry, or the value",
         stays_in_its_range,
+    ),
+    Check(
+        "vote",
+        "where a card names a vote, two right answers outvote a wrong one",
+        "return from vote, for each row, what the metric takes its answer for",
+        the_commonest_answer_wins,
     ),
     Check(
         "silence",

@@ -53,6 +53,7 @@ def key_of(submission: Submission, view: TaskView) -> str:
     """Identify everything that a scored row depends on."""
     metrics = [[name, entry.version] for name, (entry, _) in view.metrics.items()]
     task = [view.name, view.task.version, view.digest, view.split, metrics]
+    task += [view.task.prose] if view.task.reads_prose and view.task.prose else []
     settings = [VERSION, RESAMPLES, KEPT_RESAMPLES, SEED]
     return digest([submission.digest, dict(submission.about), task, settings, toolkit()])
 

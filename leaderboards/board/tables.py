@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from harness.scoring.measure import metric_of
 
 from ..intake.rules import TRUST, line_of, stale, superseded, trust
 from ..plain import mapping, slug, unique
@@ -22,6 +24,8 @@ from .shapes import Cell, Line, Table
 
 SCHEMA_VERSION = 1
 OVERALL = "overall"
+UNRANKED: Mapping[str, Any] = {"ranked": False, "reference": None}
+OF_SEVERAL = "pass@k: k answers to a row hold a right one; maj@k: the commonest of k is right"
 SEEDS = ("seed", "sampling_seed")
 MIN_SPREAD = 1e-9  # of the two fixed points of a metric; below it the metric cannot enter the overall score
 
@@ -70,7 +74,8 @@ def build_board(
     refused: Sequence[Mapping[str, Any]] = (),
 ) -> Table:
     """Build a table. Rows must all have been scored on the card's task version and data."""
-    metrics = {metric["name"]: metric for metric in [*card["metrics"], *_reported_only(card, reported)]}
+    columns = [*_with_several(card, rows), *_reported_only(card, reported)]
+    metrics = {metric["name"]: metric for metric in columns}
     evidence = {row.id: row.evidence for row in rows}
     replaced = superseded({row.id: row.about for row in rows}, evidence)
     kept = sorted((row for row in rows if row.id not in replaced), key=lambda row: row.id)
@@ -101,13 +106,23 @@ def build_board(
     return cast(Table, table)  # what its task says of itself is copied by name
 
 
+def _with_several(card: Mapping[str, Any], rows: Sequence[StoredRow]) -> Iterator[dict[str, Any]]:
+    """Yield each metric, and behind it what rows with several answers have of it, which ranks nothing."""
+    found = {name for row in rows for name in row.facts["scores"]}
+    for metric in card["metrics"]:
+        yield metric
+        for name in sorted(found, key=lambda name: (" maj@" in name, len(name), name)):
+            if metric_of(name) == metric["name"] != name:
+                yield {**metric, "name": name, "summary": f"{metric['summary']}; {OF_SEVERAL}", **UNRANKED}
+
+
 def _reported_only(card: Mapping[str, Any], reported: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the columns that only reported rows fill."""
     here = {metric["name"] for metric in card["metrics"]}
     columns = {name: facts for row in reported for name, facts in row.get("columns", {}).items()}
     blank = {"version": "", "definition": "", "range": [None, None], "silence_wins": False, "kind": ""}
     return [
-        {"name": name, **blank, **facts, "ranked": False, "reference": None}
+        {"name": name, **blank, **facts, **UNRANKED}
         for name, facts in sorted(columns.items())
         if name not in here
     ]

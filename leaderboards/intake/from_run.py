@@ -53,6 +53,10 @@ def _outputs(directory: Path) -> dict[str, Completion]:
             row.get("finish", ""),
             choice_scores=tuple(said.get(row["id"], row).get("choice_scores", ())),
             evidence=_rests_on(row, said.get(row["id"], {})),
+            repeats=tuple(
+                Completion(row["id"], again["raw"], again.get("finish", ""), evidence=_rests_on(again, again))
+                for again in row.get("repeats", ())
+            ),
         )
         for row in read_rows(directory / PREDICTIONS)
     }
@@ -83,7 +87,7 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "prompt_digest": record["prompt_digest"],
         # A prompt made by hand holds a row of the data, a template none.
         "prompt": str(environment.get("prompt_template", ""))[:20_000],
-        "generation": {key: value for key, value in spec["generate"].items() if value not in ("", None)},
+        "generation": _generation(spec),
         "command": _command(record["command"]),
         "run_id": record["run_id"],
         "environment": {key: environment[key] for key in KEPT_ENVIRONMENT if environment.get(key)}
@@ -91,6 +95,7 @@ def _about(directory: Path, record: Mapping[str, Any], name: str) -> dict[str, A
         "hardware": {"device": str(environment.get("device", ""))},
         "overlap": _overlap(record),
         "seconds": dict(record["seconds"]),
+        "tokens": _tokens(environment),
         "curve": _curve(record["training"], directory),
     }
     return {key: value for key, value in about.items() if value not in ("", None, [], {})}
@@ -102,6 +107,19 @@ def _name(spec: Mapping[str, Any], record: Mapping[str, Any], asked: str) -> str
     name = asked or f"{spec.get('title') or spec['model']}{preset}"
     rewarded = any(note.startswith(REWARDED) for note in record.get("notes", ()))
     return f"{name}, {REWARDED}" if rewarded and REWARDED not in name else name
+
+
+def _generation(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how answers came to be, and how many there are to each row where there are several."""
+    found = {key: value for key, value in spec["generate"].items() if value not in ("", None)}
+    return found | ({"repeats": spec["repeats"]} if spec.get("repeats", 1) > 1 else {})
+
+
+def _tokens(environment: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many tokens were read and written, where the model counts them."""
+    facts = mapping(environment.get("generation"))
+    found = {"in": facts.get("tokens_in", 0), "out": facts.get("tokens_out", 0)}
+    return found if any(found.values()) else {}
 
 
 def _reading(spec: Mapping[str, Any], directory: Path) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class Submission:
         total = hashlib.sha256()
         for key, output in sorted(self.outputs.items()):
             said = output.text or list(output.evidence or ()) or ""
-            total.update(json.dumps([key, said]).encode() + b"\n")
+            more = [again.text for again in output.repeats]
+            total.update(json.dumps([key, said, *more]).encode() + b"\n")
         return total.hexdigest()
 
     @property
@@ -110,16 +111,21 @@ def outputs_as_bytes(outputs: Mapping[str, Completion], ids: Iterable[str]) -> b
     """Return predictions.jsonl.gz: the same answers always give the same bytes."""
     lines = []
     for key in ids:
-        output = outputs[key]
-        row: dict[str, Any] = {"id": key, "output": output.text}
-        if output.finish:
-            row["finish"] = output.finish
-        if output.choice_scores:
-            row["choice_scores"] = list(output.choice_scores)
-        if output.evidence is not None:
-            row["evidence"] = list(output.evidence)
-        lines.append(json.dumps(row, sort_keys=True))
+        lines.append(json.dumps({"id": key, **_as_row(outputs[key])}, sort_keys=True))
     return packed(("\n".join(lines) + "\n").encode())
+
+
+def _as_row(output: Completion) -> dict[str, Any]:
+    row: dict[str, Any] = {"output": output.text}
+    if output.finish:
+        row["finish"] = output.finish
+    if output.choice_scores:
+        row["choice_scores"] = list(output.choice_scores)
+    if output.evidence is not None:
+        row["evidence"] = list(output.evidence)
+    if output.repeats:
+        row["repeats"] = list(map(_as_row, output.repeats))
+    return row
 
 
 def write_submission(submission: Submission, folder: Path, ids: Iterable[str]) -> None:

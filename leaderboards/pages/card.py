@@ -151,6 +151,7 @@ def _made(line: Line, table: Table) -> list[tuple[str, str]]:
     for key in ("run_id", "series", "prompt_digest", "contact", "notes"):
         if key in about:
             facts.append((key.replace("_", " "), str(about[key])))
+    facts += [(f"tokens {way}", f"{count:,}") for way, count in about.get("tokens", {}).items()]
     facts += [(f"seconds to {stage}", f"{value:g}") for stage, value in about.get("seconds", {}).items()]
     return facts
 

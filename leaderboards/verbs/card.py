@@ -67,6 +67,8 @@ def _text(table: Table, samples: Sequence[Mapping[str, Any]]) -> str:
         note = f"  ({cell['note']})" if cell["note"] else ""
         lines.append(f"  {heading(metric):<{width}}  {with_spread(cell, metric)}{note}")
     lines += [f"  {name}: {text}" for name, text in health_cells(line)]
+    if tokens := about.get("tokens"):
+        lines.append(f"  tokens: {tokens['in']:,} in + {tokens['out']:,} out")
     lines += [f"  {key}: {about[key]}" for key in ("run_id", "seed", "prompt_digest") if key in about]
     if command := about.get("command"):
         lines.append(f"  command: {shlex.join(command)}")

@@ -87,7 +87,12 @@ class ApiSession(ModelSession):
     ) -> Iterator[Completion]:
         """Answer requests, each as soon as the endpoint has."""
         settings = self._settings(spec)
-        return self._asked("asking", requests, run, lambda request: self._answered(request, settings, spec))
+
+        def ask(request: Request) -> Completion:
+            seed = {"seed": spec.seed_of(request.id)} if spec.decoder == "sampling" else {}
+            return self._answered(request, settings | seed, spec)
+
+        return self._asked("asking", requests, run, ask)
 
     def choose(
         self, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
@@ -191,7 +196,7 @@ class ApiSession(ModelSession):
             "temperature": spec.temperature if sampled else 0,
         }
         if sampled:
-            found |= {"top_p": spec.top_p, "seed": spec.seed}
+            found["top_p"] = spec.top_p
             found |= {name: getattr(spec, name) for name in ("top_k", "min_p") if getattr(spec, name)}
         if spec.repetition_penalty != 1:
             found["repetition_penalty"] = spec.repetition_penalty
@@ -202,25 +207,30 @@ class ApiSession(ModelSession):
     def _chosen_by_echo(self, request: Request) -> Completion:
         prompt = self._plain(request)
         joint = "" if prompt[-1:].isspace() else " "
-        scores = []
+        scores, read = [], 0
         for choice in request.choices:
             text = choice if choice[:1].isspace() else joint + choice
-            logs = self._logs_of(prompt + text)
+            logs, asked = self._logs_of(prompt + text)
             scores.append(math.fsum(log for place, log in logs if place >= len(prompt)))
+            read += asked
         best = request.choices[max(range(len(scores)), key=scores.__getitem__)]
-        return Completion(request.id, best, "choice", choice_scores=tuple(scores), notes=("scored-by-echo",))
+        notes = ("scored-by-echo",)
+        return Completion(request.id, best, "choice", read, choice_scores=tuple(scores), notes=notes)
 
     def _echoed(self, request: Request) -> Completion:
         if self.options.kind != "completions":
             raise UsageError(
                 "only completions echo a text with its log-likelihood", hint="--set model.kind=completions"
             )
-        logs = self._logs_of(request.prompt)
+        logs, asked = self._logs_of(request.prompt)
         total = math.fsum(log for _, log in logs)
-        return Completion(request.id, "", log_likelihood=total, new_tokens=len(logs))
+        return Completion(request.id, "", prompt_tokens=asked, log_likelihood=total, new_tokens=len(logs))
 
-    def _logs_of(self, text: str) -> list[tuple[int, float]]:
-        """Return where each token of a text begins, with its log-likelihood; the first has none."""
+    def _logs_of(self, text: str) -> tuple[list[tuple[int, float]], int]:
+        """Return where each token of a text begins, with its log-likelihood; the first has none.
+
+        Beside them stands how many tokens the endpoint has read.
+        """
         body = {"model": self.options.name, "prompt": text, "max_tokens": 1, "temperature": 0}
         answer = self.endpoint.ask(self._path, {**body, "echo": True, "logprobs": 1})
         found = answer["choices"][0].get("logprobs") or {}
@@ -230,11 +240,9 @@ class ApiSession(ModelSession):
                 f"{self.endpoint.url} gives no log-likelihoods of what it echoes",
                 hint="--set task.ask=letter asks for the letter instead",
             )
-        return [
-            (place, log)
-            for place, log in zip(places, logs, strict=True)
-            if log is not None and place < len(text)
-        ]
+        rows = zip(places, logs, strict=True)
+        asked = int((answer.get("usage") or {}).get("prompt_tokens") or 0)
+        return [(place, log) for place, log in rows if log is not None and place < len(text)], asked
 
     def _chosen_by_letter(self, request: Request) -> Completion:
         if any(len(choice) > 1 for choice in request.choices):

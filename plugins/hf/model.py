@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,8 @@ import torch
 from harness import (
     Checkpoint,
     DataError,
+    ModelSession,
+    RunContext,
     TrainData,
     TrainRow,
     TrainSpec,
@@ -22,7 +24,10 @@ from harness import (
 from harness.api.bounds import OneOf
 from harness.language_models import LanguageModelPlugin, Loaded, Source, Template, loading, template_for
 
+from . import vllm_session
+
 QUANTISED = OneOf("", "8bit", "4bit")
+BACKENDS = OneOf("own", "vllm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class HuggingFaceOptions:
     thinking: bool | None = None  # the switch of chat templates that have one
     quantise: Annotated[str, QUANTISED] = ""  # load the weights in fewer bits
     trust_remote_code: bool = False  # run code that lies beside the weights
+    backend: Annotated[str, BACKENDS] = "own"  # what generates and scores: the harness's own loop, or vLLM
+    vllm: Mapping[str, Any] = field(default_factory=dict)  # further arguments of vLLM's engine
 
 
 class HuggingFace(LanguageModelPlugin):
@@ -46,17 +53,28 @@ class HuggingFace(LanguageModelPlugin):
 
     Options = HuggingFaceOptions
 
+    def __init__(self, options: Any = None) -> None:
+        super().__init__(options)
+        if self.options.backend == "vllm":  # now, because a training may come first
+            vllm_session.require()
+
+    def open(self, checkpoint: Checkpoint | None, run: RunContext) -> ModelSession:
+        """Open the checkpoint or the weights, in the backend of the options."""
+        if self.options.backend == "vllm":
+            return vllm_session.VllmSession(self, self.path_of(checkpoint), run)
+        return super().open(checkpoint, run)
+
     def load(
         self, path: str, dtype: torch.dtype, quantization: Any = None, rows: Iterable[TrainRow] = ()
     ) -> Loaded:
         """Load what is named, with room for all that the tokenizer says where that was asked for."""
-        named = self.options.tokenizer and self._source(self.options.tokenizer)
+        named = self.options.tokenizer and self.source(self.options.tokenizer)
         resize = self.options.resize
-        return loading.load(self._source(path), dtype, quantization, tokenizer=named, resize=resize)
+        return loading.load(self.source(path), dtype, quantization, tokenizer=named, resize=resize)
 
     def load_tokenizer(self, path: str) -> Any:
         """Load the tokenizer of what is named."""
-        return loading.load_tokenizer(self._source(self.options.tokenizer or path))
+        return loading.load_tokenizer(self.source(self.options.tokenizer or path))
 
     def bits(self) -> Any:
         """Return how weights are loaded to be asked: whole, or in the bits of the options."""
@@ -95,6 +113,7 @@ class HuggingFace(LanguageModelPlugin):
             raise UsageError("there is nothing to fine-tune", hint="--checkpoint DIR_OR_HUB_ID names weights")
         return super().start(data, replace(spec, base=spec.base or self.options.adapter))
 
-    def _source(self, path: str) -> Source:
+    def source(self, path: str) -> Source:
+        """Return where weights are, with the revision and the trust that the options give."""
         revision = self.options.revision if path == self.options.weights else ""
         return Source(path, revision, self.options.trust_remote_code)

@@ -27,24 +27,16 @@ def harness_models() -> list[ModelEntry]:
 
 @hookimpl
 def harness_verbs() -> list[VerbEntry]:
-    """Return what is done with SciMind's weights and with prompts of no task."""
-    needs = ("torch", "transformers")
+    """Return what is done with SciMind's weights."""
     return [
         VerbEntry(
             "convert",
             "convert SciMind's weights to and from MindSpore",
             f"{__name__}.verbs:Convert",
-            requires=needs,
+            requires=("torch", "transformers"),
             examples=(
                 "run-bench convert scimind.ckpt folder --like llama-2-7b",
                 "run-bench convert folder scimind.ckpt",
             ),
-        ),
-        VerbEntry(
-            "predict",
-            "let SciMind answer a file of prompts, one a line",
-            f"{__name__}.verbs:Predict",
-            requires=needs,
-            examples=("run-bench predict checkpoint prompts.txt answers.jsonl",),
         ),
     ]

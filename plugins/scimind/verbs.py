@@ -1,4 +1,4 @@
-"""SciMind's verbs: weights to and from MindSpore, and answers for a file of prompts."""
+"""SciMind's verb: weights to and from MindSpore."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from harness import GenerateSpec, Verb, Workbench
+from harness import Verb, Workbench
 
 SHOWN = 5
 
@@ -48,40 +48,4 @@ class Convert(Verb):
         if done.skipped:
             more = f" and {len(done.skipped) - SHOWN} more" if len(done.skipped) > SHOWN else ""
             bench.say(f"left out, no counterpart: {', '.join(done.skipped[:SHOWN])}{more}")
-        return 0
-
-
-class Predict(Verb):
-    """Let SciMind answer a file of prompts, one a line.
-
-    Prompts run in batches with a KV cache; answers are written in the order of the prompts, as people
-    write them.
-    """
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Describe the verb."""
-        parser.add_argument("checkpoint", type=Path, help="a SciMind folder, or an adapter")
-        parser.add_argument("prompts", type=Path, help="a text file, one prompt a line")
-        parser.add_argument("answers", type=Path, help="a JSONL file with a prompt and its answer a line")
-        parser.add_argument(
-            "--weights", default="", metavar="PATH", help="what an adapter that began a chain was trained on"
-        )
-        parser.add_argument(
-            "--max-new-tokens", type=int, default=512, metavar="N", help="tokens of an answer (default: 512)"
-        )
-        parser.add_argument("--inst", action="store_true", help="wrap prompts as the release's conversations")
-        parser.add_argument(
-            "--release-quirks",
-            action="store_true",
-            help="read a backslash and n as a newline, and count the prompt towards the maximum",
-        )
-
-    def run(self, args: Namespace, bench: Workbench) -> int:
-        """Answer the prompts of a file."""
-        from .model import SciMindOptions  # here, as above
-        from .predict import answer_file
-
-        options = SciMindOptions(weights=args.weights, inst=args.inst, release_quirks=args.release_quirks)
-        spec = GenerateSpec(max_new_tokens=args.max_new_tokens)
-        answer_file(args.checkpoint, args.prompts, args.answers, options, spec)
         return 0

@@ -9,7 +9,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from harness import DataError, DataReport, Example, PromptFormat, Task, TaskOptions, UsageError
+from harness import DataError, DataReport, Example, PromptFormat, Request, Task, TaskOptions, UsageError
+from harness.chem.reading import RULE, read_molecule
 
 # What needs RDKit is imported where it is used, because showing a task must not import it.
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Design(Task):
     files: Mapping[str, str] = {
         "train.jsonl, validation.jsonl, test.jsonl": "requests: constraints, and an answer to learn from"
     }
+    prose = RULE
     given: ClassVar[bool] = False  # whether each row has a molecule to change
     options: Repeats
 
@@ -57,6 +59,10 @@ class Design(Task):
         """Yield the requests of a split, each as often as it is asked."""
         asked = map(self._example, self._rows(split))
         return asked if split == self.data.train_split else chain.from_iterable(map(self._repeated, asked))
+
+    def answer(self, text: str, request: Request) -> str:
+        """Read the molecule, out of prose where that is asked for."""
+        return read_molecule(text) if self.reads_prose else text.strip()
 
     def canonical(self, text: str) -> str:
         """Return the canonical SMILES of an answer."""

@@ -26,6 +26,7 @@ from harness import (
     nearest,
 )
 from harness.api.bounds import Range
+from harness.data.lead_ins import RULE, without_lead_in
 from harness.data.split_files import WORDS, files_of
 from harness.data.table_file import TableRow, column_names, form_of, read_table
 from harness.data.text_lines import Fault, shown
@@ -59,6 +60,8 @@ class Table(Task):
         "dir": "a CSV, TSV, JSON, JSONL or Parquet file, or a folder with one a split"
     }
     licence = "yours"
+    prose = RULE
+    prose_unasked = False
 
     def __init__(self, data: DataSpec | None = None, options: Any = None) -> None:
         super().__init__(data, options)
@@ -106,9 +109,9 @@ class Table(Task):
         return DataReport(rows, forms, tuple(findings.values()), counts)
 
     def answer(self, text: str, request: Request) -> str:
-        """Read the answer by the pattern; without one it is what was said, and what it misses is nothing."""
+        """Read the answer by the pattern, which may find nothing; without one it is what was said."""
         if not self.options.pattern:
-            return text.strip()
+            return without_lead_in(text) if self.reads_prose else text.strip()
         found = self._pattern.search(text)
         return "" if found is None else (found[1] if self._pattern.groups else found[0]).strip()
 

@@ -38,7 +38,8 @@ def test_everything_that_is_offered_exists_once_and_in_order():
 
 
 def test_each_error_has_its_exit_code_and_a_hint():
-    found = {n: v for n, v in vars(harness).items() if isinstance(v, type) and issubclass(v, HarnessError)}
+    offered = {name: getattr(harness, name) for name in vars(harness)["__all__"]}
+    found = {n: v for n, v in offered.items() if isinstance(v, type) and issubclass(v, HarnessError)}
     assert {name: kind.exit_code for name, kind in found.items()} == CODES
     error = harness.DataError("it is empty", hint="fill it")
     assert (str(error), error.message, error.hint) == ("it is empty", "it is empty", "fill it")

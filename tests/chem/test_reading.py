@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from harness import Request
@@ -11,38 +13,44 @@ from harness.tasks.chebi20.task import TextToSmiles
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        ASPIRIN,
-        f" {ASPIRIN}\n",
-        f"{ASPIRIN}.",
-        f"`{ASPIRIN}`",
-        f'"{ASPIRIN}"',
-        f"**{ASPIRIN}**",
-        f"```\n{ASPIRIN}\n```",
-        f"```smiles\n{ASPIRIN}\n```\nThis is aspirin, an ester of salicylic acid.",
-        f"```\n{ASPIRIN}",
-        f'{{"smiles": "{ASPIRIN}"}}',
-        f'```json\n{{"name": "aspirin", "SMILES": "{ASPIRIN}"}}\n```',
-        f"The SMILES is {ASPIRIN}.",
-        f"The SMILES string for this molecule would be: {ASPIRIN}",
-        f"SMILES: {ASPIRIN}",
-        f"SMILES: `{ASPIRIN}`",
-        f"Answer: **{ASPIRIN}**.",
-        f"Sure! Here is the molecule you asked for:\n\n{ASPIRIN}\n\nIt holds an ester and an acid.",
-        f"Based on the description, the structure of the compound is “{ASPIRIN}”.",
-    ],
-)
-def test_a_molecule_is_read_out_of_prose(said):
+STYLES = (Path(__file__).parent / "molecule_styles.txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("style", [line for line in STYLES if line and not line.startswith("#")])
+def test_a_molecule_is_read_out_of_what_chat_models_say_around_it(style):
+    said = style.replace("\\n", "\n").replace("@", ASPIRIN)
     assert read_molecule(said) == ASPIRIN
 
 
 @pytest.mark.parametrize(
-    "said", ["C1CC", "CC(=O", "CCO.Cl", "I cannot answer that.", "The answer is no", "", "ethanol", "C C O"]
+    "said",
+    [
+        *("C1CC", "CC(=O", "CCO.Cl", "C C O", "", "ethanol", "No.", "Unknown", "Aspirin", "<think>CCO"),
+        *(
+            "I cannot answer that.",
+            "The answer is no",
+            "I am not sure.",
+            "As an AI language model, I do not know.",
+        ),
+        "The molecule is a member of the class of benzenes.",
+        "In general, such a molecule is not known.",
+        "It is an alcohol: the IUPAC name is ethanol.",
+    ],
 )
 def test_what_holds_no_molecule_is_left_as_it_is(said):
     assert read_molecule(said) == said.strip()
+
+
+def test_a_molecule_at_whose_ends_atoms_are_stars_keeps_them():
+    assert read_molecule("*CCO*") == "*CCO*"
+
+
+def test_real_molecules_are_found_and_real_captions_hold_none(test_data):
+    lines = (test_data / "chebi20/test.txt").read_text(encoding="utf-8").splitlines()[1:301]
+    for _, smiles, caption in (line.split("\t") for line in lines):
+        assert read_molecule(caption) == caption.strip()
+        for style in ("@", "The molecule is @", "It is represented by the SMILES string @, which fits."):
+            assert read_molecule(style.replace("@", smiles)) == smiles
 
 
 def test_prose_is_read_where_it_is_asked_for():

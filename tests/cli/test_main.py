@@ -198,7 +198,7 @@ def test_the_rank_that_is_not_the_first_only_follows(main, monkeypatch):
         def follow(self, work) -> None:
             followed.append(work.__name__)
 
-    monkeypatch.setattr(program, "join", Ranks)
+    monkeypatch.setattr(program, "joined", Ranks)
     done = main(*TOY)
     assert (done.code, done.out, done.err) == (0, "", "")
     assert followed == ["work"]
@@ -213,7 +213,7 @@ def test_the_first_rank_dismisses_the_others_also_after_a_fault(doing, monkeypat
         def dismiss(self) -> None:
             dismissed.append(True)
 
-    monkeypatch.setattr(program, "join", Ranks)
+    monkeypatch.setattr(program, "joined", Ranks)
     assert doing(failing(UsageError("no"))).code == 2
     assert doing(lambda args: 0).code == 0
     assert len(dismissed) == 2

@@ -31,6 +31,17 @@ def test_a_misspelt_flag_gets_the_nearest_one(parser):
     assert (error.message, error.hint) == ("unknown argument --sed", "did you mean --seed?")
 
 
+def test_a_flag_of_another_verb_is_not_suggested_to_itself(parser):
+    verbs = parser.add_subparsers()
+    verbs.add_parser("one").add_argument("--data")
+    verbs.add_parser("two", allow_abbrev=False).add_argument("--date")
+    error = refused(parser, "two", "--data", "x")
+    assert (error.message, error.hint) == (
+        "unknown argument --data",
+        "another verb takes it; --help behind a verb lists what that one takes",
+    )
+
+
 def test_a_flag_with_its_value_is_named_without_it(parser):
     assert refused(parser, "--sed=1").message == "unknown argument --sed"
 

@@ -105,6 +105,15 @@ def test_a_task_that_was_written_runs_at_once(main, odd):
     assert "table/exam (2 rows of test; data: exam.csv)" in done.out and "50.0" in done.out
 
 
+def test_a_task_without_a_name_is_called_as_its_table_is(main):
+    Path("My Exam_2.csv").write_text("question,answer\na,b\n")
+    done = main("new-plugin", "--from", "My Exam_2.csv")
+    assert done.code == 0 and Path("my-exam-2.toml").is_file()
+    Path("4.csv").write_text("question,answer\na,b\n")
+    assert "'4' cannot be a plugin's name" in main("new-plugin", "--from", "4.csv").err
+    assert "the plugin has no name" in main("new-plugin").err
+
+
 def test_a_task_that_is_there_is_not_touched(main):
     Path("exam.csv").write_text("question,answer\na,b\n")
     Path("exam.toml").write_text("mine")

@@ -20,7 +20,8 @@ from harness import (
     TrainSpec,
     UsageError,
 )
-from harness.engine.config import Resolved, ask, read_file, resolve, schema
+from harness.engine.config import Resolved, ask, resolve, schema
+from harness.engine.config_file import read_file
 from harness.engine.values import from_mapping, make_options
 from harness.files.json_files import to_json
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from harness import Checkpoint, GenerateSpec, Message, Request, RunContext, RunSpec
 from harness.language_models import LanguageModelPlugin
@@ -12,7 +13,8 @@ def test_a_session_answers_one_by_one_as_it_answers_all(tiny_llama: Path, tmp_pa
     run = RunContext(tmp_path, RunSpec("m", "t", device="cpu"))
     spec = GenerateSpec(max_new_tokens=8)
     asked = [Request("a", "CCO", messages=(Message("system", "Be short."),)), Request("b", "CC=O")]
-    with LanguageModelPlugin().open(Checkpoint(tiny_llama), run) as session:
+    opened: Any = LanguageModelPlugin().open(Checkpoint(tiny_llama), run)
+    with opened as session:
         wanted = {c.request_id: c for c in session.generate(asked, spec, run)}
         engine = session.engine(spec, 10)
         streams = [engine.submit(request, spec) for request in asked]

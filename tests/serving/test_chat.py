@@ -73,18 +73,20 @@ def test_commands(conversation: Conversation, capsys: pytest.CaptureFixture[str]
     read = scripted(
         "CCO", KeyboardInterrupt(), "/system Kurz.", "N", "/undo", "/set temperature=0.5", "/set seed=3",
         f"/save {saved}", f"/save {saved}", "/set tempratur=1", "/sav", "/save", "/set temperature=-1",
-        "/set", "/retry", "/help", "clear", "/undo", "exit", "never read",
+        "/set", "/set processes=4", "/retry", "/help", "clear", "/undo", "exit", "never read",
     )  # fmt: skip
     chat.talk(conversation, read)
     out, err = capsys.readouterr()
-    assert read.began[5] == "N" and len(read.began) == 19  # type: ignore[attr-defined]
+    assert read.began[5] == "N" and len(read.began) == 20  # type: ignore[attr-defined]
     assert conversation.spec.decoder == "sampling" and conversation.spec.seed == 3
     kept = json.loads(saved.read_text(encoding="utf-8"))["messages"]
     assert [turn["role"] for turn in kept] == ["system", "user", "assistant"]
     for said in ("is there already", "did you mean temperature?", "/sav is no command", "/save needs a name",
-                 "generate.temperature is -1", "nothing was said yet"):  # fmt: skip
+                 "generate.temperature is -1", "nothing was said yet", "(a system prompt from now on)",
+                 f"(2 messages are in {saved})", "(temperature=0.5, drawn by sampling)", "(seed=3)",
+                 "there is no setting 'processes'", "(the conversation begins anew)"):  # fmt: skip
         assert said in err
-    assert "temperature=0.5" in out and "Ctrl-C stops an answer" in out
+    assert "temperature=0.5" in out and "precision" not in out and "Ctrl-C stops an answer" in out
 
 
 def test_ctrl_c_stops_the_answer_alone(conversation: Conversation, capsys: Any) -> None:

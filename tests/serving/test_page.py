@@ -116,10 +116,13 @@ def test_markdown_is_laid_out(answering: Live, open_page: Open) -> None:
 
 
 def test_a_molecule_is_drawn(answering: Live, open_page: Open) -> None:
-    page = open_page(answering)
+    page = open_page(answering, viewport={"width": 375, "height": 500})
+    ask(page, "markdown")
     picture = ask(page, "molecule").locator("img.molecule")
     picture.wait_for()
     wait(page, "document.querySelector('img.molecule').naturalWidth > 0")
+    edges = [page.locator(name).bounding_box() for name in ("img.molecule", "#ask")]
+    assert edges[0]["y"] + edges[0]["height"] <= edges[1]["y"]  # what was said last is in view
     assert picture.get_attribute("alt") == f"Drawing of the molecule: {SAID['molecule']}"
     said = ask(page, "no molecule")
     wait(page, "document.querySelectorAll('img.molecule').length === 1")

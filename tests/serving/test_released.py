@@ -70,7 +70,16 @@ def test_an_unknown_method_is_no_success(live: Live) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{", "[]", "{}", json.dumps(PAPER | {"evidences": "a"}), json.dumps(PAPER | {"max_new_tokens": -1})],
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        json.dumps(PAPER | {"evidences": "a"}),
+        json.dumps(PAPER | {"max_new_tokens": -1}),
+        json.dumps(PAPER | {"question": "\ud800"}),
+        json.dumps(PAPER | {"decoding_method": "contrastive", "top_k": 500, "penalty_alpha": 0.6}),
+    ],
 )
 def test_bodies_that_mozi_failed_on_are_refused(live: Live, body: str) -> None:
     status, _, reply = call(live, "POST", "/paper_ground_dialog", body)

@@ -82,7 +82,15 @@ def test_large_bodies_are_refused_before_they_are_read(live: Live) -> None:
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [("{", "not JSON"), ('{"a": NaN}', ""), ("[1]", ""), ("[" * 100_000, ""), ("\xff", ""), ("", "")],
+    [
+        ("{", "not JSON"),
+        ('{"a": NaN}', ""),
+        ("[1]", ""),
+        ("[" * 100_000, "the body cannot be read"),
+        ("\xff", "the body cannot be read"),
+        ("", ""),
+        ('{"model": "tiny", "messages": [{"role": "user", "content": "\\ud800"}]}', "half of a character"),
+    ],
 )
 def test_broken_bodies_get_one_sentence(live: Live, body: str, said: str) -> None:
     status, _, text = call(live, "POST", "/v1/chat/completions", body.encode("latin-1"))
@@ -189,6 +197,21 @@ def test_a_failing_model_says_so_without_its_stack(tmp_path: Path, caplog: pytes
             status, _, body = call(live, "POST", "/v1/chat/completions", ASK)
             assert status == 500 and b"secret" not in body and b"log says why" in body
     assert "a secret of the model" in caplog.text and "CCO" not in caplog.text
+
+
+def test_a_failure_of_our_own_is_said_once_and_in_openais_shape(
+    live: Live, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(self: Any, text: str) -> Any:
+        raise RuntimeError("a secret of the server")
+
+    monkeypatch.setattr(type(live.driver.session), "text_tokens", broken)
+    status, headers, body = call(live, "POST", "/v1/completions", {"model": "tiny", "prompt": "CCO"})
+    assert status == 500 and json.loads(body)["error"]["message"] == "the server failed; its log says why"
+    assert headers["x-content-type-options"] == "nosniff"
+    until(lambda: "a secret of the server" in caplog.text)
+    assert call(live, "GET", "/health")[0] == 200
+    assert [record.name for record in caplog.records].count("uvicorn.error") == 0 and "CCO" not in caplog.text
 
 
 def test_metrics_tell_what_was_asked(live: Live) -> None:

@@ -151,8 +151,6 @@ def test_an_installed_package_is_held_to_a_version_and_to_light_help(tmp_path, m
     package += "[VerbEntry('v-heavy', 'a verb', 'heavy_verbs.verb:Heavy')]\n"
     verb = "import pandas\nfrom harness import Verb\nclass Heavy(Verb):\n    'Help.'\n"
     verb += "    def run(self, a, b):\n"
-        "import pandas\nfrom harness import Verb\nclass Heavy(Verb):\n    'Help.'\n    def run(self, a, b):\n"
-    )
     (tmp_path / "heavy_verbs").mkdir()
     (tmp_path / "heavy_verbs" / "__init__.py").write_text(package)
     (tmp_path / "heavy_verbs" / "verb.py").write_text(verb + "        return 0\n")

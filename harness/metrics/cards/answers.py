@@ -9,7 +9,7 @@ from typing import Any
 from harness.api import MetricEntry
 from harness.scoring.alphabet import VERSION as LETTERS_VERSION
 
-from .card import EMPTY_ZERO, SEVERAL, entry
+from .card import EMPTY_ZERO, SEVERAL, VOTES, entry
 
 
 def qa() -> list[MetricEntry]:
@@ -48,7 +48,12 @@ def qa() -> list[MetricEntry]:
             for suffix, more in (("", ""), ("@text", ", tables and figures not wanted"))
         ),
         card(
-            "squad-em", "share of equal answers", f"Equal to a reference; texts {squad}.", SEVERAL, "SQuAD 2"
+            "squad-em",
+            "share of equal answers",
+            f"Equal to a reference; texts {squad}.",
+            SEVERAL,
+            "SQuAD 2",
+            vote=VOTES["words"],
         ),
         card(
             "squad-f1",
@@ -112,6 +117,7 @@ def qa() -> list[MetricEntry]:
             "An empty answer is wrong.",
             "PubMedQA evaluation (Jin et al., 2019)",
             "choice",
+            vote=VOTES["choices"],
         ),
         card(
             "pubmedqa-macro-f1",
@@ -149,6 +155,7 @@ def choices() -> list[MetricEntry]:
             "share of right answers",
             "The likeliest choice where choices were scored, else the choices that the answer names, else the trimmed text, equals a reference.",
             "Equal log-likelihoods: the first choice. An empty answer is wrong. Of several right choices all must be named, or one be the likeliest.",
+            vote=VOTES["choices"],
         ),
         card(
             "accuracy-norm",
@@ -222,6 +229,7 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "share of right letters",
             "The first choice that the answer names, in any of the ways in which answers are given, is the right one.",
             "Nothing read: wrong. Details: the parse rate, and the share of right ones among what was read.",
+            vote=VOTES["first_letter"],
         ),
         ours(
             "parse-rate",
@@ -244,6 +252,7 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "share of right sets of letters",
             "The choices that the answer names are the right ones, in any order.",
             "Nothing read: wrong. All or nothing.",
+            vote=VOTES["choices"],
         ),
         ours(
             "letter-bias",

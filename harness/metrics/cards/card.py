@@ -22,6 +22,10 @@ TOKENISATIONS = {
 NEEDS = {"t5": ("sentencepiece",), "jieba": ("jieba",)}
 SEVERAL = "Of several references the best one counts."
 UNREPEATABLE = "No interval: drawing rows again repeats answers, and so makes any set look less varied."
+VOTES = {
+    name: f"harness.metrics.votes:{name}"
+    for name in ("text", "words", "choices", "first_letter", "molecules", "inchi")
+}
 EMPTY_ZERO = "An empty answer scores 0. "
 
 

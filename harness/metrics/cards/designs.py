@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.api import MetricEntry
 
-from .card import entry
+from .card import VOTES, entry
 
 _WHOLE = (
     "Whole is one word that RDKit reads within its limits, of one piece with at least an atom, without charge left "
@@ -33,6 +33,7 @@ def designs() -> list[MetricEntry]:
             "matches of a SMARTS, weight, logP, polar surface, similarity …) lies between two ends, which count.",
             edge_cases=f"{_WHOLE} Whether a molecule is stable or can be made is not judged, nor whether all answers are "
             f"one and the same: read it beside distinct-answers. {_CONSTRAINTS}",
+            vote=VOTES["molecules"],
         ),
         card(
             "all-met-unseen",

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.api import MetricEntry
 
-from .card import UNREPEATABLE, entry
+from .card import UNREPEATABLE, VOTES, entry
 
 _MOLECULE = "One SMILES word with at least one atom is an answer; empty or invalid scores 0."
 _READINGS = {
@@ -70,6 +70,7 @@ def molecules() -> list[MetricEntry]:
             definition="Answer and first reference have the same InChI; where InChI has none, the same canonical SMILES.",
             edge_cases=_MOLECULE + " Some tautomers share an InChI.",
             source="ours, after MolT5",
+            vote=VOTES["inchi"],
         ),
         card(
             "molecule-exact@molt5",
@@ -84,6 +85,7 @@ def molecules() -> list[MetricEntry]:
             definition="Answer and first reference have the same canonical SMILES, stereo included.",
             edge_cases=_MOLECULE,
             source="ours",
+            vote=VOTES["molecules"],
         ),
     ]
     kinds = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.api import MetricEntry
 
-from .card import EMPTY_ZERO, NEEDS, SEVERAL, TOKENISATIONS, UNREPEATABLE, WORDS, entry
+from .card import EMPTY_ZERO, NEEDS, SEVERAL, TOKENISATIONS, UNREPEATABLE, VOTES, WORDS, entry
 
 
 def texts() -> list[MetricEntry]:
@@ -93,6 +93,7 @@ def texts() -> list[MetricEntry]:
             definition="The answer equals a reference once white space at both ends is gone.",
             edge_cases="An empty answer is right only where a reference is empty.",
             source="ours",
+            vote=VOTES["text"],
         ),
         *(
             card(

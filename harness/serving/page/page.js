@@ -98,7 +98,7 @@ function put(said, turn) {
   said.replaceChildren(rendered(turn.content));
   const smiles = turn.content.trim();
   if (turn.done && SMILES.test(smiles)) {
-    const picture = Object.assign(new Image(), { className: "molecule", alt: `${word("molecule")}: ${smiles}` });
+    const picture = Object.assign(new Image(320, 240), { className: "molecule", alt: `${word("molecule")}: ${smiles}` });
     picture.addEventListener("error", () => picture.remove());
     picture.src = `molecule.svg?smiles=${encodeURIComponent(smiles)}`;
     said.append(picture);
@@ -147,6 +147,14 @@ async function* events(reply) {
   }
 }
 
+// How far what was said last reaches below what is seen of it.
+const below = () => at("turns").lastElementChild.querySelector(".said").getBoundingClientRect().bottom - at("ask").getBoundingClientRect().top;
+
+function follow(change, reads = below() < 40) { // whoever reads the end goes on reading it
+  change();
+  if (reads && below() > 0) scrollBy({ top: below() + 16, behavior: "instant" });
+}
+
 async function answer() {
   asking = new AbortController();
   at("send").hidden = true;
@@ -155,7 +163,7 @@ async function answer() {
   const asked = body();
   const turn = { role: "assistant", content: "", done: false };
   turns.push(turn);
-  draw();
+  follow(draw, true);
   const said = at("turns").lastElementChild.querySelector(".said");
   let end = "";
   try {
@@ -169,8 +177,7 @@ async function answer() {
       if (!choice) continue;
       turn.content += choice.delta.content ?? "";
       if (choice.finish_reason === "length") end = word("cut");
-      put(said, turn);
-      if (innerHeight + scrollY > document.body.scrollHeight - 160) scrollTo(0, document.body.scrollHeight);
+      follow(() => put(said, turn));
     }
   } catch (error) {
     end = error.name === "AbortError" ? word("stopped") : error instanceof TypeError ? word("lost") : error.message;
@@ -180,9 +187,8 @@ async function answer() {
   asking = null;
   at("send").hidden = false;
   at("stop").hidden = true;
-  draw();
-  say(end);
-  at("question").focus();
+  follow(() => { draw(); say(end); });
+  at("question").focus({ preventScroll: true });
 }
 
 async function ask() {

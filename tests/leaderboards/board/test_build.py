@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness import Completion, DataError, TaskOptions, UsageError
-from harness.leaderboards.board.build import Foreign, _put, add, build
+from harness.leaderboards.board.build import Foreign, add, build, hand_in
 from harness.leaderboards.board.scored import score
 from harness.leaderboards.board.store import Store
 from harness.leaderboards.intake.submission import Submission, write_submission
@@ -22,7 +22,7 @@ from ..conftest import METRICS, make_submission, make_view
 
 def put(store, opened, *submissions):
     for submission in submissions:
-        _put(store, "test", submission, opened, "")
+        hand_in(store, "test", submission, opened, "")
 
 
 def files(folder):

@@ -6,7 +6,7 @@ import pytest
 
 from harness import DataError, UsageError
 from harness.leaderboards.board import history
-from harness.leaderboards.board.build import Foreign, Keeping, _put, add, add_runs, build, withdraw
+from harness.leaderboards.board.build import Foreign, Keeping, add, add_runs, build, hand_in, withdraw
 from harness.leaderboards.intake.submission import Submission, write_submission
 
 from ..conftest import change, make_submission, say
@@ -70,7 +70,7 @@ def test_a_copy_of_a_trusted_row_does_not_write_over_it(store, view, opened):
     put(store, opened, ours)
     copy = Submission(dict(ours.about) | {"notes": "bought here"}, ours.outputs)
     with pytest.raises(DataError, match=r"on the board already, as ours-.* trusted more"):
-        _put(store, "test", copy, opened, "")
+        hand_in(store, "test", copy, opened, "")
     (folder,) = store.row_folders()
     assert store.about(folder)["notes"] == "as it was"
 
@@ -80,7 +80,7 @@ def test_other_answers_under_the_id_of_a_row_are_refused(store, view, opened, mo
     (folder,) = store.row_folders()
     monkeypatch.setattr(Submission, "id", folder.name)
     with pytest.raises(DataError, match="another row is called"):
-        _put(store, "test", make_submission(view, 0.1, "a"), opened, "")
+        hand_in(store, "test", make_submission(view, 0.1, "a"), opened, "")
 
 
 def test_a_keeper_puts_a_submitters_later_row_in_the_place_of_the_earlier(store, view, opened, tmp_path):

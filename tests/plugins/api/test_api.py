@@ -6,6 +6,8 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -161,6 +163,19 @@ def test_the_server_s_own_wait_is_kept(ask, server, monkeypatch):
     assert waited == [7.0]
 
 
+def test_a_wait_may_be_a_date_and_what_is_none_is_not_waited_for(ask, server, monkeypatch):
+    waited: list[float] = []
+    monkeypatch.setattr("harness.plugins.api.client.time.sleep", waited.append)
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    server.faults = [
+        busy(503, Retry_After=soon),
+        busy(429, Retry_After="soon"),
+        busy(429, Retry_After="9999"),
+    ]
+    ask(requests=REQUESTS[:1])
+    assert 25 < waited[0] <= 30 and waited[1] < 1 and waited[2] == 300
+
+
 def test_requests_are_no_faster_than_allowed(ask, monkeypatch):
     waited: list[float] = []
     monkeypatch.setattr("harness.plugins.api.client.time.sleep", waited.append)
@@ -247,9 +262,7 @@ def test_turns_and_settings_are_sent_in_the_endpoint_s_words(ask, server):
     ask(requests=[request], spec=spec, system="Be brief.")
     sent = server.asked[0]
     assert [turn["role"] for turn in sent["messages"]] == ["system", "user", "assistant", "user"]
-    assert (sent["temperature"], sent["top_p"], sent["top_k"], sent["seed"], sent["stop"]) == (
-        0.7, 0.9, 5, 3, ["\n"],
-    )  # fmt: skip
+    assert (sent["temperature"], sent["top_p"], sent["top_k"], sent["stop"]) == (0.7, 0.9, 5, ["\n"])
     for refused in (
         GenerateSpec(num_beams=3),
         GenerateSpec(decoder="contrastive"),
@@ -257,6 +270,16 @@ def test_turns_and_settings_are_sent_in_the_endpoint_s_words(ask, server):
     ):
         with pytest.raises(UsageError):
             ask(spec=refused)
+
+
+def test_the_same_question_is_drawn_anew_for_each_request_and_the_cache_knows(ask, server, tmp_path):
+    requests = [Request("1", "?"), Request("1#2", "?")]
+    spec = GenerateSpec(decoder="sampling", seed=3)
+    ask(requests=requests, spec=spec, cache=str(tmp_path))
+    assert len(server.asked) == 2
+    assert {body["seed"] for body in server.asked} == {spec.seed_of("1"), spec.seed_of("1#2")}
+    ask(requests=requests, spec=spec, cache=str(tmp_path))
+    assert len(server.asked) == 2
 
 
 def test_thoughts_that_come_apart_are_put_between_the_tags(ask, server):

@@ -1,4 +1,4 @@
-"""SciMind on the command line: chains of stages, batch prediction from what they leave."""
+"""SciMind on the command line: chains of stages, files that what they leave answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ max_new_tokens = 8
     ("first", "second", "more"),
     [("lora", "lora", ""), ("lora", "lora", "train.lora_continue=true"), ("full", "lora", "")],
 )
-def test_a_chain_with_adapters_is_trained_asked_and_predicts(
+def test_a_chain_with_adapters_is_trained_asked_and_answers_a_file(
     main: Callable[..., Any], llama: Path, tmp_path: Path, first: str, second: str, more: str
 ) -> None:
     for name in ("train", "test"):
@@ -43,13 +43,16 @@ def test_a_chain_with_adapters_is_trained_asked_and_predicts(
     }
     adapter = by_stage["sft"] / "checkpoint"
     assert (adapter / "under").exists() == (first == second and not more)
-    (tmp_path / "prompts.txt").write_text("CCO\nCC\n", encoding="utf-8")
-    named = [] if first == "full" else ["--weights", str(llama)]
-    options = ["--max-new-tokens", "4", *named]
-    files = (adapter, tmp_path / "prompts.txt", tmp_path / "out.jsonl")
-    asked = main("predict", *files, *options)
+    prompts = ["SMILES: CCO\\nName:", "CC"]
+    (tmp_path / "prompts.txt").write_text("\n".join(prompts) + "\n", encoding="utf-8")
+    settings = ["generate.max_new_tokens=20", "model.release_quirks=true"]
+    settings += [] if first == "full" else [f"model.weights={llama}"]
+    options = [word for setting in settings for word in ("--set", setting)]
+    asked = main("generate", "prompts.txt", "--model", "scimind", "--checkpoint", adapter, *options)
     assert asked.code == 0, asked.err
-    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+    rows = [json.loads(line) for line in (tmp_path / "prompts.txt.answers.jsonl").read_text().splitlines()]
+    assert [row["prompt"] for row in rows] == prompts
+    assert all(isinstance(row["answer"], str) for row in rows)
 
 
 def test_the_tasks_metrics_run_during_training_where_rows_for_them_are_named(
