@@ -139,7 +139,7 @@ def test_bad_verbs_fail_the_checks_that_are_for_them(write_plugin):
         "verb v-lenient": {"mistakes"},
         "verb v-alone": {"examples"},
     }
-    failed = {name: set() for name in wanted}
+    failed: dict[str, set[str]] = {name: set() for name in wanted}
     for item, check in checks_of(subject_of(str(write_plugin(VERBS, "bad_verbs")))):
         if item.kind == "verb" and run_check(item, check).status == "failed":
             failed[item.name].add(check.name)
