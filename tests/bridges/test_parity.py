@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from harness.scoring.answers import read
+
 LM_EVAL, INSPECT = os.environ.get("LM_EVAL_PYTHON", ""), os.environ.get("INSPECT_PYTHON", "")
 ASK = """
 import json, sys
@@ -27,6 +29,9 @@ found = lm_eval.simple_evaluate(
     device="cpu", batch_size=8, gen_kwargs="max_gen_toks=8" if "choice" not in name else None,
 )
 rows = found["samples"][name]
+with open("samples.jsonl", "w") as file:
+    for row in rows:
+        print(json.dumps(row, default=str), file=file)
 print(json.dumps([{row["doc"]["id"]: row["resps"] for row in rows}, found["results"][name]]))
 """
 TRY = """
@@ -36,11 +41,13 @@ import tiktoken
 # Its stand-in for a model counts tokens by a table that it would fetch.
 tiktoken.get_encoding = lambda name: type("Letters", (), {"encode": lambda self, text, **more: list(text)})()
 from inspect_ai import eval
+from inspect_ai.log import write_eval_log
 from inspect_ai.model import ModelOutput, get_model
 
 file, answers = sys.argv[1:]
 said = [ModelOutput.from_content("mockllm/model", text) for text in json.loads(answers)]
 (log,) = eval(file, model=get_model("mockllm/model", custom_outputs=said), display="none", max_samples=1)
+write_eval_log(log, "log.json", format="json")
 values = {sample.id: next(iter(sample.scores.values())).value for sample in log.samples}
 print(json.dumps([log.status, values]))
 """
@@ -76,12 +83,15 @@ def test_lm_eval_finds_the_same_log_likelihoods_and_texts(main, tiny_llama, tmp_
         said, _ = asked(LM_EVAL, ASK, folder, tiny_llama, config.stem, cwd=folder)
         ours = completions(tmp_path / "runs" / task)
         assert set(said) == set(ours)
+        logged = {answer.id: answer for answer in read(folder / "samples.jsonl").answers}
         for key, row in ours.items():
             if task == "toy":
-                assert said[key][0][0] == row["text"]
+                assert said[key][0][0] == logged[key].text == row["text"]
             else:
                 scores = [float(choice[0][0]) for choice in said[key]]
                 assert scores == pytest.approx(row["choice_scores"], abs=1e-3)
+                assert logged[key].choice_scores == pytest.approx(scores)
+                assert logged[key].text == row["text"].strip()
 
 
 @pytest.mark.skipif(not INSPECT, reason="INSPECT_PYTHON names no environment with inspect_ai")
@@ -92,4 +102,6 @@ def test_inspect_runs_the_task_and_scores_each_row_as_we_do(main, tmp_path):
     answers = [row["reference"] if place % 2 else "wrong" for place, row in enumerate(rows)]
     status, values = asked(INSPECT, TRY, file.name, json.dumps(answers), cwd=file.parent)
     assert status == "success"
+    logged = {answer.id: answer.text for answer in read(file.with_name("log.json")).answers}
+    assert [logged[row["id"]] for row in rows] == answers
     assert [values[row["id"]] for row in rows] == ["C" if place % 2 else "I" for place in range(len(rows))]
