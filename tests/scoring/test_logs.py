@@ -1,13 +1,14 @@
 """What lm-eval, inspect and HELM keep of an evaluation is read for scoring anew."""
 
 import json
+from typing import Any
 
 import pytest
 
 from harness import DataError
 from harness.scoring.answers import pair, read
 
-SAID = {
+SAID: dict[str, Any] = {
     "doc_id": 0,
     "doc": {"id": "a", "question": "q"},
     "target": "right",
@@ -22,7 +23,7 @@ CHOSEN = SAID | {
     "resps": [[["-3.5", "False"]], [["-1.25", "True"]]],
     "arguments": {"gen_args_0": {"arg_0": "q", "arg_1": " x"}, "gen_args_1": {"arg_0": "q", "arg_1": " y"}},
 }
-INSPECT = {
+INSPECT: dict[str, Any] = {
     "version": 2,
     "eval": {},
     "samples": [
@@ -34,7 +35,7 @@ INSPECT = {
         },
     ],
 }  # fmt: skip
-HELM = {
+HELM: dict[str, Any] = {
     "request_states": [
         {
             "instance": {
