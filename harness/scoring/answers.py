@@ -3,11 +3,12 @@
 jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answer`; of a list under `answers`
         the first counts), `id` (or `question_id`), and where they are known `references` (or `reference`,
         `target`), `inputs`, `raw`, `finish`, `choices` (or `options`; a list, or texts by letter),
-        `choice_scores`, `evidence` (or `predicted_evidence`; `found` or `recall_evidence` of a ranking, which
-        says nothing else), `meta`, and under `repeats` the further answers of a model that was asked several
+        `choice_scores`, `evidence` (or `predicted_evidence`; `found` in what `run-bench retrieve` kept, where
+        nothing is said), `meta`, and under `repeats` the further answers of a model that was asked several
         times, each an object with these keys
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
+lm-eval, inspect, helm    what these programs keep of an evaluation (`harness.scoring.logs`)
 
 Any of these may be gzipped, alone in a zip or as its `submit.txt`, or be a run's `predictions.jsonl`.
 """
@@ -20,6 +21,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ from harness.api.workbench import TaskView
 from harness.files.archives import open_files
 from harness.files.finished import PREDICTIONS, RECORD, read_record
 from harness.files.json_files import why_unread
+
+from . import logs
 
 SUBMIT = "submit.txt"  # what L+M-24 asked for; some of its zips hold other files too
 CLS = "[CLS] "  # what some tokenizers leave before a caption; the MolT5 scorers cut exactly this
@@ -42,8 +46,8 @@ _SAID = ("raw", "output", *_TEXT)  # what the model said, before a task reads it
 _SEVERAL = "answers"  # a list of what was said, or accepted
 _REFERENCES = ("references", "reference", "target", "ground truth")
 _CHOICES = ("choices", "options")
-_FOUND = ("found", "recall_evidence")  # what a retriever found, as `run-bench retrieve` or SciDPR kept it
-_EVIDENCE = ("predicted_evidence", "evidence", *_FOUND)
+_FOUND = "found"
+_EVIDENCE = ("predicted_evidence", "evidence", _FOUND)
 _ID = ("id", "example_id", "question_id")
 
 
@@ -132,7 +136,7 @@ def parse(data: bytes, where: str, form: str = "") -> AnswerFile:
     lines = text.removesuffix("\n").replace("\r\n", "\n").split("\n") if text else []
     if not lines:
         raise DataError(f"{where} is empty")
-    form = form or _recognise(lines[0])
+    form = form or _recognise(lines)
     answers = list(FORMS[form](lines, where))
     if not answers:
         raise DataError(f"{where} holds no answer")
@@ -144,10 +148,11 @@ def parse(data: bytes, where: str, form: str = "") -> AnswerFile:
     return found
 
 
-def _recognise(first: str) -> str:
-    """Name the form of a file by its first line."""
+def _recognise(lines: Sequence[str]) -> str:
+    """Name the form of a file by how it begins."""
+    first = lines[0]
     if first.lstrip().startswith("{"):
-        return "jsonl"
+        return logs.recognise(lines) or "jsonl"
     return "molt5" if first.rstrip().split("\t")[1:] == ["ground truth", "output"] else "lines"
 
 
@@ -173,10 +178,16 @@ def _json_lines(lines: Sequence[str], where: str) -> Iterator[Answer]:
             yield _from_json(line, f"{where}, line {number}")
 
 
+def _of_log(reader: Callable[..., logs.Placed], lines: Sequence[str], where: str) -> Iterator[Answer]:
+    for place, row in reader(lines, where):
+        yield _from_row(row, place)
+
+
 FORMS: Mapping[str, Callable[[Sequence[str], str], Iterator[Answer]]] = {
     "lines": _lines,
     "molt5": _table,
     "jsonl": _json_lines,
+    **{name: partial(_of_log, reader) for name, reader in logs.READERS.items()},
 }
 
 
@@ -191,15 +202,14 @@ def _from_json(line: str, where: str) -> Answer:
 def _from_row(row: Any, where: str) -> Answer:
     if not isinstance(row, dict):
         raise DataError(f"{where}: a row is an object, this is none")
-    ranking = any(key in row for key in _FOUND)
-    if not ranking and not any(key in row for key in (*_SAID, _SEVERAL, *_REFERENCES)):
+    if not any(key in row for key in (*_SAID, _SEVERAL, _FOUND, *_REFERENCES)):
         raise DataError(f"{where}: none of {', '.join(_TEXT)} is there")
     text, said = _text(row, _TEXT, where), _text(row, _SAID, where)
     several: tuple[str, ...] = ()
     if text is None and said is None and _SEVERAL in row:
         several = _texts(row[_SEVERAL], f'{where}: "{_SEVERAL}"')
         text = _bounded(several[0] if several else "", where)
-    if text is None and said is None and ranking:
+    if text is None and said is None and _FOUND in row:
         text = ""
     raw = row.get("raw")
     return Answer(

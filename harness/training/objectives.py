@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from . import word_loss
 from .batching import IGNORED
 
 NOTHING: Mapping[str, Tensor] = {}
@@ -34,10 +35,15 @@ class Objective(Protocol):
 
 
 def model_loss(model: nn.Module, batch: Mapping[str, Tensor], /) -> Loss:
-    """Return the loss that a Hugging Face model computes from its `labels`, over the tokens it learns."""
-    mean: Tensor = model(**batch).loss
+    """Return the loss that a Hugging Face model computes from its `labels`, over the tokens it learns.
+
+    Where the vocabulary is large it is computed without logits, which comes to the same.
+    """
     labels = batch["labels"]
     weight = ((labels[:, 1:] if is_causal(model) else labels) != IGNORED).sum()
+    if (head := word_loss.head_of(model, batch)) is not None:
+        return Loss(precise(word_loss.sum_of_losses(model, head, batch)), weight)
+    mean: Tensor = model(**batch).loss
     return Loss(precise(mean) * weight, weight)
 
 
