@@ -70,6 +70,7 @@ def run(
     limit: int | None = None,
     seed: int | None = None,
     metrics: Sequence[str] = (),
+    repeats: int | None = None,
     settings: Mapping[str, Any] | None = None,
     plugins: Sequence[str] = (),
     output: str | Path = "runs",
@@ -96,6 +97,7 @@ def run(
         "data.limit": limit,
         "seed": seed,
         "metrics": tuple(metrics),
+        "repeats": repeats,
     }
     asked = {key: value for key, value in named.items() if value not in ("", None, ())} | dict(settings or {})
     check_keys(asked, "the call")

@@ -3,8 +3,8 @@
 jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answer`; of a list under `answers`
         the first counts), `id` (or `question_id`), and where they are known `references` (or `reference`,
         `target`), `inputs`, `raw`, `finish`, `choices` (or `options`; a list, or texts by letter),
-        `choice_scores`, `evidence` (or `predicted_evidence`; `found` or `recall_evidence` of a ranking, which
-        says nothing else), `meta`, and under `repeats` the further answers of a model that was asked several
+        `choice_scores`, `evidence` (or `predicted_evidence`; `found` in what `run-bench retrieve` kept, where
+        nothing is said), `meta`, and under `repeats` the further answers of a model that was asked several
         times, each an object with these keys
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
@@ -42,8 +42,8 @@ _SAID = ("raw", "output", *_TEXT)  # what the model said, before a task reads it
 _SEVERAL = "answers"  # a list of what was said, or accepted
 _REFERENCES = ("references", "reference", "target", "ground truth")
 _CHOICES = ("choices", "options")
-_FOUND = ("found", "recall_evidence")  # what a retriever found, as `run-bench retrieve` or SciDPR kept it
-_EVIDENCE = ("predicted_evidence", "evidence", *_FOUND)
+_FOUND = "found"
+_EVIDENCE = ("predicted_evidence", "evidence", _FOUND)
 _ID = ("id", "example_id", "question_id")
 
 
@@ -191,15 +191,14 @@ def _from_json(line: str, where: str) -> Answer:
 def _from_row(row: Any, where: str) -> Answer:
     if not isinstance(row, dict):
         raise DataError(f"{where}: a row is an object, this is none")
-    ranking = any(key in row for key in _FOUND)
-    if not ranking and not any(key in row for key in (*_SAID, _SEVERAL, *_REFERENCES)):
+    if not any(key in row for key in (*_SAID, _SEVERAL, _FOUND, *_REFERENCES)):
         raise DataError(f"{where}: none of {', '.join(_TEXT)} is there")
     text, said = _text(row, _TEXT, where), _text(row, _SAID, where)
     several: tuple[str, ...] = ()
     if text is None and said is None and _SEVERAL in row:
         several = _texts(row[_SEVERAL], f'{where}: "{_SEVERAL}"')
         text = _bounded(several[0] if several else "", where)
-    if text is None and said is None and ranking:
+    if text is None and said is None and _FOUND in row:
         text = ""
     raw = row.get("raw")
     return Answer(

@@ -136,12 +136,14 @@ def _at(score: Score, row: int) -> float | None:
 def _sample(
     row: int, example: Example, prediction: Prediction, scores: Mapping[str, Score], view: TaskView
 ) -> dict[str, Any]:
+    more = {"further": [again.text for again in prediction.repeats]} if prediction.repeats else {}
     return {
         "id": example.id,
         "inputs": dict(example.inputs),
         "references": list(example.references),
         "raw": prediction.raw,
         "answer": prediction.text,
+        **more,
         "picture": picture(view, example, prediction.text),
         "scores": {n: _at(s, row) for n, s in scores.items() if s.per_example is not None},
     }

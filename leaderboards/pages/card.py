@@ -191,6 +191,7 @@ def _sample(sample: Mapping[str, Any], keep: Keep) -> Html:
     parts += [_text(name, text) for name, text in sample["inputs"].items()]
     parts += [_text("reference", text) for text in references[:3]]
     parts.append(_text("answer", sample["answer"]))
+    parts += [_text("further answer", text) for text in sample.get("further", ())]
     if sample["raw"].strip() != sample["answer"]:
         parts.append(_text("said", sample["raw"]))
     if sample["picture"]:

@@ -76,6 +76,7 @@ def _text(table: Table, samples: Sequence[Mapping[str, Any]]) -> str:
     for sample in samples[:SHOWN]:
         reference = next(iter(sample["references"]), "")
         facts = {**sample["inputs"], "reference": reference, "answer": sample["answer"]}
+        facts |= {"further answers": " | ".join(sample["further"])} if "further" in sample else {}
         lines += [f"  {sample['id']}", *(f"    {name}: {short(text)}" for name, text in facts.items())]
     lines += ["", *notice] if (notice := table.get("notice")) else []
     return "\n".join(lines) + "\n"

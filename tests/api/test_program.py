@@ -29,6 +29,20 @@ def test_settings_are_those_of_the_command(tmp_path):
         harness.run(model="toy", task="chebi20", output=tmp_path)
 
 
+def test_several_answers_are_drawn_to_each_row(tmp_path):
+    sampling = {"generate.decoder": "sampling", "data.limit": 3}
+    result = harness.run(
+        model="baseline/random",
+        task="toy",
+        repeats=2,
+        metrics=["exact-match"],
+        settings=sampling,
+        output=tmp_path,
+    )
+    assert list(result.scores) == ["exact-match", "exact-match pass@2", "exact-match maj@2"]
+    assert [len(row["repeats"]) for row in result.rows()] == [1, 1, 1]
+
+
 def test_answers_are_scored_without_a_run():
     found = harness.score(["a", "b "], ["a", ["x", "b"]], metrics=["exact-match"])
     assert found["exact-match"].value == 1.0

@@ -75,6 +75,7 @@ def test_several_answers_are_kept_and_told_by_mean_pass_and_majority(asked, main
     assert record.record.rows == 3
 
     shown = main("show", folder, *plugin)
+    assert shown.out.count("further answers: ") == 3
     assert "exact-match pass@4" in shown.out and "tokens: 48 in + 12 out" in shown.out
     explained = main("explain", folder, "--id", rows[0]["id"], *plugin)
     assert "output 4" in explained.out and "exact-match maj@4" in explained.out

@@ -131,6 +131,16 @@ def test_ranks_share_the_requests_and_answer_as_one_would(
     assert [len(rows) for rows in files] == [3, 2]
 
 
+def test_ranks_share_the_several_requests_of_a_row(registry: Registry, trained: Path, tmp_path: Path) -> None:
+    row = next(iter(registry.tasks.get("toy").load()().examples("test")))
+    asked = (row.id, f"{row.id}#2", f"{row.id}#3")
+    write_sealed(
+        tmp_path / "generation.json", Generation(replace(SPEC, train=(), repeats=3), str(trained), asked)
+    )
+    run_generation(tmp_path, registry, NOBODY)
+    assert [said["request_id"] for said in read_rows(tmp_path / "completions.jsonl")] == list(asked)
+
+
 def test_a_generation_of_nothing_asks_nothing(registry: Registry, trained: Path, tmp_path: Path) -> None:
     assert generated(registry, tmp_path / "run", str(trained), ()) == {}
 

@@ -64,7 +64,6 @@ def test_of_a_list_of_answers_the_first_is_said_and_all_are_accepted(tmp_path):
         ({"evidence": []}, ()),
         ({"evidence": ["p1"]}, ("p1",)),
         ({"predicted_evidence": [], "evidence": ["p1"]}, ()),  # the second are then the annotators'
-        ({"recall_evidence": ["p2"], "evidence": ["p1"]}, ("p1",)),
     ],
 )
 def test_evidence_that_is_said_to_be_none_is_not_evidence_of_which_nothing_is_said(tmp_path, row, evidence):
@@ -72,9 +71,8 @@ def test_evidence_that_is_said_to_be_none_is_not_evidence_of_which_nothing_is_sa
     assert [answer.completion("1").evidence for answer in read(path).answers] == [evidence]
 
 
-@pytest.mark.parametrize("key", ["found", "recall_evidence"])
-def test_a_ranking_says_nothing_but_what_it_found(tmp_path, key):
-    path = write(tmp_path / "a.jsonl", json.dumps({"id": "1", "question": "Why?", key: ["p1", "p0"]}))
+def test_a_ranking_says_nothing_but_what_it_found(tmp_path):
+    path = write(tmp_path / "a.jsonl", json.dumps({"id": "1", "question": "Why?", "found": ["p1", "p0"]}))
     (answer,) = read(path).answers
     assert (answer.text, answer.completion("1").evidence) == ("", ("p1", "p0"))
 
