@@ -18,6 +18,7 @@ from harness.engine.registry import Registry
 from harness.scoring.alphabet import LETTERS
 
 from . import data_learning
+from .data_export import add_export, export
 from .data_overlap import opened_tasks, overlaps
 from .output import say, write, write_json
 from .parser import add_verb
@@ -30,7 +31,7 @@ def add_parser(subparsers: Any) -> None:
     parser = add_verb(
         subparsers,
         "data",
-        "Say what data a task needs and where to get it; check and convert files; find overlaps; make "
+        "Say what data a task needs and where to get it; check, convert and export it; find overlaps; make "
         "preferences out of a run; show rows.",
         "run-bench data --task chebi20",
         "run-bench data check FOLDER --task chebi20",
@@ -41,16 +42,16 @@ def add_parser(subparsers: Any) -> None:
     add_plugin_arguments(parser)
     actions = parser.add_subparsers(
         dest="action",
-        metavar="{check,convert,overlap,preferences,show}",
+        metavar="{check,convert,export,overlap,preferences,show}",
         help="without one: what tasks need",
     )
     check = _add_check(actions)
     convert = _add_convert(actions)
     overlap, preferences = _add_overlap(actions), data_learning.add_preferences(actions)
-    show = _add_show(actions)
-    for action in (check, overlap, show):
+    show, exporting = _add_show(actions), add_export(actions)
+    for action in (check, overlap, show, exporting):
         add_settings(action, "settings of data and task")
-    for action in (check, convert, overlap, preferences, show):
+    for action in (check, convert, overlap, preferences, show, exporting):
         action.add_argument("--json", action="store_true", help="print JSON")
         add_plugin_arguments(action)
 
@@ -140,6 +141,8 @@ def run(args: argparse.Namespace) -> int:
         return data_learning.make_preferences(args, registry)
     if args.action == "check":
         return _check(args, registry)
+    if args.action == "export":
+        return export(args, registry)
     if args.action == "show":
         return _show(args, registry)
     return _needs(args, registry)

@@ -20,6 +20,8 @@ KINDS = {
     "model": ("ModelEntry", template.MODEL_HOOK, {"model.py": template.MODEL}),
     "task": ("TaskEntry", template.TASK_HOOK, {"task.py": template.TASK, "rows.csv": template.ROWS}),
     "metric": ("MetricEntry", template.METRIC_HOOK, {"metric.py": template.METRIC}),
+    "retriever": ("RetrieverEntry", template.RETRIEVER_HOOK, {"retriever.py": template.RETRIEVER}),
+    "verb": ("VerbEntry", template.VERB_HOOK, {"verb.py": template.VERB}),
 }
 
 
@@ -36,7 +38,10 @@ def add_parser(subparsers: Any) -> None:
     text = "the plugin's name, such as my-model; also the name of the folder, or with --from of the task"
     parser.add_argument("name", nargs="?", default="", help=text)
     parser.add_argument(
-        "--kind", default="model,task,metric", metavar="A,B", help="what it brings: model, task, metric"
+        "--kind",
+        default="model,task,metric",
+        metavar="A,B",
+        help="what it brings: model, task, metric, retriever, verb (default: %(default)s)",
     )
     parser.add_argument(
         "--from", dest="table", type=Path, metavar="FILE", help="write NAME.toml, a task of this table"
@@ -52,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         if kind not in KINDS:
             raise UsageError(f"there is no kind '{kind}' of plugin", hint=nearest(kind, KINDS))
     if not kinds:
-        raise UsageError("--kind names nothing", hint="model, task, metric, or several with commas")
+        raise UsageError("--kind names nothing", hint=f"{', '.join(KINDS)}, or several with commas")
     name = _name(args)
     if args.table is not None:
         return write_task(args.output / f"{name}.toml", name, args.table)
@@ -110,7 +115,8 @@ def write_package(folder: Path, name: str, kinds: list[str]) -> None:
         "model": name if "model" in kinds else "toy",
         "task": name if "task" in kinds else "toy",
         "metric": f"{name}-match" if "metric" in kinds else "exact-match",
-        "value": "16 / 23" if kinds == ["metric"] else "1.0",  # the toy model gets 16 of the toy task's 23
+        # The toy model gets 16 of the toy task's 23.
+        "value": "1.0" if {"model", "task"} & set(kinds) else "16 / 23",
     }
     hooks = "".join(hook for _, hook, _ in chosen)
     files = {

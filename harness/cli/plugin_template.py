@@ -28,6 +28,7 @@ $what for Assay.
 
     pip install -e '.[test]'
     pytest
+    run-bench plugins check $name
     run-bench --model $model --task $task
 
 `$module/__init__.py` says what there is; it imports nothing heavy, because every command reads it.
@@ -62,6 +63,23 @@ METRIC_HOOK = '''
 def harness_metrics() -> list[MetricEntry]:
     """Offer the metric; "scale" is for tables, which show shares as percent."""
     return [MetricEntry("$name-match", "share of right answers", f"{__name__}.metric:match", scale=100.0)]
+'''
+
+RETRIEVER_HOOK = '''
+
+@hookimpl
+def harness_retrievers() -> list[RetrieverEntry]:
+    """Offer the retriever."""
+    return [RetrieverEntry("$name", "the share of words in common", f"{__name__}.retriever:CommonWords")]
+'''
+
+VERB_HOOK = '''
+
+@hookimpl
+def harness_verbs() -> list[VerbEntry]:
+    """Offer the verb; the examples end its help."""
+    example = "run-bench $name toy --rows 3"
+    return [VerbEntry("$name", "show a task's longest rows", f"{__name__}.verb:Longest", examples=(example,))]
 '''
 
 MODEL = '''\
@@ -131,9 +149,10 @@ class Rows(Task):
     """Words and their capitals, out of the CSV beside this file or of another with the same columns."""
 
     version = "1"  # a new one says that scores no longer compare with the old
+    licence = "CC0-1.0 (the rows of the sample)"
     metrics = ("$metric",)
     prompt_format = PromptFormat("$name", "Write in capitals: {word}")
-    sources = {"sample": "the five rows in rows.csv", "dir": "a CSV file with the same columns"}
+    sources = {"sample": "the six rows in rows.csv", "dir": "a CSV file with the same columns"}
 
     def examples(self, split: str) -> Iterator[Example]:
         """Yield the rows of a split."""
@@ -151,6 +170,7 @@ id,split,word,answer
 3,validation,tin,TIN
 4,test,neon,NEON
 5,test,titanic,TITANIC
+6,test,tonic,TONIC
 """
 
 METRIC = '''\
@@ -165,6 +185,69 @@ def match(pairs: Pairs) -> Score:
     """Return the share of answers that are one of the row's references; undefined without rows."""
     hits = tuple(float(prediction.text in example.references) for example, prediction in pairs)
     return Score("$name-match", sum(hits) / len(hits) if hits else None, len(hits), hits)
+'''
+
+RETRIEVER = '''\
+"""A retriever: it makes texts searchable once, and finds the nearest to each question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness import Hit, Index, Retriever
+
+
+class CommonWords(Retriever):
+    """Finds the texts that share most words with the question."""
+
+    def index(self, texts: Sequence[str]) -> Index:
+        """Take the words of each text apart."""
+        return _Words([set(text.lower().split()) for text in texts])
+
+
+class _Words(Index):
+    """The words of each text."""
+
+    def __init__(self, texts: list[set[str]]) -> None:
+        self._texts = texts
+
+    def search(self, query: str, k: int) -> Sequence[Hit]:
+        """Return the nearest texts, nearest first and the first of equals first."""
+        asked = set(query.lower().split())
+        hits = [Hit(place, _likeness(asked, text)) for place, text in enumerate(self._texts)]
+        return sorted(hits, key=lambda hit: -hit.score)[:k]
+
+
+def _likeness(one: set[str], other: set[str]) -> float:
+    return len(one & other) / max(len(one | other), 1)
+'''
+
+VERB = '''\
+"""A verb of the command line: its docstring is the help, and the workbench opens tasks and models for it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from harness import DataSpec, UsageError, Verb, Workbench
+
+
+class Longest(Verb):
+    """Show the rows of a task's sample with the longest references."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Say what the verb takes."""
+        parser.add_argument("task", help="a task")
+        parser.add_argument("--rows", type=int, default=3, metavar="N", help="how many (default: 3)")
+
+    def run(self, args: Namespace, bench: Workbench) -> int:
+        """Find and show them; what cannot be done is said in one sentence."""
+        if args.rows < 1:
+            raise UsageError(f"--rows must be at least 1, not {args.rows}")
+        view = bench.open_task(args.task, DataSpec(source="sample"))
+        rows = sorted(view.examples, key=lambda row: (-len(row.references[0]), row.id))[: args.rows]
+        bench.show("longest", ["row", "reference"], [[row.id, row.references[0]] for row in rows], words=True)
+        return 0
 '''
 
 TEST = '''\

@@ -8,6 +8,7 @@ jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answ
         times, each an object with these keys
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
+lm-eval, inspect, helm    what these programs keep of an evaluation (`harness.scoring.logs`)
 
 Any of these may be gzipped, alone in a zip or as its `submit.txt`, or be a run's `predictions.jsonl`.
 """
@@ -20,6 +21,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ from harness.api.workbench import TaskView
 from harness.files.archives import open_files
 from harness.files.finished import PREDICTIONS, RECORD, read_record
 from harness.files.json_files import why_unread
+
+from . import logs
 
 SUBMIT = "submit.txt"  # what L+M-24 asked for; some of its zips hold other files too
 CLS = "[CLS] "  # what some tokenizers leave before a caption; the MolT5 scorers cut exactly this
@@ -132,7 +136,7 @@ def parse(data: bytes, where: str, form: str = "") -> AnswerFile:
     lines = text.removesuffix("\n").replace("\r\n", "\n").split("\n") if text else []
     if not lines:
         raise DataError(f"{where} is empty")
-    form = form or _recognise(lines[0])
+    form = form or _recognise(lines)
     answers = list(FORMS[form](lines, where))
     if not answers:
         raise DataError(f"{where} holds no answer")
@@ -144,10 +148,11 @@ def parse(data: bytes, where: str, form: str = "") -> AnswerFile:
     return found
 
 
-def _recognise(first: str) -> str:
-    """Name the form of a file by its first line."""
+def _recognise(lines: Sequence[str]) -> str:
+    """Name the form of a file by how it begins."""
+    first = lines[0]
     if first.lstrip().startswith("{"):
-        return "jsonl"
+        return logs.recognise(lines) or "jsonl"
     return "molt5" if first.rstrip().split("\t")[1:] == ["ground truth", "output"] else "lines"
 
 
@@ -173,10 +178,16 @@ def _json_lines(lines: Sequence[str], where: str) -> Iterator[Answer]:
             yield _from_json(line, f"{where}, line {number}")
 
 
+def _of_log(reader: Callable[..., logs.Placed], lines: Sequence[str], where: str) -> Iterator[Answer]:
+    for place, row in reader(lines, where):
+        yield _from_row(row, place)
+
+
 FORMS: Mapping[str, Callable[[Sequence[str], str], Iterator[Answer]]] = {
     "lines": _lines,
     "molt5": _table,
     "jsonl": _json_lines,
+    **{name: partial(_of_log, reader) for name, reader in logs.READERS.items()},
 }
 
 

@@ -39,12 +39,6 @@ def loads_lightly(item: Item, folder: Path) -> None:
     want(seconds < CPU_SECONDS, f"loading it took {seconds:.2f} CPU seconds")
 
 
-def brings_something(item: Item, folder: Path) -> None:
-    """Look for entries or hooks."""
-    callers = item.subject.plugins.manager.get_hookcallers(item.subject.plugin.module)
-    want(callers, "it implements no hook")
-
-
 def names_are_plain(item: Item, folder: Path) -> None:
     """Look at names and summaries."""
     for entry in item.subject.plugin.entries:
@@ -84,7 +78,6 @@ CHECKS = (
         "name the heavy module in an entry's target; it is imported when it is chosen",
         loads_lightly,
     ),
-    Check("brings-something", "at least one hook", "mark a function with @hookimpl", brings_something),
     Check(
         "plain-names",
         "names of letters, digits, - and _, with a summary of at most 120 characters",

@@ -94,7 +94,7 @@ def shots_are_never_the_row(item: Item, folder: Path) -> None:
     data = opened(item, shots=2, shots_split=split)
     if len(data.examples(split)) < 3:
         raise NotHere("fewer than three rows")
-    bare = opened(item)
+    bare = opened(item, shots=0)
     for example in rows(data, split):
         shown, own = data.render(example), bare.render(example)
         want(shown.endswith(own), f"the prompt of row '{example.id}' does not end with its question")

@@ -51,7 +51,7 @@ def add_answer_arguments(parser: ArgumentParser) -> None:
     group.add_argument(
         "--form",
         default="",
-        help="the form of bare answers: lines, molt5, jsonl (default: by its first line)",
+        help="the form of bare answers: lines, molt5, jsonl, lm-eval, inspect, helm (default: as it begins)",
     )
     group.add_argument(
         "--reproduced-by", type=Path, metavar="RUN", help="a run here that gave the same answers"

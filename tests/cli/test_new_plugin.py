@@ -53,14 +53,16 @@ def test_a_whole_package_installs_and_passes_its_test(main, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "kind", ["model", "task", "metric", "model,task", "model,metric", "metric,task"], ids=lambda kind: kind
+    "kind",
+    ["model", "task", "metric", "retriever", "verb", "model,task", "model,metric", "metric,task"],
+    ids=lambda kind: kind,
 )
 def test_every_choice_of_kinds_installs_and_passes_its_test(main, tmp_path, kind):
     assert main("new-plugin", "my-part", "--kind", kind, "--output", tmp_path / "new").code == 0
     installed_and_tested(tmp_path / "new" / "my-part", tmp_path / "site")
 
 
-@pytest.mark.parametrize("kind", ["model", "task", "metric", "task,metric"])
+@pytest.mark.parametrize("kind", ["model", "task", "metric", "retriever", "verb", "task,metric"])
 def test_a_package_of_any_kind_is_tidy_and_runs(main, tmp_path, kind, monkeypatch):
     assert main("new-plugin", "part", "--kind", kind).code == 0
     ruff = [
@@ -79,6 +81,31 @@ def test_a_package_of_any_kind_is_tidy_and_runs(main, tmp_path, kind, monkeypatc
     model, task = ("part" if name in kind else "toy" for name in ("model", "task"))
     done = main("--plugin", "part", "--model", model, "--task", task)
     assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("kind", ["model", "task", "metric", "retriever", "verb"])
+def test_a_new_package_passes_the_conformance_kit_at_once(main, tmp_path, kind, monkeypatch):
+    assert main("new-plugin", f"fresh-{kind}", "--kind", kind).code == 0
+    folder = tmp_path / f"fresh-{kind}"
+    known = folder / f"fresh_{kind}-0.1.0.dist-info"  # what an editable installation leaves
+    known.mkdir()
+    (known / "METADATA").write_text(f"Metadata-Version: 2.1\nName: fresh-{kind}\nVersion: 0.1.0\n")
+    (known / "entry_points.txt").write_text(f"[harness]\nfresh-{kind} = fresh_{kind}\n")
+    monkeypatch.syspath_prepend(str(folder))
+    # Checks that start the program find the package where they look for any other.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+    done = main("plugins", "check", f"fresh-{kind}")
+    assert done.code == 0, done.out + done.err
+    assert f"{kind} fresh-{kind}" in done.out and "failed" not in done.out
+
+
+def test_a_new_verb_does_its_work(main, tmp_path, monkeypatch):
+    assert main("new-plugin", "rare-verb", "--kind", "verb").code == 0
+    monkeypatch.syspath_prepend(str(tmp_path / "rare-verb"))
+    done = main("rare-verb", "toy", "--rows", 1, "--plugin", "rare_verb")
+    assert done.code == 0 and "element-" in done.out
+    none = main("rare-verb", "toy", "--rows", 0, "--plugin", "rare_verb")
+    assert none.code == 2 and "at least 1" in none.err
 
 
 @pytest.mark.parametrize(

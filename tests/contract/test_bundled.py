@@ -10,7 +10,8 @@ from harness.engine.plugin_manager import bundled_modules
 from harness.testing import checks_of, run_check, subject_of
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = [str(ROOT / "examples" / "iupac.py")]
+PLUGINS = ("iupac", "functional_groups", "synthetic_accessibility", "trigrams", "tracker")
+EXAMPLES = [str(ROOT / "examples" / f"{name}.py") for name in PLUGINS]
 
 
 @pytest.mark.parametrize("plugin", [*bundled_modules(), *EXAMPLES])

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from harness import Request
+from harness.training.rewards import Answer, function
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -66,3 +72,72 @@ def test_the_examples_rows_are_distinct_and_fill_three_splits(load: Callable[...
         "test": 18,
     }
     assert len({smiles for split in rows.values() for smiles in split}) == 81
+
+
+def code_lines(path: Path) -> int:
+    """Count the lines that are code: no blank ones, comments or docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    texts = {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    return sum(
+        bool(text.strip()) and not text.lstrip().startswith("#") for n, text in lines if n not in texts
+    )
+
+
+@pytest.mark.parametrize("path", [*EXAMPLES.rglob("*.py")], ids=lambda path: path.stem)
+def test_an_example_is_at_most_forty_lines_of_code(path: Path) -> None:
+    assert code_lines(path) <= 40
+
+
+def test_choices_come_after_two_solved_questions(main: Callable[..., Any], tmp_path: Path) -> None:
+    plugin = ("--plugin", EXAMPLES / "functional_groups.py")
+    shown = main("data", "show", "--task", "functional-groups", "--rows", 1, *plugin)
+    assert shown.code == 0, shown.err
+    assert shown.out.count("Which functional group has") == 3 and "choice D   nitrile" in shown.out
+    done = main("--model", "baseline/frequent", "--task", "functional-groups", *plugin)
+    assert done.code == 0 and "accuracy" in done.out
+
+
+def test_easy_molecules_are_easier_to_make_than_hard_ones(main: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "easy.txt").write_text("CCO\nCCN\n")
+    (tmp_path / "hard.txt").write_text("C[C@@H]1[C@H]2[C@@]3(C)C[C@]12O3\nno molecule\n")
+    values = {}
+    for name in ("easy", "hard"):
+        score = ("score", f"{name}.txt", "--references", "easy.txt", "--metrics", "synthetic-accessibility")
+        done = main(*score, "--plugin", EXAMPLES / "synthetic_accessibility.py", "--json")
+        assert done.code == 0, done.err
+        values[name] = json.loads(done.out)["scores"]["synthetic-accessibility"]["value"]
+    assert values["easy"] < 3 < 7 < values["hard"]
+
+
+def test_a_retriever_of_ones_own_finds_what_is_written_alike(load: Callable[..., Any]) -> None:
+    found = load(EXAMPLES / "trigrams.py").retrievers.get("trigrams").load()()
+    index = found.index(["benzene ring", "acetic acid", "pyridine ring"])
+    assert [hit.place for hit in index.search("acetic", 2)] == [1, 0]
+
+
+def test_a_tracker_knows_runs_and_scores(main: Callable[..., Any], tmp_path: Path) -> None:
+    command = ("--model", "toy", "--task", "toy", "--plugin", EXAMPLES / "tracker.py", "--json")
+    done = main(*command)
+    assert done.code == 0, done.err
+    (run,) = json.loads(done.out)["runs"]
+    with closing(sqlite3.connect(tmp_path / "experiments.sqlite")) as found:
+        kept = dict(found.execute("select metric, value from scores where model = 'toy'").fetchall())
+        kinds = [kind for (kind,) in found.execute("select kind from events")]
+    assert kept == {name: score["value"] for name, score in run["scores"].items()}
+    assert {"started", "train_step"} <= set(kinds)
+
+
+def test_a_reward_of_ones_own_earns_for_molecules_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLES.parent)
+    earn = function("examples.drug_likeness:earned")
+    asked = Request("1", "a drug, please")
+    aspirin, ethane, none, nothing = earn(
+        [Answer(asked, text) for text in ("CC(=O)Oc1ccccc1C(=O)O", "CC", "no molecule", "")]
+    )
+    assert aspirin > ethane > none == nothing == 0.0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from harness import UsageError
+from harness import PluginError, UsageError
 from harness.testing import Result, checks_of, run_check, subject_of
 from harness.testing.report import badge_of, lines_of
 
@@ -102,6 +103,77 @@ def test_a_plugin_as_a_whole_is_held_to_its_promises(write_plugin, text, check, 
     subject = subject_of(str(path))
     (found,) = [run_check(i, c) for i, c in checks_of(subject) if c.name == check and i.kind == "plugin"]
     assert (found.status, saw in found.saw) == ("failed", True), found
+
+
+VERBS = '''
+from harness import Verb, VerbEntry, hookimpl
+
+@hookimpl
+def harness_verbs():
+    shown = ("run-bench v-good",)
+    found = [VerbEntry(f"v-{n.lower()}", "a verb", f"{__name__}:{n}", examples=shown) for n in NAMES]
+    return [*found, VerbEntry("v-alone", "a verb", f"{__name__}:Good")]
+
+NAMES = ("Good", "Speechless", "Lenient")
+
+class Good(Verb):
+    """Do nothing."""
+    def run(self, args, bench):
+        return 0
+
+class Speechless(Good):
+    def add_arguments(self, parser):
+        raise RuntimeError("lost for words")
+
+class Lenient(Good):
+    def add_arguments(self, parser):
+        parser.parse_args = lambda *args, **more: parser.exit(0)
+        parser.add_argument("--no-such-flag-anywhere", action="store_true")
+'''
+
+
+def test_bad_verbs_fail_the_checks_that_are_for_them(write_plugin):
+    wanted = {
+        "verb v-good": set(),
+        "verb v-speechless": {"help"},
+        "verb v-lenient": {"mistakes"},
+        "verb v-alone": {"examples"},
+    }
+    failed: dict[str, set[str]] = {name: set() for name in wanted}
+    for item, check in checks_of(subject_of(str(write_plugin(VERBS, "bad_verbs")))):
+        if item.kind == "verb" and run_check(item, check).status == "failed":
+            failed[item.name].add(check.name)
+    assert all(wanted[name] <= failed[name] for name in wanted) and not failed["verb v-good"], failed
+
+
+def test_an_installed_package_is_held_to_a_version_and_to_light_help(tmp_path, monkeypatch):
+    package = "from harness import VerbEntry, hookimpl\n@hookimpl\ndef harness_verbs():\n    return "
+    package += "[VerbEntry('v-heavy', 'a verb', 'heavy_verbs.verb:Heavy')]\n"
+    verb = "import pandas\nfrom harness import Verb\nclass Heavy(Verb):\n    'Help.'\n"
+    verb += "    def run(self, a, b):\n"
+    (tmp_path / "heavy_verbs").mkdir()
+    (tmp_path / "heavy_verbs" / "__init__.py").write_text(package)
+    (tmp_path / "heavy_verbs" / "verb.py").write_text(verb + "        return 0\n")
+    known = tmp_path / "heavy_verbs-0.dist-info"
+    known.mkdir()
+    (known / "METADATA").write_text("Metadata-Version: 2.1\nName: heavy-verbs\n")
+    (known / "entry_points.txt").write_text("[harness]\nheavy-verbs = heavy_verbs\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    found = {
+        check.name: run_check(item, check)
+        for item, check in checks_of(subject_of("heavy-verbs"))
+        if check.name in ("version", "light-help")
+    }
+    assert [found[name].status for name in ("version", "light-help")] == ["failed", "failed"]
+    assert "pandas" in found["light-help"].saw
+    for name in [name for name in sys.modules if name.startswith("heavy_verbs")]:
+        del sys.modules[name]
+
+
+def test_a_plugin_without_a_hook_is_no_plugin(write_plugin):
+    with pytest.raises(PluginError, match="it implements no hook"):
+        subject_of(str(write_plugin("X = 1", "hookless")))
 
 
 def test_a_plugin_that_is_not_there_gets_the_nearest():
