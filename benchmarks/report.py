@@ -26,21 +26,37 @@ def write(
     packages: Iterable[str] = (),
 ) -> None:
     """Print `rows` as a table and write `results/TOPIC.json` and `results/TOPIC.md`."""
+    keep(topic, title, rows, command=command, method=method, packages=packages)
+    print(table(rows))
+
+
+def keep(
+    topic: str,
+    title: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    command: str,
+    method: str,
+    packages: Iterable[str] = (),
+    folder: Path = RESULTS,
+    **more: str,
+) -> None:
+    """Write `TOPIC.json` and `TOPIC.md`; `more` are further facts of where it was measured."""
     facts = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{processor()}, {os.cpu_count()} cores",
         "system": platform.system(),
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in packages},
+        **more,
     }
-    RESULTS.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     content = {"title": title, "command": command, "method": method, **facts, "rows": list(rows)}
-    (RESULTS / f"{topic}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{topic}.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     shown = table(rows)
     told = ", ".join(f"{name} {value}" for name, value in facts.items())
     page = f"# {title}\n\n`{command}`\n\n{method}\n\n{shown}\n\n{told}\n"
-    (RESULTS / f"{topic}.md").write_text(page, encoding="utf-8")
-    print(shown)
+    (folder / f"{topic}.md").write_text(page, encoding="utf-8")
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
