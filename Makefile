@@ -37,6 +37,8 @@ lint: install ## check style and types
 
 docs: install ## write the generated pages anew
 	$(HERE) -m harness.cli.reference docs/reference/cli.md
+	$(HERE) -m harness.cli.api_reference docs/reference/api.md
+	$(HERE) -m harness.metrics.cards
 
 constraints: install ## write constraints.txt from what .venv holds
 	$(HERE) -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt

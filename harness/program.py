@@ -9,7 +9,6 @@ result.to_pandas()
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from harness.api import DataError, Example, Pairs, Prediction, RunRecord, Score,
 
 if TYPE_CHECKING:
     import pandas
+
+    from harness.notebook import Drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,20 @@ class Result:
         """Return the rows as a table, a column for each metric's score of the row."""
         import pandas
 
-        rows = [{**row, **row.pop("scores", {})} for row in self.rows()]
+        rows = [row | row.pop("scores", {}) for row in self.rows()]
         return pandas.DataFrame(rows)
+
+    def drawn(self, rows: int = 5, plugins: Sequence[str] = ()) -> Drawn:
+        """Return the first rows for a notebook to show: asked, wanted, said, and drawn if the task draws."""
+        from harness.notebook import drawn
+
+        return drawn(self.record, self.rows()[:rows], plugins)
 
     def _repr_html_(self) -> str:
         """Show the scores as a table in a notebook."""
-        title = f"{self.record.spec.get('title') or self.record.spec['model']} on {self.record.spec['task']}"
-        cells = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{'–' if value is None else f'{value:.4g}'}</td></tr>"
-            for name, value in self.scores.items()
-        )
-        notes = "".join(f"<br>{html.escape(note)}" for note in self.record.notes)
-        return f"<table><caption>{html.escape(title)}</caption>{cells}</table>{notes}"
+        from harness.notebook import scores
+
+        return scores(self.record)
 
 
 def run(
@@ -75,7 +78,8 @@ def run(
 ) -> Result:
     """Run one model on one task, or find it done, and return the result.
 
-    `settings` are what `--set` sets. What cannot be done is raised as one of the harness's errors.
+    `settings` are what `--set` sets; with `progress` a bar says how far it is, in a notebook too. What cannot
+    be done is raised as one of the harness's errors.
     """
     # Here and below: the face of the package must not import the engine.
     from harness.engine.config import Asked, Setting, check_keys

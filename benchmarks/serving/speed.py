@@ -18,6 +18,8 @@ from . import load
 
 FEW, MANY = 16, 64
 ALONE = 24  # requests that are asked one at a time
+# room for 16,384 tokens: left alone it takes most of the machine's memory
+CONTINUOUS = ("--continuous-batching", "--cb-block-size", "32", "--cb-num-blocks", "512")
 OFFLINE = """
 import json, sys, time
 from pathlib import Path
@@ -60,13 +62,14 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     with load.server(load.ours(folder, port), port, "/ready") as process:
         named = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models"))["data"][0]["id"]
         table += [measured("run-bench serve", process, port, named, n, texts) for n in (1, FEW, MANY)]
-    for name, more in (("transformers serve", ()), ("its continuous batching", ("--continuous-batching",))):
+    for name, more in (("transformers serve", ()), ("its continuous batching", CONTINUOUS)):
         port = load.free_port()
         try:
             with load.server(load.transformers_serve(folder, port, *more), port, "/health") as process:
                 table += [measured(name, process, port, str(folder), n, texts) for n in (1, FEW)]
         except (Exception, SystemExit) as error:  # noqa: BLE001  a peer that fails is a row, not the end
-            table.append(dict.fromkeys(table[0], "-") | {"contestant": f"{name}: {str(error)[:80]}"})
+            why = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+            table.append(dict.fromkeys(table[0], "-") | {"contestant": f"{name}: {why[0][:120]}"})
     one = next(line for line in table if line["clients"] == 1)
     for line in table:
         if isinstance(line["requests/CPU s"], float):
@@ -94,7 +97,7 @@ async def asked(port: int, model: str, prompts: list[str], clients: int) -> list
     """Ask all prompts, so many at a time; return each answer with the seconds to its first text."""
     free = asyncio.Semaphore(clients)
     address = f"http://127.0.0.1:{port}/v1"
-    async with AsyncOpenAI(base_url=address, api_key="none", max_retries=0, timeout=600) as client:
+    async with AsyncOpenAI(base_url=address, api_key="none", max_retries=0, timeout=120) as client:
 
         async def one(prompt: str) -> tuple[str, float]:
             async with free:

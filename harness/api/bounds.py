@@ -4,7 +4,8 @@
     method: Annotated[str, OneOf("full", "lora", "qlora")] = "full"
     save_every: Annotated[int, Range(least=1), HOW] = 500
 
-A field without an effect changes the result, whichever it is. The options of models, tasks and stages are
+A field without an effect changes the result, whichever it is; one that is added after results were recorded
+names the value that they were made with: `Since(1)`. The options of models, tasks and stages are
 written in the same way.
 """
 
@@ -55,6 +56,16 @@ class Range:
         return " and ".join(f"{words} {end:g}" for words, end in ends.items() if end is not None)
 
 
+@dataclass(frozen=True, slots=True)
+class Since:
+    """The value with which everything was made that was recorded before the setting came.
+
+    With that value the setting counts for nothing, so that old results stay the same results.
+    """
+
+    value: Any
+
+
 class OneOf(tuple[str, ...]):
     """The words that a setting may be."""
 
@@ -92,8 +103,10 @@ def what_counts(settings: Any, *without: Effect) -> dict[str, Any]:
     left_out = {HOW, WHERE, *without}
     counted = {}
     for name, written in marks(type(settings)).items():
-        if left_out.isdisjoint(mark for mark in written if isinstance(mark, Effect)):
-            counted[name] = _counted(getattr(settings, name), without)
+        value = getattr(settings, name)
+        counts = left_out.isdisjoint(mark for mark in written if isinstance(mark, Effect))
+        if counts and not any(isinstance(mark, Since) and mark.value == value for mark in written):
+            counted[name] = _counted(value, without)
     return counted
 
 

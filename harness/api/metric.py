@@ -23,6 +23,8 @@ class MetricEntry:
     good they are: tables show it and rank nothing by it. `vote` is `"package.module:function"` of a metric by
     which an answer is right (1) or wrong (0): `(pairs) -> list[str]`, what it takes each answer for, empty
     for none. Rows with several answers are then told by pass@k and by their majority, too.
+    `reads` are the fields of `Example` and `Prediction` that it looks at beside the answer, and `training`
+    for the training rows.
     """
 
     name: str
@@ -36,8 +38,9 @@ class MetricEntry:
     silence_wins: bool = False
     reference_free: bool = False
     ranked: bool = True
+    reads: tuple[str, ...] = ("references",)
     vote: str = ""
-    kind: str = "text"  # text | molecule | property | design | qa | choice
+    kind: str = "text"  # text | molecule | property | design | qa | ranking | choice
     definition: str = ""
     edge_cases: str = ""
     source: str = ""

@@ -1,4 +1,4 @@
-"""What people are told beside answers, such as that they are no medical advice."""
+"""What people are told beside answers and numbers, such as that they are no medical advice."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .task import TaskEntry
 
 Notice = Mapping[str, str]  # by language: en, zh
+SAMPLE = "built-in sample: not comparable with published numbers"
 MEDICAL: Notice = {
     "en": "Answers come from a language model and may be wrong. They are no medical advice: ask a doctor.",
     "zh": "回答由语言模型生成，可能有误，不构成医疗建议。如有不适，请咨询医生。",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Annotated, Any
 
-from .bounds import ASKED, HOW, LEARNED, WHERE, OneOf, Range
+from .bounds import ASKED, HOW, LEARNED, WHERE, OneOf, Range, Since
 
 PRECISIONS = OneOf("auto", "fp32", "bf16", "fp16")
 Count = Annotated[int, Range(least=1)]
@@ -179,7 +179,7 @@ class RunSpec:
     device: str = "auto"  # auto | cpu | cuda | cuda:1
     metrics: Annotated[tuple[str, ...], ASKED] = ()  # empty: the task's own
     # answers to each row, drawn one by one: metrics are meaned over them, and pass@k and maj@k stand beside
-    repeats: Annotated[int, Range(least=1), ASKED] = 1
+    repeats: Annotated[int, Range(least=1), ASKED, Since(1)] = 1
     seed: Annotated[int, ASKED] = 0
     title: Annotated[str, WHERE] = ""
     # what people are told beside answers; None: what the model or the task says by itself, empty: nothing

@@ -13,7 +13,7 @@ from harness.api.verb import Verb, VerbEntry
 from harness.engine.plugin_manager import blamed
 from harness.engine.registry import Registered, Registry
 
-from .parser import Parser, add_verb
+from .parser import Parser, add_verb, end_actions
 from .run_arguments import add_plugin_arguments, open_registry
 
 
@@ -50,6 +50,7 @@ class HostedVerb:
         with self._blamed():
             self._verb.add_arguments(parser)
             add_plugin_arguments(parser)
+        end_actions(parser, *entry.examples)
 
     def run(self, args: argparse.Namespace) -> int:
         """Run the verb."""

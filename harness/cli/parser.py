@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import textwrap
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from harness.api.errors import UsageError, nearest
@@ -54,12 +55,27 @@ def add_verb(
     parser: argparse.ArgumentParser = subparsers.add_parser(
         verb,
         description=description,
-        epilog="\n".join([EXAMPLES, *(f"  {line}" for line in examples)]) if examples else None,
+        epilog=_listed(examples),
         formatter_class=Sentences,
         allow_abbrev=False,
         **more,
     )
     return parser
+
+
+def end_actions(parser: argparse.ArgumentParser, *examples: str) -> None:
+    """Let the help of each action say what the action does, and end with its own ones among examples."""
+    for action in parser._actions:  # argparse has no public way to ask
+        if isinstance(action, argparse._SubParsersAction):
+            summaries = {each.dest: each.help for each in action._choices_actions}
+            for name, below in action.choices.items():
+                below.formatter_class = Sentences
+                below.description = below.description or sentence(summaries.get(name) or name)
+                below.epilog = _listed([line for line in examples if line.startswith(below.prog)])
+
+
+def _listed(examples: Sequence[str]) -> str | None:
+    return "\n".join([EXAMPLES, *(f"  {line}" for line in examples)]) if examples else None
 
 
 class Parser(argparse.ArgumentParser):
@@ -79,6 +95,11 @@ class Parser(argparse.ArgumentParser):
             elif (close := nearest(unknown, known)).startswith("did you mean"):
                 hint = close
         raise UsageError(message if len(message) <= LONGEST else message[: LONGEST - 1] + "…", hint=hint)
+
+
+def sentence(text: str) -> str:
+    """Return a phrase as a sentence."""
+    return text[0].upper() + text[1:] + "."
 
 
 def option_strings(parser: argparse.ArgumentParser) -> list[str]:

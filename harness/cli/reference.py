@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from .main import load, verbs
-from .parser import PROGRAM, Parser
+from .parser import PROGRAM, Parser, sentence
 
 HEAD = f"""# Command line
 
@@ -97,11 +97,6 @@ def value(action: argparse.Action) -> str:
         name = "{" + ",".join(map(str, action.choices)) + "}"
     name = " ".join(name) if isinstance(name, tuple) else name
     return {"?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} [{name} ...]"}.get(str(action.nargs), name)
-
-
-def sentence(text: str) -> str:
-    """Return a phrase as a sentence."""
-    return text[0].upper() + text[1:] + "."
 
 
 if __name__ == "__main__":

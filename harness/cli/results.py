@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from harness.api.notice import SAMPLE
 from harness.api.run import RunRecord
 from harness.api.task import TaskEntry
 from harness.engine.progress import duration
@@ -16,9 +17,6 @@ from harness.scoring.measure import metric_of
 
 from .output import write
 from .tables import Table, print_table
-
-SAMPLE = "built-in sample: not comparable with published numbers"
-
 
 SEVERAL = (
     "of several answers to a row a metric's own column is their mean (avg@k); pass@k: k of them hold a right "

@@ -12,7 +12,7 @@ from harness.api.errors import UsageError
 from harness.engine.runner import command_of
 
 from .output import say
-from .parser import add_verb
+from .parser import PROGRAM, add_verb
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,6 +24,7 @@ def add_parser(subparsers: Any) -> None:
         "run-bench resume runs/toy/toy/RUN",
     )
     parser.add_argument("run_directory", type=Path, metavar="RUN", help="a run directory")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
 
@@ -32,7 +33,13 @@ def run(args: argparse.Namespace) -> int:
     from .main import parse  # here, because main imports verbs by name
 
     command, directory, environment = command_of(args.run_directory)
+    if command[0] != PROGRAM:
+        raise UsageError(
+            f"{args.run_directory} was begun from Python", hint="the same call of harness.run continues it"
+        )
     command = [part for part in command[1:] if part != "--fresh"]
+    if args.json and "--json" not in command:
+        command.append("--json")
     say(f"continuing, in {directory}: run-bench {shlex.join(command)}")
     try:
         os.chdir(directory)

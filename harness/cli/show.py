@@ -124,6 +124,7 @@ def _metric(entry: MetricEntry) -> dict[str, Any]:
         "kind": f"metric ({entry.kind})",
         "definition": entry.definition,
         "edge cases": entry.edge_cases,
+        "reads": ", ".join(("the answer", *entry.reads)),
         "range": f"{low} to {high}, {'higher' if entry.higher_is_better else 'lower'} is better",
         "shown times": f"{entry.scale:g}",
         "saying nothing can win": "yes" if entry.silence_wins else "no",

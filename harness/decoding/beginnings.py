@@ -87,6 +87,28 @@ def in_turn(prompts: Sequence[Prompt]) -> list[int]:
     return _arranged(prompts, order, shared, 0)
 
 
+def alike(prompts: Sequence[Prompt]) -> list[tuple[list[int], int]]:
+    """Part prompts into those that share a beginning; return their places and how many tokens they share.
+
+    Those that share none with others come together, with 0.
+    """
+    order = sorted(range(len(prompts)), key=lambda place: list(prompts[place]["input_ids"]))
+    found: list[tuple[list[int], int]] = []
+    for place in order:
+        most = len(prompts[place]["input_ids"]) - 1  # the last token is read for its logits
+        if found:
+            others, known = found[-1]
+            shared = min(known, most, common(prompts[others[-1]], prompts[place]))
+            # a beginning is not given up for one that is much shorter
+            if shared >= LEAST and (len(others) == 1 or 2 * shared >= known):
+                found[-1] = ([*others, place], shared)
+                continue
+        found.append(([place], most))
+    alone = [places[0] for places, _ in found if len(places) == 1]
+    several = [(places, shared) for places, shared in found if len(places) > 1]
+    return [*several, *([(alone, 0)] if alone else [])]
+
+
 def _arranged(prompts: Sequence[Prompt], order: list[int], shared: list[int], known: int) -> list[int]:
     """Arrange prompts, in alphabetical order, which share `known` tokens; `shared` is between neighbours."""
     runs: list[list[int]] = []

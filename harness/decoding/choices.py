@@ -1,9 +1,10 @@
-"""Choices scored by log-likelihood: the shared prompt is read once, and its cache serves every choice."""
+"""Choices scored by log-likelihood: what choices and questions share is read once, and serves all of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,13 +14,16 @@ from harness.api.example import Completion, Request
 from harness.api.run import RunContext
 from harness.api.spec import GenerateSpec
 
+from .beginnings import alike
 from .budget import Budget, in_batches
 from .jobs import Encode, encode_texts, first_token
 from .language_model import LanguageModel
 from .reading import read
+from .rows import Beginning
 from .settings import check_options
 
 Tokens = Mapping[str, list[int]]
+CORE_TOKENS = 1024  # a pass over so many is as fast a token as any longer one, on a processor
 
 
 @dataclass(slots=True)
@@ -38,8 +42,9 @@ class Question:
 
     @property
     def size(self) -> int:
-        """How many tokens its rows hold in the cache."""
-        return len(self.choices) * (len(self.prompt["input_ids"]) + self.longest)
+        """How many tokens its rows hold in the cache; choices of one token need no rows of their own."""
+        rows = len(self.choices) if self.longest > 1 else 1
+        return rows * (len(self.prompt["input_ids"]) + self.longest)
 
 
 def choose(
@@ -63,23 +68,25 @@ def choose(
             raise UsageError(f"request '{request.id}' has no choices to score")
     lm = LanguageModel(model, tokenizer)
     questions = _questions(lm, tokenizer, requests, encode)
-    questions.sort(key=lambda question: -question.size)
     budget = Budget(spec, lm.device, one_pass=True)
+    spared = 0
     run.progress.start("scoring choices", total=len(requests), unit="requests")
     try:
         with lm.evaluating():
-            for batch, scores in in_batches(
-                questions, lambda question: question.size, lambda batch: _score(lm, batch), budget
-            ):
-                run.progress.advance(len(batch))
-                for question, row in zip(batch, scores, strict=True):
-                    yield _completion(question, row)
+            for together, beginning in _parts(lm, questions, budget):
+                spared += beginning.length * len(together) if beginning else 0
+                score = partial(_score, lm, beginning=beginning)
+                for batch, scores in in_batches(together, lambda question: question.size, score, budget):
+                    run.progress.advance(len(batch))
+                    for question, row in zip(batch, scores, strict=True):
+                        yield _completion(question, row)
     finally:
         run.progress.finish()
         run.event(
             "decoding",
             decoder="choices",
             requests=len(requests),
+            prompt_tokens_shared=spared,
             precision=lm.precision,
             device=str(lm.device),
             **budget.facts(),
@@ -98,9 +105,41 @@ def _completion(question: Question, scores: Sequence[float]) -> Completion:
     )
 
 
-def _score(lm: LanguageModel, questions: Sequence[Question]) -> list[list[float]]:
+def _parts(
+    lm: LanguageModel, questions: Sequence[Question], budget: Budget
+) -> Iterator[tuple[Sequence[Question], Beginning | None]]:
+    """Yield the questions that are asked together, largest first, with what was read of all their prompts."""
+    groups = [(list(range(len(questions))), 0)]
+    if lm.rows_may_join and not lm.encoder_decoder and not budget.alone:
+        groups = alike([question.prompt for question in questions])
+    for places, shared in groups:
+        group = sorted((questions[place] for place in places), key=lambda question: -question.size)
+        beginning = _read_once(lm, _cut(group[0].prompt, 0, shared)) if shared else None
+        for part in _passes(group, shared) if lm.device.type == "cpu" else [group]:
+            yield part, beginning
+
+
+def _read_once(lm: LanguageModel, prompt: Tokens) -> Beginning:
+    with lm.unlearning():
+        return read(lm, [prompt], [[]]).beginning(0, prompt)
+
+
+def _passes(questions: Sequence[Question], known: int) -> Iterator[Sequence[Question]]:
+    """Part questions, largest first, into passes that keep one core busy: more of them are padding."""
+    start = 0
+    while start < len(questions):
+        length = len(questions[start].prompt["input_ids"]) - known + questions[start].longest
+        end = start + max(1, CORE_TOKENS // length)
+        yield questions[start:end]
+        start = end
+
+
+def _score(
+    lm: LanguageModel, questions: Sequence[Question], *, beginning: Beginning | None
+) -> list[list[float]]:
     """Return the log-likelihoods of every question's choices."""
-    rows = read(lm, [question.prompt for question in questions], [[] for _ in questions])
+    prompts = [question.prompt for question in questions]
+    rows = read(lm, prompts, [[] for _ in questions], beginnings=[beginning for _ in questions])
     owner = [place for place, question in enumerate(questions) for _ in question.choices]
     choices = [choice for question in questions for choice in question.choices]
     device = lm.device

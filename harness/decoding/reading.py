@@ -110,9 +110,10 @@ def read(
     prompts: Sequence[Prompt],
     tails: Sequence[Sequence[int]],
     adapter: str | None = None,
+    beginnings: Sequence[Beginning | None] = (),
 ) -> Rows:
     """Read prompts at once."""
-    reading = Reading(lm, prompts, tails, adapter=adapter)
+    reading = Reading(lm, prompts, tails, beginnings=beginnings, adapter=adapter)
     while reading.left:
         reading.advance()
     return reading.rows

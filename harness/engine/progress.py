@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from harness.api.run import Progress, SilentProgress
@@ -15,6 +16,8 @@ def choose_progress(*, quiet: bool) -> Progress:
     """Return the progress that fits where stderr goes."""
     if quiet:
         return SilentProgress()
+    if (display := _notebook()) is not None:
+        return NotebookProgress(display)
     return TerminalProgress() if sys.stderr.isatty() else LineProgress(sys.stderr)
 
 
@@ -55,10 +58,12 @@ class LineProgress:
         if self._work.elapsed >= 2:
             self._say(self._line())
 
+    def _pause(self) -> float:
+        return 10 if self._work.elapsed < 600 else 60
+
     def _beat(self, stop: threading.Event) -> None:
         while not stop.wait(0.2):
-            pause = 10 if self._work.elapsed < 600 else 60
-            if time.monotonic() - self._spoken >= pause:
+            if time.monotonic() - self._spoken >= self._pause():
                 self._spoken = time.monotonic()
                 self._say(self._line())
 
@@ -78,6 +83,49 @@ class LineProgress:
     def _say(self, text: str) -> None:
         self._stream.write(text + "\n")
         self._stream.flush()
+
+
+class NotebookProgress(LineProgress):
+    """A bar with its line below a cell of a notebook, written over as the work goes on."""
+
+    def __init__(self, display: Callable[..., Any]) -> None:
+        super().__init__(sys.stderr)
+        self._display = display
+        self._shown: Any = None
+
+    def start(self, label: str, total: int | None = None, unit: str = "steps", done: int = 0) -> None:
+        """Begin a bar of its own."""
+        self.finish()
+        self._shown, self._moves = None, True
+        super().start(label, total, unit, done)
+
+    def finish(self) -> None:
+        """Leave what it came to, and no bar that seems to move."""
+        if self._thread is not None:
+            self._moves = False
+            super().finish()
+            self._say(self._line())
+
+    def _pause(self) -> float:
+        return 1
+
+    def _say(self, text: str) -> None:
+        amount = f'value="{self._work.done}" max="{self._work.total}"' if self._work.total else ""
+        bar = f"<progress {amount}></progress> " if self._moves else ""
+        line = {"text/html": bar + html.escape(text), "text/plain": text}
+        if self._shown is None:
+            self._shown = self._display(line, raw=True, display_id=True)
+        else:
+            self._shown.update(line, raw=True)
+
+
+def _notebook() -> Callable[..., Any] | None:
+    """Return what shows things below the cell of a notebook, where this is one."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if not hasattr(shell, "kernel"):
+        return None
+    display: Callable[..., Any] = sys.modules["IPython.display"].display
+    return display
 
 
 class Work:

@@ -19,10 +19,10 @@ from harness.api import (
     Verb,
     Workbench,
 )
+from harness.api.notice import SAMPLE
 from harness.files.rows import write_rows
 
 DEPTH = 20  # passages of a ranking that are kept
-SAMPLE = "built-in sample: not comparable with published numbers"
 
 
 class Retrieve(Verb):

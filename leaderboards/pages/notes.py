@@ -10,7 +10,6 @@ from ..intake.tasks import BLIND
 from ..plain import mapping
 from .numbers import DASH, OVERALL_METRIC, number
 
-SAMPLE_IN_BRIEF = "built-in sample: not comparable with published numbers"
 SAMPLE = "Built-in synthetic sample: not comparable with any published number."
 MAX_CHANGES = 5
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import Verb, Workbench
+from harness.api.notice import SAMPLE
 from harness.scoring.arguments import add_data_arguments
 
 from ..board.shapes import Table
 from ..intake.tasks import Tasks
-from ..pages.notes import SAMPLE_IN_BRIEF
 from ..pages.numbers import heading, with_spread
 from ..pages.render import health_cells
 from ..pages.run_card import run_card, write_page
@@ -59,7 +59,7 @@ def say_page(bench: Workbench, path: Path) -> None:
 def _text(table: Table, samples: Sequence[Mapping[str, Any]]) -> str:
     (line,) = table["lines"]
     about = line["about"]
-    kind = f"; {SAMPLE_IN_BRIEF}" if table["sample"] else ""
+    kind = f"; {SAMPLE}" if table["sample"] else ""
     lines = [f"{line['name']} on {table['task']} ({table['rows']:,} rows of {table['split']}{kind})"]
     width = max(len(heading(metric)) for metric in table["metrics"])
     for metric in table["metrics"]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import Verb, Workbench
+from harness.api.notice import SAMPLE
 from harness.scoring.arguments import add_data_arguments
 
 from ..compare import Difference, compare
 from ..intake.tasks import Tasks
-from ..pages.notes import SAMPLE_IN_BRIEF
 from .card import short
 
 COLUMNS = ("metric", "A", "B", "A - B", "95 % interval", "p", "effect", "won/equal/lost", "")
@@ -41,7 +41,7 @@ class Compare(Verb):
         if args.json:
             bench.write_json(found.as_json())
             return 0
-        kind = f"; {SAMPLE_IN_BRIEF}" if found.sample else ""
+        kind = f"; {SAMPLE}" if found.sample else ""
         bench.show(
             f"{found.task} ({found.rows} rows{kind})\nA: {found.a}\nB: {found.b}",
             COLUMNS,

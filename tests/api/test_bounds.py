@@ -73,3 +73,8 @@ def test_a_run_counts_what_it_asks_and_a_training_what_it_learns():
     assert not {"train", "train_tasks"} & set(what_counts(spec, LEARNED))
     assert {"train", "train_tasks"} <= set(what_counts(spec, ASKED))
     assert not {"generate", "task", "metrics"} & set(what_counts(spec, ASKED))
+
+
+def test_a_setting_that_came_later_counts_only_where_it_says_something_new():
+    assert "repeats" not in what_counts(RunSpec("m", "t"))
+    assert what_counts(RunSpec("m", "t", repeats=4))["repeats"] == 4

@@ -1,20 +1,29 @@
-"""The page of the command line is what the parsers say."""
+"""The pages of the command line and of the public names are what the code says."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from harness import api
+from harness.cli import api_reference
 from harness.cli.main import verbs
 from harness.cli.reference import page, parser_of
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 
-def test_the_committed_page_is_what_the_parsers_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: make docs"
+@pytest.mark.parametrize(("name", "written"), [("cli", page), ("api", api_reference.page)])
+def test_the_committed_page_is_what_the_code_says(name: str, written: Callable[[], str]) -> None:
+    assert (PAGES / f"{name}.md").read_text(encoding="utf-8") == written(), "run: make docs"
+
+
+def test_every_public_name_is_on_the_page() -> None:
+    text = (PAGES / "api.md").read_text(encoding="utf-8")
+    assert not [name for name in api.__all__ if f"#### `{name}" not in text]
 
 
 @pytest.mark.parametrize("verb", verbs())

@@ -25,6 +25,24 @@ def test_a_run_continues_from_anywhere(main, run, tmp_path, monkeypatch):
     assert json.loads(done.out)["runs"][0]["directory"] == str(run)
 
 
+def test_its_result_is_printed_as_json_where_that_is_asked_for(main):
+    assert main(*TOY, "--quiet").code == 0
+    (made,) = Path().glob("runs/toy/toy/2*")
+    done = main("resume", made, "--json")
+    assert done.code == 0 and json.loads(done.out)["runs"][0]["directory"] == str(made)
+
+
+def test_a_run_from_python_is_continued_there(main):
+    import harness
+
+    begun = harness.run(model="toy", task="toy", limit=3).directory
+    done = main("resume", begun)
+    assert (done.code, done.err) == (
+        2,
+        f"error: {begun} was begun from Python\nhint: the same call of harness.run continues it\n",
+    )
+
+
 def test_what_was_stopped_is_asked_again_and_only_that(main):
     stopped = main(*TOY, "--set", "model.crash_after=3")
     assert stopped.code == 5

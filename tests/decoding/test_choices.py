@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,26 @@ def test_batching_changes_no_score_beyond_rounding(model: Any, tokenizer: Any, r
     }
     for completion in decoding.choose(model, tokenizer, asked[::-1], GenerateSpec(), run):
         assert completion.choice_scores == pytest.approx(alone[completion.request_id], rel=1e-5)
+
+
+def test_what_questions_begin_with_is_read_once(llama: Any, tokenizer: Any, run: RunContext) -> None:
+    """Examples before the questions of two exams: the scores stay, and their tokens are read once an exam."""
+    exams = ["Examples of one exam. " * 5, "What the other exam begins with. " * 4]
+    asked = [replace(q, prompt=exams[n % 2] + q.prompt) for n, q in enumerate(questions(12))]
+    sizes: list[int] = []
+    hook = llama.get_input_embeddings().register_forward_hook(lambda *_: sizes.append(_[1][0].numel()))
+    noted: list[dict[str, Any]] = []
+    told = replace(run, event=lambda kind, **facts: noted.append(facts))
+    found = {c.request_id: c for c in decoding.choose(llama, tokenizer, asked, GenerateSpec(), told)}
+    hook.remove()
+    read = sum(sizes)
+    assert noted[-1]["prompt_tokens_shared"] >= 6 * sum(len(exam) for exam in exams)
+    assert read < sum(len(q.prompt) for q in asked) / 2
+    for request in asked:
+        prompt = tokenizer(request.prompt)["input_ids"][:-1]
+        wanted = [plain(llama, prompt, tokenizer(choice)["input_ids"][:-1]) for choice in request.choices]
+        assert found[request.id].choice_scores == pytest.approx(wanted, rel=1e-5)
+        assert found[request.id].prompt_tokens == len(prompt)
 
 
 def merging_tokenizer() -> PreTrainedTokenizerFast:

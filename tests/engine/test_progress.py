@@ -6,11 +6,19 @@ import io
 import re
 import sys
 import time
+import types
 
 import pytest
 
 from harness import SilentProgress
-from harness.engine.progress import LineProgress, TerminalProgress, choose_progress, duration, shown
+from harness.engine.progress import (
+    LineProgress,
+    NotebookProgress,
+    TerminalProgress,
+    choose_progress,
+    duration,
+    shown,
+)
 
 
 @pytest.fixture
@@ -149,3 +157,43 @@ def test_a_finished_bar_has_nothing_that_turns(monkeypatch, total):
     line = bar_at(120, monkeypatch, total=total)
     assert line.lstrip().startswith("training")
     assert not set("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏") & set(line)
+
+
+class Cell:
+    """What stands below a cell of a notebook: one thing, written over."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def __call__(self, line: dict[str, str], *, raw: bool, display_id: bool) -> Cell:
+        assert raw and display_id
+        self.shown.append(line["text/html"])
+        return self
+
+    def update(self, line: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.shown[-1] = line["text/html"]
+
+
+def test_a_notebook_has_a_bar_a_stage_that_leaves_its_line(clock):
+    cell = Cell()
+    bar = NotebookProgress(cell)
+    bar.start("training", 4, "steps")
+    assert cell.shown == ['<progress value="0" max="4"></progress> training: 4 steps']
+    bar.advance(4, loss=2.5)
+    clock[0] += 4
+    bar.start("<scoring>")
+    assert cell.shown[0] == "training: 4/4 steps, 1 steps/s, loss 2.5 [4 s]"
+    assert cell.shown[1] == "<progress ></progress> &lt;scoring&gt;"
+    bar.finish()
+    assert "<progress" not in cell.shown[1]
+
+
+def test_a_notebook_is_known_by_its_kernel(monkeypatch):
+    display = types.ModuleType("IPython.display")
+    display.display = Cell()  # type: ignore[attr-defined]
+    shell = types.ModuleType("IPython")
+    shell.get_ipython = lambda: types.SimpleNamespace(kernel=None)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", shell)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    assert isinstance(choose_progress(quiet=False), NotebookProgress)

@@ -25,7 +25,7 @@ def page() -> str:
         "Text that is None, NaN or no text at all counts as an empty answer; RDKit gets five seconds of processor",
         "time and 4 GiB for a dangerous molecule, and what goes beyond counts as not answered and is named.",
     ]
-    for kind in ("text", "molecule", "property", "design", "qa", "choice"):
+    for kind in ("text", "molecule", "property", "design", "qa", "ranking", "choice"):
         lines += ["", f"## {kind.capitalize()}", ""]
         for card in (card for card in entries() if card.kind == kind):
             low, high = ("−∞" if card.range[0] is None else f"{card.range[0]:g}"), card.range[1]
@@ -40,6 +40,7 @@ def page() -> str:
             lines += [
                 f"- Definition: {card.definition}",
                 f"- Edge cases: {card.edge_cases}",
+                f"- Reads: the answer{''.join(f', `{field}`' for field in card.reads)}",
                 f"- Source: {card.source}",
                 "",
             ]

@@ -29,6 +29,7 @@ def qa() -> list[MetricEntry]:
 
     squad = "lower-cased, without punctuation, articles and extra white space"
     mozi = "Mozi evaluate_v1; yes/no questions are left out"
+    annotated: dict[str, Any] = {"reads": ("references", "annotations")}
     return [
         card(
             "qasper-f1",
@@ -36,6 +37,7 @@ def qa() -> list[MetricEntry]:
             f"Token F1 with the best annotator; texts {squad}.",
             "'' against '' is 0. A missing prediction is 0, counted, and left out of the means by type.",
             "QASPER evaluator (Dasigi et al., 2021)",
+            reads=("references", "annotations"),
         ),
         *(
             card(
@@ -44,6 +46,7 @@ def qa() -> list[MetricEntry]:
                 f"Overlap of paragraphs with the best annotator{more}.",
                 "Both lists empty: 1. Paragraphs given twice lower precision. A missing prediction is 0.",
                 "QASPER evaluator",
+                reads=("annotations", "passages", "evidence"),
             )
             for suffix, more in (("", ""), ("@text", ", tables and figures not wanted"))
         ),
@@ -70,6 +73,7 @@ def qa() -> list[MetricEntry]:
                 SEVERAL,
                 mozi,
                 version=version,
+                **annotated,
             )
             for part, version in (("precision", "2"), ("recall", "2"), ("f1", "1"))
         ),
@@ -80,6 +84,7 @@ def qa() -> list[MetricEntry]:
                 f"Token {part} as the release summed it: each reference is a term, with the best one up to it.",
                 "The order of the references counts, and questions with many count more.",
                 mozi,
+                **annotated,
             )
             for part in ("precision", "recall", "f1")
         ),
@@ -89,9 +94,15 @@ def qa() -> list[MetricEntry]:
             "nltk sentence BLEU of white-space words.",
             "No smoothing.",
             mozi,
+            **annotated,
         ),
         card(
-            "mozi-rouge-lsum", "mean ROUGE-Lsum", "rouge-lsum against the first reference.", EMPTY_ZERO, mozi
+            "mozi-rouge-lsum",
+            "mean ROUGE-Lsum",
+            "rouge-lsum against the first reference.",
+            EMPTY_ZERO,
+            mozi,
+            **annotated,
         ),
         *(
             card(
@@ -104,10 +115,11 @@ def qa() -> list[MetricEntry]:
                 source,
                 "bertscore",
                 requires=("torch", "transformers"),
+                **reads,
             )
-            for name, more, source in (
-                ("bertscore", f" {SEVERAL}", "bert-score (Zhang et al., 2020)"),
-                ("mozi-bertscore", " Against the first reference.", mozi),
+            for name, more, source, reads in (
+                ("bertscore", f" {SEVERAL}", "bert-score (Zhang et al., 2020)", {}),
+                ("mozi-bertscore", " Against the first reference.", mozi, annotated),
             )
         ),
         card(
@@ -117,6 +129,7 @@ def qa() -> list[MetricEntry]:
             "An empty answer is wrong.",
             "PubMedQA evaluation (Jin et al., 2019)",
             "choice",
+            reads=("references", "choices", "choice_scores"),
             vote=VOTES["choices"],
         ),
         card(
@@ -126,6 +139,7 @@ def qa() -> list[MetricEntry]:
             "A label that only answers have is one more class with F1 0.",
             "PubMedQA evaluation",
             "choice",
+            reads=("references", "choices"),
         ),
     ]
 
@@ -136,18 +150,13 @@ def choices() -> list[MetricEntry]:
     def card(
         name: str, summary: str, definition: str, edge_cases: str, source: str = "ours", **facts: Any
     ) -> MetricEntry:
-        return entry(
-            facts.pop("module", "choice"),
-            name,
-            summary,
-            kind="choice",
-            definition=definition,
-            edge_cases=edge_cases,
-            source=source,
-            **facts,
-        )
+        reads = ("references", "choices", *facts.pop("more", ()))
+        texts = {"definition": definition, "edge_cases": edge_cases, "source": source}
+        module = facts.pop("module", "choice")
+        return entry(module, name, summary, kind="choice", **{"reads": reads} | texts | facts)
 
-    falling: dict[str, Any] = {"higher_is_better": False}
+    scored: dict[str, Any] = {"more": ("choice_scores",)}
+    falling: dict[str, Any] = {"higher_is_better": False} | scored
     open_ended: dict[str, Any] = {"range": (1.0, None), "scale": 1.0, "higher_is_better": False}
     return [
         card(
@@ -155,6 +164,7 @@ def choices() -> list[MetricEntry]:
             "share of right answers",
             "The likeliest choice where choices were scored, else the choices that the answer names, else the trimmed text, equals a reference.",
             "Equal log-likelihoods: the first choice. An empty answer is wrong. Of several right choices all must be named, or one be the likeliest.",
+            **scored,
             vote=VOTES["choices"],
         ),
         card(
@@ -163,6 +173,7 @@ def choices() -> list[MetricEntry]:
             "As accuracy with each log-likelihood divided by the choice's number of characters.",
             "No scored choices: no value.",
             "lm-evaluation-harness acc_norm",
+            **scored,
         ),
         *_letters(card),
         card(
@@ -212,6 +223,7 @@ def choices() -> list[MetricEntry]:
                 f"perplexity a {unit}",
                 f"exp of the summed negative log-likelihood over the number of {unit}s of the references.",
                 "A row without a log-likelihood leaves no value.",
+                reads=("references", "log_likelihood", *(("tokens",) if unit == "token" else ())),
                 **open_ended,
             )
             for unit in ("token", "word", "byte")
@@ -236,6 +248,7 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "share of answers that name a choice",
             "A choice can be read out of the answer: by letter or, where the choices are known, by text.",
             "A letter that no choice has names none. What is thought aloud is not read, nor is thinking that never ends.",
+            reads=("choices",),
             ranked=False,
         ),
         ours(
@@ -243,6 +256,7 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "share of answers that decline",
             "The answer names no choice and says so: none of the above, cannot be determined, a refusal.",
             "Empty and torn answers are unread without declining.",
+            reads=("choices",),
             silence_wins=True,
             higher_is_better=False,
             ranked=False,
@@ -268,6 +282,7 @@ def _letters(card: Callable[..., MetricEntry]) -> list[MetricEntry]:
             "share of questions answered alike in every order of their choices",
             "All answers to one question, asked with its choices in several orders, name the same choice.",
             "A question with an unread answer is not consistent. Asked in one order only: no value.",
+            reads=("choices", "meta[question]"),
             ranked=False,
         ),
     ]

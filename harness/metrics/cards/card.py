@@ -22,6 +22,7 @@ TOKENISATIONS = {
 NEEDS = {"t5": ("sentencepiece",), "jieba": ("jieba",)}
 SEVERAL = "Of several references the best one counts."
 UNREPEATABLE = "No interval: drawing rows again repeats answers, and so makes any set look less varied."
+NOTATION = "meta[notation]"  # `selfies` where a molecule is not written as SMILES
 VOTES = {
     name: f"harness.metrics.votes:{name}"
     for name in ("text", "words", "choices", "first_letter", "molecules", "inchi")

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.api import MetricEntry
 
-from .card import VOTES, entry
+from .card import NOTATION, VOTES, entry
 
 _WHOLE = (
     "Whole is one word that RDKit reads within its limits, of one piece with at least an atom, without charge left "
@@ -22,8 +22,9 @@ _REPEATS = (
 def designs() -> list[MetricEntry]:
     """Return the cards of design metrics."""
 
-    def card(name: str, summary: str, **facts: Any) -> MetricEntry:
-        return entry("design", name, summary, kind="design", source="ours", **facts)
+    def card(name: str, summary: str, *more: str, **facts: Any) -> MetricEntry:
+        reads = ("meta[constraints]", *more, NOTATION)
+        return entry("design", name, summary, kind="design", source="ours", reads=reads, **facts)
 
     return [
         card(
@@ -38,6 +39,7 @@ def designs() -> list[MetricEntry]:
         card(
             "all-met-unseen",
             "all-met where the combination asked for is unseen",
+            "meta[combination]",
             definition="As all-met, over the rows that ask for two things together which no training row asks together.",
             edge_cases=f"Rows whose `meta` does not say `combination: unseen` are left out; none: no value. {_WHOLE}",
         ),
@@ -52,6 +54,7 @@ def designs() -> list[MetricEntry]:
         card(
             "distinct-answers",
             "distinct molecules over the answers to one request",
+            "meta[request]",
             definition="Distinct canonical SMILES of the whole molecules among the answers to a request, over the number of "
             "its answers; mean over requests.",
             edge_cases=f"Wrong molecules count, so it says how varied answers are, not how good. {_REPEATS}",
@@ -59,6 +62,7 @@ def designs() -> list[MetricEntry]:
         card(
             "met-once",
             "share of requests that one of several answers meets",
+            "meta[request]",
             definition="Requests for which at least one answer has everything asked, over all requests.",
             edge_cases=f"Grows with the number of answers: compare equal numbers only. {_WHOLE} {_REPEATS}",
         ),

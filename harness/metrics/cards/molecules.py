@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.api import MetricEntry
 
-from .card import UNREPEATABLE, VOTES, entry
+from .card import NOTATION, UNREPEATABLE, VOTES, entry
 
 _MOLECULE = "One SMILES word with at least one atom is an answer; empty or invalid scores 0."
 _READINGS = {
@@ -23,7 +23,8 @@ def molecules() -> list[MetricEntry]:
     """Return the cards of molecule metrics."""
 
     def card(name: str, summary: str, module: str = "chemistry", **facts: Any) -> MetricEntry:
-        return entry(module, name, summary, kind="molecule", **facts)
+        reads = (NOTATION,) if facts.get("reference_free") else ("references", NOTATION)
+        return entry(module, name, summary, kind="molecule", **{"reads": reads} | facts)
 
     found = [
         card(
@@ -146,6 +147,7 @@ def molecules() -> list[MetricEntry]:
         card(
             "novelty",
             "share of distinct molecules not seen in training",
+            reads=("training", NOTATION),
             definition="Distinct canonical SMILES of valid answers that no training target has, over all distinct ones.",
             edge_cases="No training data or no valid answer: no value. No interval: distinct answers are no sample of rows.",
             source="MOSES (Polykovskiy et al., 2020)",
@@ -185,7 +187,7 @@ def properties() -> list[MetricEntry]:
         "Needs SciBERT's vocabulary and LPM-24's nested_props.json and withheld_combos.txt, found by digest."
     )
     overall = replace(
-        card("lpm24-overall", "mean gain over MolT5-Small"),
+        card("lpm24-overall", "mean gain over MolT5-Small", reads=("references", "inputs")),
         target="harness.metrics.overall:lpm24_overall",
         definition="Generation: gains of eight metrics over MolT5-Small's published scores, in percentage points "
         "(edit distance and FCD in their own units), over all rows and over those with a held-out pair.",

@@ -6,6 +6,7 @@ from harness.api import MetricEntry
 
 from .card import entry
 
+READS = ("annotations", "passages", "evidence")
 ANNOTATORS = (
     "The best annotator counts; evidence that is no passage of the row does not, and a row without any has "
     "no value. Nothing right found: 0."
@@ -25,6 +26,7 @@ def rankings() -> list[MetricEntry]:
         "evidence-f1@qasper-baselines",
         "mean evidence F1 of a passage that all annotators marked",
         kind="ranking",
+        reads=READS,
         definition="F1 of the first passage, best over annotators; 0 unless each of them marked it.",
         edge_cases="All questions count. Marked tables and figures are not wanted.",
         source="script of QASPER's baselines (allenai/qasper-led-baseline)",
@@ -46,6 +48,7 @@ def _card(name: str) -> MetricEntry:
         name,
         summary,
         kind="ranking",
+        reads=READS,
         definition=f"The {summary}; a prediction's evidence is a ranking, best first.",
         edge_cases=ANNOTATORS,
         source="QASPER evaluator's paragraph F1, at k" if kind == "evidence-f1" else "ours",

@@ -100,6 +100,7 @@ def texts() -> list[MetricEntry]:
                 f"distinct-{n}",
                 f"distinct {what} over all {what}",
                 reference_free=True,
+                reads=(),
                 definition=f"Different {what} of all answers together over their number. {WORDS}",
                 edge_cases=f"No value where no answer has {n} words. Says how varied answers are, not how good. "
                 f"{UNREPEATABLE}",
