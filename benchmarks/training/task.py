@@ -31,7 +31,37 @@ def encode(row: TrainPair) -> Mapping[str, list[int]]:
     return {"input_ids": prompt + target, "labels": [-100] * len(prompt) + target}
 
 
+def encode_both(row: TrainPair) -> Mapping[str, list[int]]:
+    """Return a row as an encoder-decoder reads it."""
+    return {
+        "input_ids": [ord(letter) for letter in row.prompt] + [2],
+        "labels": [ord(letter) for letter in row.target] + [2],
+    }
+
+
+def t5():  # type: ignore[no-untyped-def]
+    """Return a T5 of the shape of ada-T5's tiny preset."""
+    import torch
+    from transformers import T5Config, T5ForConditionalGeneration
+
+    torch.manual_seed(0)
+    return T5ForConditionalGeneration(
+        T5Config(
+            vocab_size=1024,
+            d_model=128,
+            d_kv=32,
+            d_ff=256,
+            num_layers=3,
+            num_heads=4,
+            decoder_start_token_id=0,
+            dropout_rate=0.0,
+            use_cache=False,
+        )
+    )
+
+
 def model():  # type: ignore[no-untyped-def]
+    """Return a Llama of the shape of SciMind's tiny preset."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -40,18 +70,22 @@ def model():  # type: ignore[no-untyped-def]
         LlamaConfig(
             vocab_size=408,
             hidden_size=128,
-            intermediate_size=344,
+            intermediate_size=256,
             num_hidden_layers=4,
-            num_attention_heads=4,
-            num_key_value_heads=4,
+            num_attention_heads=2,
+            num_key_value_heads=2,
             max_position_embeddings=256,
             use_cache=False,
         )
     )
 
 
-def run_fit(progress: SilentProgress, **changes: object) -> Path:
+SHAPES = {"SciMind": (model, encode), "T5": (t5, encode_both)}
+
+
+def run_fit(progress: SilentProgress, shape: str = "SciMind", **changes: object) -> Path:
     """Train with `fit` in a fresh folder and return it."""
+    make, encoder = SHAPES[shape]
     folder = Path(tempfile.mkdtemp())
     size = int(os.environ.get("WORLD_SIZE", 1))
     rank = int(os.environ.get("RANK", 0))
@@ -60,7 +94,7 @@ def run_fit(progress: SilentProgress, **changes: object) -> Path:
     spec = replace(SPEC, **changes)  # type: ignore[arg-type]
     asked = RunSpec("bench", "rows", device="cpu")
     run = RunContext(folder, asked, rank=rank, world_size=size, local_rank=rank, progress=progress)
-    training.fit(model(), TrainData(rows()), encode, spec, run)
+    training.fit(make(), TrainData(rows()), encoder, spec, run)
     return folder
 
 
