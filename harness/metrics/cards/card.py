@@ -32,5 +32,5 @@ EMPTY_ZERO = "An empty answer scores 0. "
 def entry(module: str, name: str, summary: str, **facts: Any) -> MetricEntry:
     """Return a card; `facts` are fields of MetricEntry."""
     attribute = re.sub(r"[-@.]", "_", name)
-    usual = {"target": f"harness.metrics.{module}:{attribute}", "scale": 100.0}
+    usual: dict[str, Any] = {"target": f"harness.metrics.{module}:{attribute}", "scale": 100.0}
     return MetricEntry(name, summary, **usual | facts)
