@@ -1,4 +1,4 @@
-"""What serving costs: `python -m benchmarks.serving [speed|endurance] [--minutes 10]`."""
+"""What serving costs: `python -m benchmarks.serving [speed|share|endurance] [--minutes 10]`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PACKAGES = ("torch", "transformers", "fastapi", "uvicorn", "openai")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help="of speed, endurance; both by default")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="of speed, share, endurance; all by default")
     parser.add_argument("--minutes", type=float, default=10, help="of the endurance run")
     arguments = parser.parse_args()
     os.environ.update(QUIET)  # before torch is imported
-    wanted = arguments.parts or ["speed", "endurance"]
+    wanted = arguments.parts or ["speed", "share", "endurance"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         from . import endurance, load, speed
@@ -37,6 +37,16 @@ def main() -> None:
                 "seconds on the wall stand beside them. The offline batch path is decoding.generate in a "
                 "process of its own, without loading; the share of 16 clients is that of a batch path of 16 "
                 "rows, more than which they cannot fill. First-token times are those of streams.",
+                packages=PACKAGES,
+            )
+        if "share" in wanted:
+            write(
+                "serving-share",
+                f"{speed.FEW} clients against the batch path with {speed.FEW} rows, in turns",
+                speed.pairs(folder, rounds=3),
+                command="python -m benchmarks.serving share",
+                method="The requests of the speed page, in pairs, one after the other: decoding.generate "
+                "in a process of its own, then the server. More rows than it has clients it cannot fill.",
                 packages=PACKAGES,
             )
         if "endurance" in wanted:

@@ -17,6 +17,7 @@ from openai import AsyncOpenAI
 from . import load
 
 FEW, MANY = 16, 64
+OF_FEW = str(FEW * (load.WORDS + 1 + load.NEW_TOKENS))  # tokens in the cache of so many rows
 ALONE = 24  # requests that are asked one at a time
 # room for 16,384 tokens: left alone it takes most of the machine's memory
 CONTINUOUS = ("--continuous-batching", "--cb-block-size", "32", "--cb-num-blocks", "512")
@@ -35,7 +36,7 @@ def ask(count, batch_tokens):
     spec = GenerateSpec(max_new_tokens=load.NEW_TOKENS, batch_tokens=batch_tokens)
     return {c.request_id: c.text for c in decoding.generate(model, tokenizer, requests, spec, run)}
 ask(8, "auto")
-for batch_tokens in ("auto", sys.argv[2]):
+for batch_tokens in sys.argv[2:]:
     cpu, wall = time.process_time(), time.perf_counter()
     texts = ask(load.COUNT, batch_tokens)
     cost = time.process_time() - cpu, time.perf_counter() - wall
@@ -43,16 +44,46 @@ for batch_tokens in ("auto", sys.argv[2]):
 """
 
 
-def rows(folder: Path) -> list[dict[str, Any]]:
-    of_clients = str(FEW * (load.WORDS + 1 + load.NEW_TOKENS))  # tokens in the cache of so many rows
+def offline_path(folder: Path, *batch_tokens: str) -> list[Any]:
+    """Return CPU seconds, seconds and texts of the batch path with each budget, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", OFFLINE, str(folder), of_clients],
+        [sys.executable, "-c", OFFLINE, str(folder), *batch_tokens],
         cwd=load.ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
-    offline = [json.loads(line) for line in done.stdout.splitlines()[-2:]]
+    return [json.loads(line) for line in done.stdout.splitlines()[-len(batch_tokens) :]]
+
+
+def pairs(folder: Path, rounds: int) -> list[dict[str, Any]]:
+    """Return one row a round: the batch path with few rows, then the server with as many clients."""
+    port = load.free_port()
+    table = []
+    with load.server(load.ours(folder, port), port, "/ready") as process:
+        named = name_of_model(port)
+        for number in range(1, rounds + 1):
+            [(cpu, _, texts)] = offline_path(folder, OF_FEW)
+            served = measured("run-bench serve", process, port, named, FEW, texts)["requests/CPU s"]
+            offline = round(load.COUNT / cpu, 2)
+            table.append(
+                {
+                    "round": number,
+                    "offline, requests/CPU s": offline,
+                    "served, requests/CPU s": served,
+                    "of offline %": round(100 * served / offline, 1),
+                }
+            )
+    return table
+
+
+def name_of_model(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models") as reply:
+        return str(json.load(reply)["data"][0]["id"])
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    offline = offline_path(folder, "auto", OF_FEW)
     texts = offline[0][2]
     table = [
         row(f"offline batch path, {rows}", "-", cpu, wall, [], found, texts)
@@ -60,7 +91,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     ]
     port = load.free_port()
     with load.server(load.ours(folder, port), port, "/ready") as process:
-        named = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models"))["data"][0]["id"]
+        named = name_of_model(port)
         table += [measured("run-bench serve", process, port, named, n, texts) for n in (1, FEW, MANY)]
     for name, more in (("transformers serve", ()), ("its continuous batching", CONTINUOUS)):
         port = load.free_port()

@@ -8,7 +8,7 @@ jsonl   JSON lines: `text` (or `output`, `prediction`, `answer`, `predicted_answ
         times, each an object with these keys
 molt5   a table with three columns, the last two headed "ground truth" and "output" (MolT5, LPM-24)
 lines   one answer a line
-lm-eval, inspect, helm    what these programs keep of an evaluation (`harness.scoring.logs`)
+lm-eval, inspect, helm, lighteval    what these programs keep of an evaluation (`harness.scoring.logs`)
 
 Any of these may be gzipped, alone in a zip or as its `submit.txt`, or be a run's `predictions.jsonl`.
 """
@@ -129,6 +129,9 @@ def parse(data: bytes, where: str, form: str = "") -> AnswerFile:
     """Return the answers in a file's bytes."""
     if form and form not in FORMS:
         raise UsageError(f"no form named '{form}'", hint=nearest(form, FORMS))
+    if logs.is_table(data):
+        rows = [_from_row(row, place) for place, row in logs.lighteval(data, where)]
+        return AnswerFile(where, "lighteval", hashlib.sha256(data).hexdigest(), rows)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -3,18 +3,22 @@
 lm-eval   samples_TASK_DATE.jsonl of `--log_samples`: a document a line, with what was said, or how likely
           each choice is
 inspect   a log as JSON (`inspect log convert --to json`): samples with their outputs; epochs are repeats
+lighteval a table of `--save-details`, in Parquet: documents with the model's texts or log-likelihoods
 helm      scenario_state.json: requests with their instances and what was completed; trials are repeats
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.api.errors import DataError
+from harness.data.parquet import read_parquet
 from harness.files.json_files import why_unread
 
+PARQUET = b"PAR1"  # how such a table begins
 Row = dict[str, Any]
 Placed = Iterator[tuple[str, Row]]  # rows with their places, for messages
 
@@ -98,6 +102,31 @@ def _of_helm(state: Row) -> Row:
         "output": (state.get("output_mapping") or {}).get(text.strip(), text),
         "references": [one["output"]["text"] for one in known if "correct" in one["tags"]],
     }
+
+
+def is_table(data: bytes) -> bool:
+    """Whether a file's bytes are a Parquet table, which of these programs lighteval alone writes."""
+    return data.startswith(PARQUET)
+
+
+def lighteval(data: bytes, where: str) -> Placed:
+    """Yield a row a document."""
+    for number, logged in enumerate(read_parquet(io.BytesIO(data), name=where), 1):
+        place = f"{where}, row {number}"
+        yield place, _read(_of_lighteval, logged, place, "lighteval")
+
+
+def _of_lighteval(logged: Row) -> Row:
+    doc, said = logged["doc"], logged["model_response"]
+    choices, right = list(doc["choices"]), doc["gold_index"]
+    places = right if isinstance(right, list) else [right]
+    row: Row = {"id": doc["id"], "references": [choices[place].strip() for place in places]}
+    if said["text"]:
+        first, *more = said["text"]
+        return row | {"output": first, "repeats": [{"output": text} for text in more]}
+    scores = list(said["logprobs"])
+    best = choices[: len(scores)][scores.index(max(scores))]
+    return row | {"output": best.strip(), "choice_scores": scores}
 
 
 READERS: Mapping[str, Callable[[Sequence[str], str], Placed]] = {

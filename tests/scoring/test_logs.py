@@ -108,6 +108,33 @@ def test_a_log_that_is_none_is_refused_in_a_sentence(tmp_path, log, said):
         read(kept(tmp_path, log))
 
 
+def test_details_of_lighteval_are_texts_or_log_likelihoods_of_choices(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    doc = {"id": "0", "query": "q", "choices": [" x", " y"], "gold_index": [1]}
+    rows = [
+        {"doc": doc, "model_response": {"text": ["y", "z"], "logprobs": []}, "metric": {"em": 1.0}},
+        {
+            "doc": doc | {"id": "1"},
+            "model_response": {"text": [], "logprobs": [-2.0, -0.5]},
+            "metric": {"em": 1.0},
+        },
+    ]
+    path = tmp_path / "details.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    found = read(path)
+    said, chosen = found.answers
+    assert (found.form, said.text, said.references, said.repeats[0].text) == ("lighteval", "y", ("y",), "z")
+    assert (chosen.id, chosen.text, chosen.choice_scores) == ("1", "y", (-2.0, -0.5))
+    parquet.write_table(pyarrow.table({"a": [1]}), path)
+    with pytest.raises(DataError, match="not what lighteval writes"):
+        read(path)
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DataError, match="is no readable Parquet table"):
+        read(path)
+
+
 def test_a_single_row_of_our_own_is_still_our_own(tmp_path):
     assert read(kept(tmp_path, {"id": "1", "text": 'says "samples" and "eval"'})).form == "jsonl"
 

@@ -38,7 +38,8 @@ def harness_metrics() -> list[MetricEntry]:
         *("good", "upside-down", "first-row", "drifting", "too-large"),
         *("generous", "raw-reader", "typeless", "fragile"),
     )
-    return [*(metric(f"m-{name}", definition="d") for name in names), metric("m-mute")]
+    split = metric("m-split", definition="d", vote=f"{__name__}:each_for_itself")
+    return [*(metric(f"m-{name}", definition="d") for name in names), metric("m-mute"), split]
 
 
 @hookimpl
@@ -122,6 +123,15 @@ def m_fragile(pairs):
 
 def m_mute(pairs):
     return score(shares(pairs))
+
+
+def m_split(pairs):
+    return score(shares(pairs))
+
+
+def each_for_itself(pairs):
+    """Take no two answers for the same."""
+    return [next(CLOCK) for _ in pairs]
 
 
 class Good(Task):
