@@ -31,7 +31,8 @@ def digests(directory: Path) -> dict[str, str]:
 
 def before_after(gain: Mapping[str, Any]) -> tuple[str, str]:
     """Write what a stage's measure was before and after it."""
-    return f"{gain['before']:.4g}", f"{gain['after']:.4g}"
+    before, after = (f"{round(gain[when], 6):.4g}" for when in ("before", "after"))
+    return before, after
 
 
 def write_record(directory: Path, record: Any) -> None:

@@ -91,7 +91,9 @@ def _gains(training: Sequence[Mapping[str, Any]]) -> list[str]:
         for stage in training
         for gain in stage.get("gains", ())
     ]
-    return [*(["  what each stage brought:"] if found else []), *("    " + "  ".join(row) for row in found)]
+    widths = [max(map(len, column)) for column in zip(*found, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in found]
+    return ["  what each stage brought:", *(f"    {line}" for line in lines)] if found else []
 
 
 def short(text: str) -> str:
