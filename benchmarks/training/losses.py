@@ -12,7 +12,7 @@ from typing import Any
 REPEATS = 3
 ROWS, LENGTH, LEARNED = 16, 128, 64  # tokens a row, of which the last are learned
 WIDTH = 128
-VOCABULARIES = (2048, 8192, 32128)
+VOCABULARIES = (32_128,)
 KINDS = ("Llama", "T5")
 WAYS = ("own", "without logits")
 

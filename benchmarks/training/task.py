@@ -11,13 +11,14 @@ from pathlib import Path
 
 from harness import LaunchSpec, RunContext, RunSpec, SilentProgress, TrainData, TrainPair, TrainSpec, training
 
-STEPS = 24
+ROWS = 600
+STEPS = ROWS // 16  # an epoch: sorted by length, rows of one part of it are no sample of all
 SPEC = TrainSpec(
     max_steps=STEPS, batch_size=16, learning_rate=1e-3, max_length=256, packing="none", save_every=1000
 )
 
 
-def rows(count: int = 1200) -> list[TrainPair]:
+def rows(count: int = ROWS) -> list[TrainPair]:
     """Rows of 10 to 250 tokens, most of them short, as captions and SMILES are."""
     draw = random.Random(0)
     lengths = [min(246, max(6, int(draw.lognormvariate(3.9, 0.7)))) for _ in range(count)]

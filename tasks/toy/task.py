@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import Example, Pairs, PromptFormat, Score, Task
-from harness.data.csv_rows import read_csv
 
 from .elements import ELEMENTS
 
@@ -39,6 +38,8 @@ class Cipher(Task):
     def _words(self, split: str) -> Iterator[tuple[str, str]]:
         if self.data.source == "sample":
             return _sample(split)
+        from harness.data.csv_rows import read_csv  # here, because the sample is in no file
+
         rows = read_csv(Path(self.data.source) / f"{split}.csv", ("id", "word"))
         return ((row["id"], row["word"]) for _, row in rows)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
 
 from harness.api import MetricEntry
@@ -33,5 +32,5 @@ EMPTY_ZERO = "An empty answer scores 0. "
 def entry(module: str, name: str, summary: str, **facts: Any) -> MetricEntry:
     """Return a card; `facts` are fields of MetricEntry."""
     attribute = re.sub(r"[-@.]", "_", name)
-    card = MetricEntry(name, summary, f"harness.metrics.{module}:{attribute}", scale=100.0)
-    return replace(card, **facts)
+    usual: dict[str, Any] = {"target": f"harness.metrics.{module}:{attribute}", "scale": 100.0}
+    return MetricEntry(name, summary, **usual | facts)
