@@ -31,11 +31,10 @@ METHOD = """One command trains all stages, each from the one before: `run-bench 
 medical_qa --preset tiny-full`. `pretrain` is measured on a wording of each fact that is not read; `sft`
 and `ppo` on the {test} questions of the test, about facts that no stage asks; `reward` and `dpo` on the
 {held} questions of training in a wording of which they compare no answers. A second row says what the
-reward model knows of the test's facts, and what PPO does to right answers there: it earns more of a
-judge that cannot tell, and is right less often. Before `pretrain` the model is one step old; before
-`reward` all answers earn the same, so that half are right. ± is 1.96 standard errors of the paired
-difference over rows. CPU seconds of the whole command, two threads: {seconds}. The machine was shared,
-so that wall time says little."""
+reward model knows of the test's facts, and what PPO does to right answers there. Before `pretrain` the
+model is one step old; before `reward` all answers earn the same, so that half are right. ± is 1.96
+standard errors of the paired difference over rows. CPU seconds of the whole command: {seconds}. The
+machine was shared, so that wall time says little."""
 
 
 def stages(work: Path, args: argparse.Namespace) -> None:

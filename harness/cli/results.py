@@ -13,6 +13,7 @@ from harness.api.task import TaskEntry
 from harness.engine.progress import duration
 from harness.engine.registry import Registered, Registry
 from harness.engine.runner import Outcome
+from harness.files.finished import ROWS, before_after
 from harness.scoring.measure import metric_of
 
 from .output import write
@@ -63,6 +64,9 @@ def print_results(outcomes: Sequence[Outcome], registry: Registry) -> None:
         if (table := settings_table(group, outcomes, registry)) is not None:
             print_table(table)
             write("\n")
+    if (table := gains_table(outcomes)) is not None:
+        print_table(table)
+        write("\n")
     for outcome in outcomes:
         if outcome.directory is not None and not outcome.cell.shown_beside and outcome.error is None:
             again = " (was finished; --fresh starts over)" if outcome.reused else ""
@@ -128,6 +132,25 @@ def settings_table(
         runs = [_groups(_of(ran, name)).get(label, []) for name in tasks]
         scores = [[run.record.scores.get(metric) for run in found if run.record] for found in runs]
         table.rows.append([label, *(_cell(found, entry.scale)[0] for found in scores)])
+    return table
+
+
+def gains_table(outcomes: Sequence[Outcome]) -> Table | None:
+    """Say what each stage of training brought, by its own measures; a stage that runs share is said once."""
+    table = Table("what each stage brought", ["model", "stage", "measure", "rows", "before", "after"])
+    stages = {
+        stage["key"]: (_model(record), stage)
+        for outcome in outcomes
+        if (record := outcome.record) is not None
+        for stage in record.training
+    }
+    for model, stage in stages.values():
+        for gain in stage.get("gains", ()):
+            table.rows.append([model, stage["stage"], gain["measure"], gain["rows"], *before_after(gain)])
+    if not table.rows:
+        return None
+    told = {row[3] for row in table.rows}
+    table.notes += [text for rows, text in ROWS.items() if rows in told]
     return table
 
 

@@ -18,6 +18,7 @@ from harness.files.json_files import read_sealed, write_sealed
 from harness.files.rows import heal_rows
 
 from .data import TaskData
+from .gains import TRAIN_LOG, gains
 from .prepared import Bench, Prepared
 from .run_dir import CHECKPOINT, EVENTS, SPEC, locked, noted, open_directory, training_of
 from .stage import Training, context, read_checkpoint, run_training
@@ -79,8 +80,9 @@ def _train(bench: Bench, prepared: Prepared) -> list[tuple[str, Path]]:
         training = replace(training, inputs=inputs)
         with locked(parent, key):
             directory = open_directory(parent, key, fresh=bench.wants_fresh(key), resume=bench.resume)
-            if damaged := heal_rows(directory / EVENTS):
-                logger.warning("%s: %d damaged events are left out", directory / EVENTS, damaged)
+            for file in (directory / EVENTS, directory / TRAIN_LOG):
+                if damaged := heal_rows(file):
+                    logger.warning("%s: %d damaged events are left out", file, damaged)
             if not (directory / CHECKPOINT).exists():
                 prepared.load()
                 write_sealed(directory / SPEC, training)
@@ -159,4 +161,4 @@ def _summary(key: str, path: Path) -> Mapping[str, Any]:
     kept = {
         name: done[name] for name in ("stage", "digest", "seconds", "peak_memory_mib", "data_digest", "step")
     }
-    return {"key": key, "directory": str(path), **kept}
+    return {"key": key, "directory": str(path), **kept, "gains": gains(path)}

@@ -86,7 +86,10 @@ class TaskData:
         if split not in self._examples:
             if split not in self.task.splits():
                 hint = nearest(split, self.task.splits())
-                if split == self.task.data.train_split:
+                options = self.task.options
+                if options.shots and split == options.shots_split:
+                    hint = f"--set task.shots_split=NAME draws them from another split; {hint}"
+                elif split == self.task.data.train_split:
                     hint = f"--no-train asks the model as it is; {hint}"
                 raise UsageError(f"task '{self.name}' has no split '{split}'", hint=hint)
             with blamed(f"task '{self.name}', split '{split}',"):

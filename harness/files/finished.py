@@ -16,6 +16,10 @@ from .json_files import read_sealed, write_sealed
 
 RECORD, PREDICTIONS, SCORES = "record.json", "predictions.jsonl", "scores.json"
 COMPLETIONS = "completions*.jsonl"  # one of each process that answered
+ROWS = {  # what the measures of a stage of training are taken on
+    "held-out": "held-out: rows that the stage does not learn from, before its first step and after its last",
+    "sampled": "sampled: its own answers to its prompts, in its first and its last batch of them",
+}
 REWARDED = "trained with rewards"  # how the note begins of a model that has learned from what it earned
 
 
@@ -23,6 +27,12 @@ def digests(directory: Path) -> dict[str, str]:
     """Return the digests of the files that a record stands for."""
     files = [*sorted(directory.glob(COMPLETIONS)), directory / PREDICTIONS, directory / SCORES]
     return {file.name: file_digest(file) for file in files if file.is_file()}
+
+
+def before_after(gain: Mapping[str, Any]) -> tuple[str, str]:
+    """Write what a stage's measure was before and after it."""
+    before, after = (f"{round(gain[when], 6):.4g}" for when in ("before", "after"))
+    return before, after
 
 
 def write_record(directory: Path, record: Any) -> None:

@@ -81,22 +81,38 @@ class Validation:
         self, strategy: Replicated, objective: Objective, collate: Callable[[EncodedRows], Collator]
     ) -> dict[str, float]:
         """Return all values; training's random numbers are left as they were."""
+        values = self._values(strategy, objective, collate, asked=True)
+        if self.selects not in values:
+            raise UsageError(
+                f"no metric '{self.selects}' to select the best step by", hint=nearest(self.selects, values)
+            )
+        return values
+
+    def before(
+        self, strategy: Replicated, objective: Objective, collate: Callable[[EncodedRows], Collator]
+    ) -> dict[str, float]:
+        """Return what the rows alone say, which is cheap: where the stage begins, nothing is selected yet."""
+        return self._values(strategy, objective, collate, asked=False)
+
+    def _values(
+        self,
+        strategy: Replicated,
+        objective: Objective,
+        collate: Callable[[EncodedRows], Collator],
+        *,
+        asked: bool,
+    ) -> dict[str, float]:
         module = strategy.module
         before = random_state()
         module.eval()
         try:
             values = self._loss(strategy, objective, collate(self.rows)) if len(self.rows) else {}
             with caching(module, True):
-                values |= self._metrics(strategy)
+                values |= self._metrics(strategy) if asked else {}
         finally:
             module.train()
             restore_random_state(before)
-        values = dict(strategy.group.agree(values))
-        if self.selects not in values:
-            raise UsageError(
-                f"no metric '{self.selects}' to select the best step by", hint=nearest(self.selects, values)
-            )
-        return values
+        return dict(strategy.group.agree(values))
 
     @torch.no_grad()
     def _loss(self, strategy: Replicated, objective: Objective, collate: Collator) -> dict[str, float]:

@@ -29,7 +29,7 @@ class TrainLog:
         self._flushed = time.monotonic()
         if path is not None and path.exists():
             heal_rows(path)
-            write(path, b"".join(line_of(row) for row in read_rows(path) if row["step"] <= resume_step))
+            write(path, b"".join(line_of(row) for row in read_rows(path) if 0 < resume_step >= row["step"]))
 
     def write(self, **facts: Any) -> None:
         """Append one line."""

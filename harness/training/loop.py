@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
@@ -224,6 +224,8 @@ class Training:
         self.stepper.splits = self.group.agree(max(self.position.splits, noted))
 
     def _train(self, stop: StopRequest) -> None:
+        if self.validation is not None and not self.position.step:
+            self._looked(self.validation.before)
         steps = self.rows.steps(self.position, self._report)
         while self.position.step < self.total and not self.position.stopped_early:
             if (step := next(steps, None)) is None:
@@ -301,12 +303,7 @@ class Training:
         if self.position.step % self.spec.eval_every and self.position.step != self.total:
             return False
         self.rows.wait()
-        with self.average.in_place() if self.average is not None else nullcontext():
-            values = self.validation(self.strategy, self.objective, self.collator)
-        self.log.write(step=self.position.step, validation=values)
-        self._event("validation", step=self.position.step, **values)
-        few = {f"validation {name}": value for name, value in islice(values.items(), SHOWN)}
-        self.run.progress.advance(0, **few)
+        values = self._looked(self.validation)
         if self.validation.better(values[self.validation.selects], self.position.best):
             self.position.best = values[self.validation.selects]
             self.position.best_step = self.position.step
@@ -316,6 +313,18 @@ class Training:
         if self.spec.patience is not None and self.position.evaluations_since_best >= self.spec.patience:
             self.position.stopped_early = True
         return False
+
+    def _looked(self, evaluate: Callable[..., dict[str, float]]) -> Mapping[str, float]:
+        """Evaluate, and tell what was found."""
+        with self.average.in_place() if self.average is not None else nullcontext():
+            values = evaluate(self.strategy, self.objective, self.collator)
+        if not values:
+            return values
+        self.log.write(step=self.position.step, validation=values)
+        self._event("validation", step=self.position.step, **values)
+        few = {f"validation {name}": value for name, value in islice(values.items(), SHOWN)}
+        self.run.progress.advance(0, **few)
+        return values
 
     def _save(self) -> None:
         path = self.states.path(self.position.step)

@@ -25,7 +25,7 @@ DEVICE_WATTS = {
 
 def health(pairs: Pairs, outputs: Mapping[str, Completion], view: TaskView) -> dict[str, Any]:
     """Count what is odd about a row's answers."""
-    answers = [prediction.text for _, prediction in pairs]
+    answers = [_said(prediction) for _, prediction in pairs]
     counted = Counter(answers)
     common, times = min(counted.items(), key=lambda item: (-item[1], item[0])) if counted else ("", 0)
     finishes = [output.finish for output in outputs.values() if output.finish]
@@ -46,6 +46,11 @@ def health(pairs: Pairs, outputs: Mapping[str, Completion], view: TaskView) -> d
         seen = _training_keys(view)
         facts["copied"] = sum(1 for key in keys if key and key in seen)
     return facts
+
+
+def _said(prediction: Prediction) -> str:
+    """Return an answer's text, or the passages of a ranking, which has none."""
+    return prediction.text or "\n".join(prediction.evidence)
 
 
 def _is_unread(example: Example, prediction: Prediction) -> bool:
@@ -82,7 +87,7 @@ def signature(pairs: Pairs) -> list[str]:
     An answer that is right to the letter is "=": that two systems agree on it says nothing.
     """
     chosen = sorted(pairs, key=lambda pair: _short(pair[0].id))[:SIGNED_ROWS]
-    return ["=" if p.text in e.references else _short(p.text)[:8] for e, p in chosen]
+    return ["=" if p.text in e.references else _short(_said(p))[:8] for e, p in chosen]
 
 
 def _short(text: str) -> str:

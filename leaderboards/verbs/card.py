@@ -10,6 +10,7 @@ from typing import Any
 
 from harness import Verb, Workbench
 from harness.api.notice import SAMPLE
+from harness.files.finished import before_after
 from harness.scoring.arguments import add_data_arguments
 
 from ..board.shapes import Table
@@ -70,6 +71,7 @@ def _text(table: Table, samples: Sequence[Mapping[str, Any]]) -> str:
     if tokens := about.get("tokens"):
         lines.append(f"  tokens: {tokens['in']:,} in + {tokens['out']:,} out")
     lines += [f"  {key}: {about[key]}" for key in ("run_id", "seed", "prompt_digest") if key in about]
+    lines += _gains(about.get("training", ()))
     if command := about.get("command"):
         lines.append(f"  command: {shlex.join(command)}")
     lines += ["", "worst rows:"]
@@ -80,6 +82,18 @@ def _text(table: Table, samples: Sequence[Mapping[str, Any]]) -> str:
         lines += [f"  {sample['id']}", *(f"    {name}: {short(text)}" for name, text in facts.items())]
     lines += ["", *notice] if (notice := table.get("notice")) else []
     return "\n".join(lines) + "\n"
+
+
+def _gains(training: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say what each stage of training brought, by its own measures."""
+    found = [
+        (stage["stage"], gain["measure"], gain["rows"], " -> ".join(before_after(gain)))
+        for stage in training
+        for gain in stage.get("gains", ())
+    ]
+    widths = [max(map(len, column)) for column in zip(*found, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in found]
+    return ["  what each stage brought:", *(f"    {line}" for line in lines)] if found else []
 
 
 def short(text: str) -> str:

@@ -84,13 +84,13 @@ class Corpus(Task):
 
     def splits(self) -> tuple[str, ...]:
         """Name the splits."""
-        return ("train", "test")
+        return ("train", "validation", "test")
 
     def examples(self, split: str) -> Iterator[Example]:
-        """Yield the sentences: all to learn from, one of each fact to measure."""
+        """Yield the sentences: all to learn from, one of each fact to measure, while reading and after."""
         held_out = f"-{HELD_OUT}"
         for id, text in sample.statements():
-            if id.endswith(held_out) == (split == "test"):
+            if id.endswith(held_out) == (split != "train"):
                 yield Example(id, {"text": text}, (text,))
         for asked in sample.questions("train") if split == "train" else ():
             words = WORDS[asked.language]

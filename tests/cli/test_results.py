@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import DataError, RunRecord
-from harness.cli.results import as_json, print_results, settings_table, task_table
+from harness.cli.results import as_json, gains_table, print_results, settings_table, task_table
 from harness.engine.config import ask
 from harness.engine.matrix import Cell, plan
 from harness.engine.plugin_manager import load_plugins
@@ -224,3 +224,14 @@ def test_json_has_a_cell_for_each_model_task_and_seed(registry):
     assert one["record"]["scores"] == one["scores"] == {LETTERS: score(0.5)}
     assert (two["status"], two["error"], two["scores"], two["sample"]) == ("failed", "gone", {}, None)
     assert two["record"] is None and two["directory"] == ""
+
+
+def test_what_each_stage_brought_is_said_once_for_all_tasks(registry):
+    gain = {"measure": "perplexity", "rows": "held-out", "before": 1216.4, "after": 7.25}
+    stages = ({"key": "k", "stage": "sft", "gains": [gain]}, {"key": "old", "stage": "dpo"})
+    (cell,) = cells(registry)
+    found = [outcome(cell, {LETTERS: score(0.5)}, training=stages)] * 2
+    table = gains_table(found)
+    assert table is not None and table.rows == [["toy", "sft", "perplexity", "held-out", "1216", "7.25"]]
+    assert len(table.notes) == 1 and table.notes[0].startswith("held-out: ")
+    assert gains_table([outcome(cell, {LETTERS: score(0.5)})]) is None

@@ -116,6 +116,11 @@ def test_a_task_without_training_rows_says_how_to_ask_a_model_that_would_learn(m
     assert done.code == 2
     assert errors(done) == ["task 'test-only' has no split 'train'"]
     assert "hint: --no-train asks the model as it is" in done.err
+    done = main(
+        "--model", "echo", "--task", "test-only", "--plugin", odd, "--no-train", "--set", "task.shots=1"
+    )
+    assert errors(done) == ["task 'test-only' has no split 'train'"]
+    assert "hint: --set task.shots_split=NAME draws them from another split; known: test" in done.err
 
 
 def test_a_vocabulary_that_is_not_there_is_refused(main):

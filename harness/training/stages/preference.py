@@ -190,7 +190,7 @@ class Orpo(Preferences):
 def facts_of(chosen: Tensor, rejected: Tensor) -> dict[str, Tensor]:
     """Return how often the better answer is held to be better, by how much, and what both are worth."""
     return {
-        "accuracy": (chosen > rejected).float().sum(),
+        "accuracy": (chosen > rejected).float().sum() + (chosen == rejected).float().sum() / 2,
         "margin": (chosen - rejected).sum(),
         "chosen": chosen.sum(),
         "rejected": rejected.sum(),

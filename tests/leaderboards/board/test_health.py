@@ -3,7 +3,7 @@
 import random
 from dataclasses import replace
 
-from harness import Completion, Example
+from harness import Completion, Example, Pairs, Prediction
 from harness.chem.smiles import canonical
 from harness.leaderboards.board.health import cost, duplicates, health, signature
 from harness.leaderboards.board.scored import read_answers, score
@@ -36,6 +36,18 @@ def test_an_answer_that_names_none_of_the_choices_is_unread():
     view = make_view(4, examples=rows)
     facts = health_of(view, answered(view, ["yes", "The answer is B.", "None of the above", ""]))
     assert facts["unread"] == 1 and facts["empty"] == 1
+
+
+def test_a_ranking_says_its_passages():
+    """It has no text: two retrievers that find other passages are no duplicates, and neither is empty."""
+    one, other, nothing = (
+        Pairs([(Example(str(i), {}, ("x",)), Prediction(str(i), "", evidence=found)) for i in range(30)])
+        for found in (("p1", "p2"), ("p2", "p1"), ())
+    )
+    view = make_view(1)
+    assert [health(pairs, {}, view)["empty"] for pairs in (one, other, nothing)] == [0, 0, 30]
+    rows = [(name, name, signature(pairs)) for name, pairs in (("a", one), ("b", other), ("c", one))]
+    assert [(first, second) for first, second, _ in duplicates(rows)] == [(0, 2)]
 
 
 def test_unknown_finish_is_unknown_and_not_zero():

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.cli.main import main
+from harness.files.json_files import read_sealed
+
+from ..conftest import change
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -90,6 +93,18 @@ def test_a_run_has_a_card_on_the_terminal_and_as_a_page(run_bench, toy_runs, tmp
     assert "to open it: a browser on file://" in done.err
     facts = json.loads(run_bench("show", toy_runs["short"], "--json").out)  # a run that no board takes
     assert facts["table"]["rows"] == 5 and len(facts["samples"]) == 5
+
+
+def test_a_card_says_what_each_stage_of_training_brought(run_bench, toy_runs, tmp_path):
+    run = Path(shutil.copytree(toy_runs["good"], tmp_path / "run"))
+    gain = {"measure": "perplexity", "rows": "held-out", "before": 1216.4, "after": 7.25}
+    stages = read_sealed(run / "record.json")["training"]
+    assert "what each stage brought" not in run_bench("show", run).out
+    change(run, training=[stages[0] | {"gains": [gain]}])
+    assert (
+        "what each stage brought:\n    sft  perplexity  held-out  1216 -> 7.25\n"
+        in run_bench("show", run).out
+    )
 
 
 def test_claims_without_files_cannot_be_checked_and_that_is_an_error(run_bench, tmp_path):
