@@ -16,7 +16,7 @@ os.environ.setdefault("DS_ACCELERATOR", "cpu")
 
 from benchmarks import report
 
-REPEATS = 2
+REPEATS = 5
 STRATEGIES = ("single process", "ddp", "fsdp", "zero1", "zero2", "zero3")
 
 
@@ -121,7 +121,7 @@ PARTS = {
         "A Llama of the shape of SciMind's tiny preset (d 128, 4 layers) and a T5 of ada-T5's (d 128, 3 + 3 "
         "layers), rows of 10 to 250 tokens (mean 65), batches of 16 rows or 1280 tokens, fp32, one thread, "
         'AdamW, clipping. Grouped by length is `train_sampling_strategy="group_by_length"`. CPU seconds of '
-        "one epoch of 600 rows without its first two steps, real tokens, of T5 those of encoder and decoder, "
+        "one epoch of 600 rows without its first two steps, real tokens, of T5 those of the encoder, "
         f"without padding; medians of {REPEATS} interleaved rounds, ratios within a round. The plain loop "
         "has the very batches of `fit, padded`. No GPU was at hand, so MFU is not measured.",
     ),

@@ -71,7 +71,7 @@ def trainer(shape: str, sampling: str = "random") -> Marks:
 
     make, encode = SHAPES[shape]
     arguments = TrainingArguments(train_sampling_strategy=sampling, **_usual())
-    note = _Note(causal=shape == "SciMind")
+    note = _Note()
     Trainer(
         model=make(),
         args=arguments,
@@ -92,7 +92,7 @@ def packed_by_trl(shape: str) -> Marks:
     whole = SPEC.batch_size * _mean_length(data) // SPEC.max_length + 1  # lines that hold 16 rows or so
     more = {"packing": True, "max_length": SPEC.max_length, "bf16": False, "gradient_checkpointing": False}
     arguments = SFTConfig(**_usual() | {"per_device_train_batch_size": whole}, **more)
-    note = _Note(causal=True)
+    note = _Note()
     trl = SFTTrainer(make(), arguments, train_dataset=data, processing_class=_words(), callbacks=[note])
     trl.data_collator = note.counting(trl.data_collator)
     trl.train()
@@ -128,8 +128,7 @@ def _usual() -> dict[str, Any]:
 class _Note(TrainerCallback):  # type: ignore[misc]
     """Counts the tokens of each batch, and notes them when its step is over."""
 
-    def __init__(self, *, causal: bool) -> None:
-        self.causal = causal
+    def __init__(self) -> None:
         self.marks = Marks()
         self.seen: list[int] = []
 
@@ -138,8 +137,7 @@ class _Note(TrainerCallback):  # type: ignore[misc]
 
     def padded(self, batch: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
         """Put rows of several lengths under each other."""
-        read = ("input_ids",) if self.causal else ("input_ids", "labels")
-        self.seen.append(sum(len(row[key]) for row in batch for key in read))
+        self.seen.append(sum(len(row["input_ids"]) for row in batch))
         fill = {"input_ids": 0, "labels": -100}
         found = {key: [torch.tensor(row[key]) for row in batch] for key in fill}
         padded = {k: nn.utils.rnn.pad_sequence(v, True, fill[k]) for k, v in found.items()}
