@@ -84,8 +84,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def forget_plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Unload the modules that a test wrote and loaded: the next may write another under the same name."""
-    before, written = set(sys.modules), str(tmp_path_factory.getbasetemp())
+    """Unload what a test wrote, or an example, and loaded: the next may write another under the same name."""
+    before, written = set(sys.modules), (str(tmp_path_factory.getbasetemp()), str(ROOT / "examples"))
     yield
     for name in set(sys.modules) - before:
         if str(getattr(sys.modules[name], "__file__", "")).startswith(written):

@@ -52,7 +52,7 @@ def harness_verbs() -> list[VerbEntry]:
             "rank the passages of questions with several retrievers, side by side",
             f"{__name__}.verb:Retrieve",
             examples=(
-                "run-bench retrieve --task qasper --retriever tfidf,bm25,bm25+minilm",
+                "run-bench retrieve --task qasper --retriever first,tfidf,bm25",
                 "run-bench retrieve --task qasper --retriever bm25 --output kept",
             ),
         )

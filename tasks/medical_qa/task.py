@@ -89,9 +89,10 @@ class Corpus(Task):
     def examples(self, split: str) -> Iterator[Example]:
         """Yield the sentences: all to learn from, one of each fact to measure, while reading and after."""
         held_out = f"-{HELD_OUT}"
-        for id, text in sample.statements():
-            if id.endswith(held_out) == (split != "train"):
-                yield Example(id, {"text": text}, (text,))
+        read = [row for row in sample.statements() if not row[0].endswith(held_out)]
+        kept = [row for row in sample.statements() if row[0].endswith(held_out)]
+        for id, text in {"train": read, "validation": kept[::2], "test": kept[1::2]}[split]:
+            yield Example(id, {"text": text}, (text,))
         for asked in sample.questions("train") if split == "train" else ():
             words = WORDS[asked.language]
             text = f"{words.question}{asked.question}\n{words.answer} {asked.answer}"

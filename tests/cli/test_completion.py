@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
         ("list ", ["models", "tasks", "metrics", "retrievers", "stages"]),
         ("list m", ["models", "metrics"]),
         ("list models t", []),
-        ("data ", ["check", "convert", "overlap", "preferences", "show"]),
+        ("data ", ["check", "convert", "export", "overlap", "preferences", "show"]),
         ("data check --task toy-", ["toy-choice"]),
         ("data check --skip", ["--skip-bad-rows"]),
         ("leaderboard ver", ["verify"]),
