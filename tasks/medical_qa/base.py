@@ -54,7 +54,7 @@ class Questions(Task):
     """A set of questions in files; a subclass is its card and says which rows are its own.
 
     `names` are what files that mix sets call it, `subjects` those it has, where it is a part of a larger
-    set. `single`: each question has one right answer.
+    set. `single`: each question has one right answer. `count`: how many choices it has, 0 where that differs.
     """
 
     Options = MedicalOptions
@@ -66,13 +66,14 @@ class Questions(Task):
     names: ClassVar[tuple[str, ...]] = ()
     subjects: ClassVar[tuple[str, ...]] = ()
     single: ClassVar[bool] = True
+    count: ClassVar[int] = 0
     chosen: ClassVar[bool] = True
     shows_context: ClassVar[bool] = False
 
     @property
     def wanted(self) -> Wanted:
         """Which rows of a file are this set's."""
-        return Wanted(self._is_own, self.single, self.chosen)
+        return Wanted(self._is_own, self.single, self.chosen, self.count)
 
     def _is_own(self, question: Question) -> bool:
         of_set = not (self.names and question.set) or question.set.lower() in self.names

@@ -52,11 +52,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rows of a file a task takes: `keep` by their set and subject, `single` with one right answer."""
+    """Which rows of a file a task takes: `keep` by their set and subject, `single` with one right answer.
+
+    `options` is how many choices a question of the set has, 0 where that differs.
+    """
 
     keep: Callable[[Question], bool]
     single: bool
     chosen: bool  # with choices, or free-form
+    options: int = 0
 
 
 def files(source: Path, split: str) -> list[Path]:
@@ -135,6 +139,8 @@ def _of_file(path: Path, wanted: Wanted, answers: Mapping[str, Any]) -> Iterator
         if wanted.chosen and not question.choices:
             yield Found(path, record.line, fault=Fault("form", "options", "none"))
             continue
+        if wanted.options not in (0, count := len(question.choices)):
+            notes.append(Fault("number of options", str(wanted.options), str(count)))
         fault = fault_of(question, single=wanted.single)
         yield Found(path, record.line, None if fault else question, fault, notes)
 

@@ -46,6 +46,7 @@ class MedQaUs(Exam):
     """MedQA of the United States, four options."""
 
     names: ClassVar[tuple[str, ...]] = ("medqa", "medqa-usmle")
+    count: ClassVar[int] = 4
     scored: ClassVar[tuple[str, ...]] = (*CHOSEN, MIRAGES)
     sources: Mapping[str, str] = {
         "hub": "GBaker/MedQA-USMLE-4-options: 10,178 train, 1,273 test",
@@ -63,6 +64,7 @@ class MedQaUs(Exam):
 class MedQaUs5(MedQaUs):
     """MedQA of the United States, five options."""
 
+    count = 5
     scored = CHOSEN
     sources: Mapping[str, str] = {
         "hub": "fzkuji/MedQA (med_qa_en_source): 10,178 train, 1,272 validation, 1,273 test",
@@ -86,6 +88,7 @@ class MedQaMainland(MedQaUs):
 class MedQaMainland5(MedQaMainland):
     """MedQA of mainland China, five options."""
 
+    count = 5
     sources: Mapping[str, str] = {
         "hub": "fzkuji/MedQA (med_qa_zh_source): 27,400 train, 3,425 validation, 3,426 test",
         "dir": "files of Mainland, such as test.jsonl",

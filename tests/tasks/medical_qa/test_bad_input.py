@@ -52,6 +52,13 @@ def test_what_is_odd_is_mended_used_and_named(check, kind):
     assert report["counts"] == {kind: 1}
 
 
+@pytest.mark.parametrize(("task", "named"), [("medqa-us-5", 1), ("medqa-us", 0), ("cmexam", 0)])
+def test_a_file_of_another_number_of_options_than_the_set_has_is_named(check, task, named):
+    done = check(GOOD, task=f"medical_qa/{task}")
+    assert done.code == 0
+    assert json.loads(done.out)["counts"].get("number of options", 0) == named
+
+
 def test_html_is_taken_away_and_mathematics_is_kept(run_bench, tmp_path):
     row = {**GOOD, "question": "Is <b>n</b> < 10<sup>6</sup> &gt; m?"}
     (tmp_path / "test.jsonl").write_text(json.dumps(row))
