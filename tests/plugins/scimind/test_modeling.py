@@ -10,8 +10,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from harness import TrainSpec
 from harness.plugins.scimind.configuration import ROUTINGS
 from harness.plugins.scimind.modeling import CACHE, RoutedFeedForward, SciMindForCausalLM
+from harness.training.modes import learning
 
 from .conftest import config
 
@@ -147,10 +149,9 @@ def test_checkpointed_activations_give_the_same_gradients(
     scimind: Make, mixed_ids: torch.Tensor, routing: str
 ) -> None:
     def gradients(*, checkpointed: bool) -> list[torch.Tensor]:
-        model = scimind(routing=routing).train()
-        if checkpointed:
-            model.activation_checkpointing_enable()
-        model(input_ids=mixed_ids, labels=mixed_ids, use_cache=False).loss.backward()
+        model = scimind(routing=routing)
+        with learning(model, TrainSpec(gradient_checkpointing=checkpointed)):
+            model(input_ids=mixed_ids, labels=mixed_ids).loss.backward()
         return [p.grad for p in model.parameters()]
 
     for one, other in zip(gradients(checkpointed=False), gradients(checkpointed=True), strict=True):
