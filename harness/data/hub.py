@@ -37,8 +37,7 @@ def fetch(wanted: HubFiles, split: str, revision: str = "") -> Fetched:
     """Return the files of a split at a revision, from the hub's cache where they are in it already."""
     try:
         # optional: only hub data needs it
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.constants import HF_HUB_CACHE
+        from huggingface_hub import constants, snapshot_download
     except ImportError as error:
         raise MissingDependency(
             "--data hub needs huggingface_hub", hint="pip install huggingface_hub"
@@ -50,11 +49,12 @@ def fetch(wanted: HubFiles, split: str, revision: str = "") -> Fetched:
                 repo_type="dataset",
                 revision=revision or None,
                 allow_patterns=[wanted.pattern],
+                local_files_only=constants.HF_HUB_OFFLINE,  # versions before 2 ask for the list of files else
             )
         )
     except Exception as error:  # the hub's client raises a dozen kinds; each means that the file is not here
         raise DataError(
-            f"split '{split}' of {wanted.repository} ({wanted.pattern}) is not in {HF_HUB_CACHE}"
+            f"split '{split}' of {wanted.repository} ({wanted.pattern}) is not in {constants.HF_HUB_CACHE}"
             f" and cannot be fetched: {_first_line(error)}",
             hint=f"download {wanted.pattern} from {wanted.page} and give its folder: --data FOLDER",
         ) from error
