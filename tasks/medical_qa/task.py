@@ -88,9 +88,9 @@ class Corpus(Task):
 
     def examples(self, split: str) -> Iterator[Example]:
         """Yield the sentences: all to learn from, one of each fact to measure, while reading and after."""
-        held_out = f"-{HELD_OUT}"
-        read = [row for row in sample.statements() if not row[0].endswith(held_out)]
-        kept = [row for row in sample.statements() if row[0].endswith(held_out)]
+        rows, held_out = list(sample.statements()), f"-{HELD_OUT}"
+        read = [row for row in rows if not row[0].endswith(held_out)]
+        kept = [row for row in rows if row[0].endswith(held_out)]
         for id, text in {"train": read, "validation": kept[::2], "test": kept[1::2]}[split]:
             yield Example(id, {"text": text}, (text,))
         for asked in sample.questions("train") if split == "train" else ():
