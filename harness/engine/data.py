@@ -290,7 +290,7 @@ class ValidationScorer:
         self.higher_is_better = metrics[select][0].higher_is_better if select in metrics else True
 
     def __call__(self, completions: Iterable[Completion]) -> Mapping[str, float]:
-        """Return the mean over tasks of each metric of theirs, and of the one that selects, that has a value."""
+        """Return the mean over tasks of each of their metrics, and of the one that selects, with a value."""
         by_task: dict[str, list[tuple[Example, Prediction]]] = {}
         for completion in completions:
             data, example, request = self._answers[completion.request_id]
