@@ -38,8 +38,10 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         for start, stop in pairwise(edges):
             assert 0 < stop - start <= longest
             one = [part[start:stop].transpose(0, 1)[None] for part in (q, k, v)]
-            scaled = {"scale": more["scale"], "enable_gqa": more["enable_gqa"]}
-            parts.append(functional.scaled_dot_product_attention(*one, is_causal=True, **scaled))
+            attended: torch.Tensor = functional.scaled_dot_product_attention(
+                one[0], one[1], one[2], is_causal=True, scale=more["scale"], enable_gqa=more["enable_gqa"]
+            )
+            parts.append(attended)
         return torch.cat([part[0].transpose(0, 1) for part in parts])
 
     monkeypatch.setattr(documents, "kernel", lambda: attend)
