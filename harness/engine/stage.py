@@ -198,7 +198,7 @@ def _evaluator(
         for name in data.task.metrics
         for found in [registry.metrics.get(name, near=data.registered.plugin)]
     }
-    if not of_stage and select and select not in metrics:
+    if not of_stage and select and select not in (*metrics, *way.facts):
         raise UsageError(
             f"train.select_metric is '{select}', which the task does not compute",
             hint="it computes: " + ", ".join(sorted({*metrics, *way.facts})),
