@@ -9,8 +9,18 @@ from harness.api.metric import Metric, MetricEntry
 from harness.api.spec import DataSpec
 
 from .data import TaskData
+from .registry import Registered, Registry
 
 Row = tuple[TaskData, Example, Request]
+
+
+def judging(
+    registry: Registry, tasks: Sequence[TaskData], earned: Sequence[str]
+) -> dict[str, Registered[MetricEntry]]:
+    """Find the metrics that judge answers while training: those of the tasks, and those earned by."""
+    names = [(name, data) for data in tasks for name in data.task.metrics]
+    names += [(name, tasks[0]) for name in earned]
+    return {name: registry.metrics.get(name, near=data.registered.plugin) for name, data in names}
 
 
 class TaskJudge:
@@ -28,9 +38,10 @@ class TaskJudge:
         self._tags = tags
         self._rows: dict[str, Row] = {}
         for part in parts:
-            for example in part.scored(data.train_split, data.train_limit):
-                request = part.named(example)
-                self._rows[request.id] = (part, example, request)
+            splits = {data.train_split: data.train_limit, data.validation_split: None}
+            for split in splits.keys() & part.task.splits():
+                for example, request in part.named_rows(split, splits[split]):
+                    self._rows[request.id] = (part, example, request)
 
     def __call__(self, completions: Sequence[Completion]) -> Sequence[Mapping[str, float]]:
         """Return for each completion metric name -> value of that row; a metric without one is absent."""

@@ -19,7 +19,7 @@ class FitOptions:
     Muon leaves (embeddings, head, vectors); None: the same rate. `no_decay`: weight decay skips
     parameters with one of these in their name; None: it skips everything that is not a matrix.
     `window`: rows of a streamed corpus that are held and shuffled together. `lanes`: parts of a batch
-    that are learned side by side where one process trains on a CPU, without dropout.
+    that are learned side by side where one process trains on a CPU, without dropout or packed rows.
     """
 
     adam_epsilon: float = 1e-8
