@@ -13,6 +13,7 @@ import torch
 
 from harness import RunContext, TrainData, TrainSpec, UsageError, training
 from harness.training.lanes import Lanes, twin
+from harness.training.step import Stepper
 
 from .conftest import encode_causal, encode_seq2seq, llama, pairs, t5
 
@@ -94,3 +95,21 @@ def test_torch_has_its_own_threads_back_afterwards(make_run: Callable[..., RunCo
 def test_no_lanes_are_refused(make_run: Callable[..., RunContext]) -> None:
     with pytest.raises(UsageError, match="lanes"):
         learned(make_run(), replace(SPEC, options={"lanes": 0}))
+
+
+def test_an_interrupted_training_in_lanes_ends_in_the_same_bytes(
+    make_run: Callable[..., RunContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(TWO, max_steps=4, save_every=2)
+    _, undisturbed = learned(make_run("whole"), spec)
+    run, step = make_run("cut"), Stepper.__call__
+
+    def stopped(self: Stepper, rows: Any, factor: float, number: int, stop: bool) -> Any:
+        if number == 4:
+            raise KeyboardInterrupt
+        return step(self, rows, factor, number, stop)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Stepper, "__call__", stopped)
+        learned(run, spec)
+    assert learned(run, spec)[1] == undisturbed
