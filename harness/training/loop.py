@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,20 @@ from harness.files import folders
 from harness.files.json_files import read_sealed, write_sealed
 
 from . import adapters, memory, settings, strategies, threads
-from .apartness import require_documents_apart
+from .apartness import line_of_two, loss_of, require_documents_apart
 from .average import WeightAverage
 from .batching import Collator, Encode, EncodedRows
 from .distributed import Group, session
+from .documents import Within, within
 from .evaluation import Validation
 from .heads import body_of
 from .identity import identity_of
 from .log import TrainLog, draw_curves, peak_memory_mib, tensorboard_writer
 from .meter import Meter
-from .modes import learning, without_dropout
+from .modes import dropouts, learning, without_dropout
 from .objectives import Objective
 from .schedule import Schedule
+from .settings import FitOptions
 from .signals import StopRequest, noted
 from .source import Source
 from .stage import Generate, Learner, Save, Stage, stage_of
@@ -164,9 +167,8 @@ class Training:
         body = body_of(stage.model)
         self.base = adapters.describe_base(body) if hasattr(body, "peft_config") else None
         torch.manual_seed(spec.seed + run.rank)
-        self.strategy = strategies.choose(stage.model, spec, stage.options, group)
-        if spec.packing == "packed":
-            self._require_documents_apart()
+        self.strategy = strategies.choose(stage.model, spec, self._options(), group)
+        self.apart: Within = self._keep_documents_apart() if spec.packing == "packed" else nullcontext
         self.total = rows.total_steps()
         self.schedule = Schedule(spec, self.total)
         self.position = Position()
@@ -177,15 +179,32 @@ class Training:
         wanted = spec.tensorboard and run.is_main
         self.tensorboard = tensorboard_writer(run.directory / "tensorboard") if wanted else None
 
+    def _options(self) -> FitOptions:
+        """Return the options of the stage, with lanes only where threads cannot change what is learned."""
+        stage, spec, options = self.stage, self.spec, self.stage.options
+        alone = self.group.world_size == 1 and self.group.device.type == "cpu"
+        whole = settings.asked_strategy(spec.launch) == "ddp" and spec.packing != "packed"
+        plain = stage.divisible and self.objective == stage.loss and spec.precision != "fp16"
+        drawn = bool(spec.neftune_alpha) or (
+            stage.dropout and any(share for *_, share in dropouts(stage.model))
+        )
+        found: FitOptions = options if alone and whole and plain and not drawn else replace(options, lanes=1)
+        return found
+
     def collator(self, rows: EncodedRows) -> Collator:
         """Return what builds the batches of some rows."""
         packed = self.spec.packing == "packed"
         return Collator(rows, self.stage.learner.pad, packed=packed, mask=self.masked)
 
-    def _require_documents_apart(self) -> None:
+    def _keep_documents_apart(self) -> Within:
         (rows,), module = self.rows.sets, self.strategy.module
+        collate = self.collator(rows)
+        line, _ = line_of_two(module, rows, collate)
         with self.strategy.forward_context():
-            require_documents_apart(module, rows, self.collator(rows), self.objective)
+            apart = within(module, lambda: loss_of(module, self.objective, line))
+            with apart():
+                require_documents_apart(module, rows, collate, self.objective)
+        return apart
 
     def run_to_end(self) -> Checkpoint:
         """Go on from the newest state to the last step, then write the checkpoint."""
@@ -202,7 +221,7 @@ class Training:
         self.examples = TrainLog(log and log.with_name("examples.jsonl"), resume_step=self.position.step)
         self.run.progress.start("training", self.total, "steps", self.position.step)
         try:
-            with noted() as stop, learning(self.strategy.module, self.spec):
+            with noted() as stop, learning(self.strategy.module, self.spec), self.strategy.lanes.open():
                 self._train(stop)
         finally:
             self.rows.close()
@@ -233,7 +252,8 @@ class Training:
                 break
             self.meter.start()
             factor = self.schedule.factor(self.position.step)
-            facts = self.stepper(step, factor, self.position.step + 1, bool(stop.received))
+            with self.apart():
+                facts = self.stepper(step, factor, self.position.step + 1, bool(stop.received))
             if self.average is not None:
                 self.average.update()
             self.position.spend("learning", self.meter.stop(facts.tokens))
