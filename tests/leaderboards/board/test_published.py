@@ -67,7 +67,7 @@ def test_tables_and_pages_of_the_shipped_board_are_built_with_one_command(main, 
 def test_of_real_data_no_row_is_shipped_and_no_answer_but_those_of_models_trained_here():
     for folder in PUBLISHED.row_folders():
         about = PUBLISHED.about(folder)
-        if about["data"]["source"] == "sample":
+        if about["data"]["source"] == "sample" or about["task"].startswith("design/"):
             continue  # made by our own code
         names = {path.name for path in folder.iterdir()}
         kept = {"submission.json", "scored.json", "draws.npy", "evidence.json"}
