@@ -9,8 +9,18 @@ from harness.api.metric import Metric, MetricEntry
 from harness.api.spec import DataSpec
 
 from .data import TaskData
+from .registry import Registered, Registry
 
 Row = tuple[TaskData, Example, Request]
+
+
+def judging(
+    registry: Registry, tasks: Sequence[TaskData], earned: Sequence[str]
+) -> dict[str, Registered[MetricEntry]]:
+    """Find the metrics that judge answers while training: those of the tasks, and those earned by."""
+    names = [(name, data) for data in tasks for name in data.task.metrics]
+    names += [(name, tasks[0]) for name in earned]
+    return {name: registry.metrics.get(name, near=data.registered.plugin) for name, data in names}
 
 
 class TaskJudge:
