@@ -47,6 +47,7 @@ padding, and the scores over the vocabulary, which are computed here for the las
 all. Examples are read once here and before each question there; a question is read once here and before \
 each of its options' texts there. A log-likelihood of a text is a sum over its tokens, and so is its \
 rounding."""
+TOGETHER = tuple(SETS)[:3]  # each question once, as it is
 Scores = list[list[float]]  # of each question's choices
 
 
@@ -57,8 +58,9 @@ def compare(data: Path, rows: int, kept: Path, peer: str) -> None:
     asked["one question"] = first(next(iter(SETS)), data, 1)
     version, _ = timed([peer, "-c", "import lm_eval; print(lm_eval.__version__, end='')"])
     table = [found(name, questions, weights, kept / "choices", peer) for name, questions in asked.items()]
+    table.insert(len(TOGETHER), together([row for row in table if row["set"] in TOGETHER]))
     write(
-        "real-weights",
+        "real-weights-choices",
         "SmolLM2-135M by log-likelihood, here and in lm-evaluation-harness",
         table,
         command=f"python -m benchmarks.real_weights DATA --part choices --rows {rows}",
@@ -81,6 +83,23 @@ def found(name: str, asked: Sequence[Question], weights: Path, folder: Path, pee
         "greatest difference": f"{max(abs(a - b) for a, b in pairs):.1e}",
         "accuracy %, ours": 100 * accuracy(asked, ours),
         "accuracy %, theirs": 100 * accuracy(asked, theirs),
+        "CPU s, ours": round(mine, 1),
+        "CPU s, theirs": round(other, 1),
+        "ours / theirs": round(mine / other, 2),
+    }
+
+
+def together(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return a row of sets in all: questions, CPU seconds, and the greatest difference."""
+    mine, other = (sum(row[f"CPU s, {side}"] for row in rows) for side in ("ours", "theirs"))
+    greatest = max(rows, key=lambda row: float(row["greatest difference"]))["greatest difference"]
+    return {
+        "set": "these three together",
+        "rows": sum(row["rows"] for row in rows),
+        "log-likelihoods": sum(row["log-likelihoods"] for row in rows),
+        "greatest difference": greatest,
+        "accuracy %, ours": "",
+        "accuracy %, theirs": "",
         "CPU s, ours": round(mine, 1),
         "CPU s, theirs": round(other, 1),
         "ours / theirs": round(mine / other, 2),
