@@ -135,15 +135,15 @@ def open_model(
 
     `settings` are what `--set` sets.
     """
-    from harness.cli.workbench import Desk
+    from harness.engine import opening
     from harness.engine.config import check_keys
     from harness.engine.plugin_manager import load_plugins
     from harness.engine.registry import Registry
 
-    named = {"checkpoint": checkpoint} if checkpoint else {}
-    asked = named | dict(settings or {})
+    named = {"checkpoint": checkpoint, "preset": preset}
+    asked = {key: value for key, value in named.items() if value} | dict(settings or {})
     check_keys(asked, "the call")
-    return Desk(Registry(load_plugins(plugins))).open_model(model, preset=preset, settings=asked)
+    return opening.open_model(Registry(load_plugins(plugins)), model, asked)
 
 
 def score(
