@@ -89,12 +89,12 @@ class TaskData:
             if split not in self.task.splits():
                 hint = nearest(split, self.task.splits())
                 options = self.task.options
+                if split == self.task.data.train_split and hasattr(options, "shares"):
+                    hint = f"--set task.shares=0.8,0.1,0.1 shares the rows out; {hint}"
                 if options.shots and split == options.shots_split:
                     hint = f"--set task.shots_split=NAME draws them from another split; {hint}"
                 elif split == self.task.data.train_split:
                     hint = f"--no-train asks the model as it is; {hint}"
-                    if hasattr(options, "shares"):
-                        hint = f"--set task.shares=0.8,0.1,0.1 shares the rows out; {hint}"
                 raise UsageError(f"task '{self.name}' has no split '{split}'", hint=hint)
             with blamed(f"task '{self.name}', split '{split}',"):
                 self._examples[split] = list(_checked(self.task.examples(split), self.name, split))
