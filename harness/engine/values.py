@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -17,6 +18,7 @@ from harness.api.model import NoOptions
 T = TypeVar("T")
 WORDS = {int: "whole number", float: "number", bool: "true or false", str: "text", Path: "path"}
 SHOWN = 80  # characters of a wrong value that a message repeats
+hints_of = cache(get_type_hints)  # of our own classes: reading annotations takes long
 
 
 def convert(value: Any, hint: Any, key: str, source: str) -> Any:
@@ -110,7 +112,7 @@ def make_options(kind: type, values: Mapping[str, Any], owner: str, section: str
 
 def from_mapping(kind: type[T], data: Mapping[str, Any]) -> T:
     """Build a (nested) dataclass out of what was read from JSON, which this program has written."""
-    hints = get_type_hints(kind)
+    hints = hints_of(kind)
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: _restored(hints[name], value) for name, value in data.items() if name in known})
 
