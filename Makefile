@@ -10,7 +10,7 @@ HERE := .venv/bin/python
 TEST_ENV := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 DS_ACCELERATOR=cpu
 export TORCH
 
-.PHONY: help bench test install lint docs constraints clean
+.PHONY: help bench test install lint docs site constraints clean
 
 help: ## say what there is to make
 	@echo "usage: make GOAL"
@@ -38,7 +38,12 @@ lint: install ## check style and types
 docs: install ## write the generated pages anew
 	$(HERE) -m harness.cli.reference docs/reference/cli.md
 	$(HERE) -m harness.cli.api_reference docs/reference/api.md
+	$(HERE) -m harness.cli.reference_tables docs/reference
 	$(HERE) -m harness.metrics.cards
+	$(HERE) .ci/site/architecture.py docs/explanation/architecture.svg
+
+site: install ## build the documentation as a site, build/site/site/index.html, without network
+	$(HERE) .ci/site/build.py build/site
 
 constraints: install ## write constraints.txt from what .venv holds
 	$(HERE) -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt

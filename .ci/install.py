@@ -17,9 +17,10 @@ VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
 EXTRAS = {
     "bench": "train",
-    "test": "train,deepspeed,quant,molecules,reference,retrieval,papers,gguf,chinese,serve,dev",
+    "test": "train,deepspeed,quant,molecules,reference,retrieval,papers,gguf,chinese,serve,docs,dev",
+    "release": "release",
 }
-INCLUDES = {"bench": ["bench"], "test": ["bench", "test"]}
+INCLUDES = {"bench": ["bench"], "test": ["bench", "test"], "release": ["release"]}
 OLDEST = (3, 11)
 
 

@@ -43,14 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     if unknown := [name for name in asked.parts if name not in PARTS]:
         parser.error(f"no part named {', '.join(unknown)}; there are {', '.join(PARTS)}")
-    machine = Machine(torch.device(asked.device), asked.short)
+    machine = Machine(torch.device(asked.device), asked.short, asked.results)
     if machine.device.type == "cuda" and not torch.cuda.is_available():
         sys.exit("there is no GPU here; --device cpu --short shows that the script works")
     for name in asked.parts or PARTS:
-        measure(name, PARTS[name], machine, asked.results)
+        measure(name, PARTS[name], machine)
 
 
-def measure(name: str, part: Part, machine: Machine, results: Path) -> None:
+def measure(name: str, part: Part, machine: Machine) -> None:
     """Measure a part inside its time, and write after each row what there is."""
     print(f"\n{part.title} ({part.seconds} s at most)", flush=True)
     rows: list[dict[str, Any]] = []
@@ -58,13 +58,13 @@ def measure(name: str, part: Part, machine: Machine, results: Path) -> None:
         with box(part.seconds):
             for what, work in part.measurements(machine):
                 rows.append({"what": what, **attempt(work)})
-                keep(name, part, rows, machine, results)
+                keep(name, part, rows, machine)
                 print("  " + ", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     except TimeUp:
         rows.append({"what": "the rest", "said": f"not measured: {part.seconds} s were over"})
     except (ImportError, HarnessError) as error:
         rows.append({"what": "all", "said": f"skipped: {error}"})
-    keep(name, part, rows, machine, results)
+    keep(name, part, rows, machine)
     if "said" in rows[-1]:
         print("  " + rows[-1]["said"], flush=True)
 
@@ -80,7 +80,7 @@ def attempt(work: Any) -> dict[str, Any]:
         return {"said": f"not measured: {type(error).__name__}: {str(error).strip().splitlines()[0][:160]}"}
 
 
-def keep(name: str, part: Part, rows: list[dict[str, Any]], machine: Machine, results: Path) -> None:
+def keep(name: str, part: Part, rows: list[dict[str, Any]], machine: Machine) -> None:
     """Write the rows of a part, all with the columns of all."""
     columns = dict.fromkeys(chain.from_iterable(rows))
     report.keep(
@@ -90,7 +90,7 @@ def keep(name: str, part: Part, rows: list[dict[str, Any]], machine: Machine, re
         command=f"python -m benchmarks.gpu {name}",
         method=part.method.replace("FORMULA", FORMULA) + (" Tiny sizes." if machine.short else ""),
         packages=("torch", "transformers"),
-        folder=results,
+        folder=machine.results,
         device=torch.cuda.get_device_name(machine.device) if machine.device.type == "cuda" else "cpu",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ class Machine:
 
     device: torch.device
     short: bool
+    results: Path
 
     def size(self, full: Any, tiny: Any) -> Any:
         """Return the size of a measurement."""

@@ -13,22 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report
-from benchmarks.rewards.__main__ import said
+from benchmarks.rewards import recipes
+from benchmarks.rewards.program import said
 
-SETTINGS = {
-    "train.optimizer": "adamw",
-    "train.learning_rate": "1.5e-4",
-    "train.weight_decay": "0",
-    "train.schedule": "constant",
-    "train.warmup_steps": "0",
-    "train.batch_tokens": "4096",
-    "train.eval_every": "none",
-    "train.prompt_loss": "false",
-    "train.options.prompts": "64",
-    "train.options.samples": "8",
-    "train.options.supervised": "0.1",
-    "train.options.max_new_tokens": "64",
-}
+PROMPTS = 64
 
 
 def main() -> None:
@@ -39,8 +27,7 @@ def main() -> None:
     )
     parser.add_argument("--start", type=Path, required=True, metavar="DIR", help="a training to go on from")
     parser.add_argument("--model", default="scimind")
-    parser.add_argument("--task", default="lpm24/text2smiles")
-    parser.add_argument("--reward", default="{molecule-exact=1, morgan=1}")
+    parser.add_argument("--task", choices=recipes.GROUNDS, default="lpm24/text2smiles")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--processes", default="1,2", help="numbers of processes (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("runs/rollouts"))
@@ -52,9 +39,10 @@ def main() -> None:
         rows,
         command=f"python -m benchmarks.rewards.rollouts --start DIR --processes {args.processes}",
         method=(
-            "64 prompts x 8 answers a step, a tenth of supervised loss, from a tiny model that was trained "
-            "to its end; seconds of the main process on a machine that others used too, so that their shares "
-            "say more than they do. `different` is how many of the 512 answers of a step are not equal."
+            f"{PROMPTS} prompts x {recipes.SAMPLES} answers a step, a tenth of supervised loss, from a tiny "
+            "model that was trained to its end; seconds of the main process on a machine that others used "
+            "too, so that their shares say more than they do. `different` is how many of these answers are "
+            "not equal."
         ),
         packages=("torch", "transformers"),
     )
@@ -62,37 +50,24 @@ def main() -> None:
 
 def row_of(args: argparse.Namespace, processes: str) -> dict[str, Any]:
     """Take a few steps, and return what they took."""
-    given = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
+    told = {
+        **recipes.STAGES["grpo"],
+        "train.base": args.start / "checkpoint",
+        "train.reward": recipes.as_reward(recipes.GROUNDS[args.task].reward),
+        "train.options.prompts": PROMPTS,
+        "train.max_steps": args.steps,
+    }
     (run,) = said(
         "train",
-        *(
-            "--model",
-            args.model,
-            "--task",
-            args.task,
-            "--stage",
-            "grpo",
-            "--set",
-            f"train.base={args.start / 'checkpoint'}",
-        ),
-        *(
-            "--set",
-            f"train.reward={args.reward}",
-            "--max-steps",
-            args.steps,
-            "--processes",
-            processes,
-            *given,
-        ),
+        *("--model", args.model, "--task", args.task, "--stage", "grpo", *recipes.given(told)),
+        *("--processes", processes),
         *("--output", args.output / processes, "--no-compare", "--quiet", "--json"),
     )["runs"]
     folder = Path(run["directory"])
     spent = json.loads((folder / "state" / "done.json").read_text(encoding="utf-8"))
     parts = {part: spent[f"{part}_seconds"] for part in ("sampling", "scoring", "learning")}
-    told = [
-        json.loads(line) for line in (folder / "train_log.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
-    rollouts = [line["rollout"] for line in told if "rollout" in line]
+    log = map(json.loads, (folder / "train_log.jsonl").read_text(encoding="utf-8").splitlines())
+    rollouts = [line["rollout"] for line in log if "rollout" in line]
     return {
         "processes": processes,
         **{f"{part}, s": round(seconds, 1) for part, seconds in parts.items()},

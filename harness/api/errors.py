@@ -68,7 +68,10 @@ class StageError(HarnessError):
 
 
 class LostProcess(StageError):
-    """A process that shares a stage with others cannot go on without one of them, which failed first."""
+    """A process that shares a stage with others cannot go on without one of them, which failed first.
+
+    It is shown where that one could say nothing, as when it was killed.
+    """
 
 
 class TryAgain(StageError):

@@ -59,7 +59,10 @@ def harness_stages() -> Iterable[StageEntry]:  # type: ignore[empty-body]
 
 @hookspec(firstresult=True)
 def harness_prompt(model: str, task: str) -> PromptFormat | None:
-    """Called when a run is planned; return the prompt format this model wants for this task, or None."""
+    """Called when a run is planned; return the prompt format this model wants for this task, or None.
+
+    The nearest plugin's answer wins; without one the task's own format is used.
+    """
 
 
 @hookspec(firstresult=True)
@@ -69,7 +72,10 @@ def harness_launch(launch: LaunchSpec, stage: str, directory: Path) -> bool | No
 
 @hookspec(firstresult=True)
 def harness_render_leaderboard(board: Any, format: str) -> str | None:
-    """Called for a leaderboard format that is not built in; return the text, or None."""
+    """Called for a leaderboard format that is not built in; return the text, or None.
+
+    The nearest plugin's text wins; one that fails ends nothing but that form.
+    """
 
 
 @hookspec

@@ -90,9 +90,10 @@ def homes(package: str, names: Iterable[str]) -> list[Module]:
     """Return the modules that define names: the package's own, or what it has them from."""
     own = [_read(PACKAGE / "program.py")] if package == "harness" else modules(package)
     found: dict[str, Module] = {}
+    where = [*own, *modules("harness.api"), *modules("harness.training")]
+    defined = [(module, module.definitions()) for module in where]
     for name in names:
-        where = [*own, *modules("harness.api"), *modules("harness.training")]
-        home = next((module for module in where if name in module.definitions()), None)
+        home = next((module for module, known in defined if name in known), None)
         if home is None:
             raise LookupError(f"{package}.{name} is defined nowhere")
         found[home.name] = home

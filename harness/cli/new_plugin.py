@@ -9,6 +9,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from harness import API_VERSION, __version__
 from harness.api.errors import StageError, UsageError, nearest
 
 from . import plugin_template as template
@@ -109,6 +110,8 @@ def write_package(folder: Path, name: str, kinds: list[str]) -> None:
     words = {
         "name": name,
         "module": module,
+        "api": API_VERSION,
+        "release": __version__,
         "what": f"A {' and a '.join(kind for kind in KINDS if kind in kinds)}",
         "entries": ", ".join(sorted(entry for entry, _, _ in chosen)),
         # What the package does not bring itself is borrowed from the toys.

@@ -12,7 +12,7 @@ name = "$name"
 version = "0.1.0"
 description = "$what for Assay"
 requires-python = ">=3.11"
-dependencies = ["assay-bench"]
+dependencies = ["assay-bench>=$release"]
 
 [project.optional-dependencies]
 test = ["pytest"]
@@ -39,6 +39,8 @@ INIT = '''\
 """$what for Assay."""
 
 from harness import $entries, hookimpl
+
+HARNESS_API_VERSION = $api  # another one is refused in a sentence
 $hooks'''
 
 MODEL_HOOK = '''

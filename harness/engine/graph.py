@@ -11,6 +11,10 @@ from harness.api.stage import StageEntry
 
 BASE = "base"  # the weights that a stage goes on from
 NONE = "none"  # names no input where a stage would take one by itself
+HINTS = {
+    BASE: "name a stage that runs before, or the folder of a training",
+    "reward": "metric:NAME is a metric of the task; a name without a colon is a stage or a folder",
+}
 
 
 def inputs_of(train: Sequence[TrainSpec], entries: Sequence[StageEntry]) -> list[dict[str, str]]:
@@ -60,5 +64,5 @@ def _source(stage: str, name: str, source: str, earlier: Sequence[str]) -> str:
         return source
     raise UsageError(
         f"input '{name}' of stage '{stage}' is '{source}', which is no stage before it and no checkpoint",
-        hint=nearest(source, earlier) or "name a stage that runs before, or the folder of a training",
+        hint=nearest(source, earlier) or HINTS.get(name, HINTS[BASE]),
     )

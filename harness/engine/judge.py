@@ -6,11 +6,21 @@ from collections.abc import Mapping, Sequence
 
 from harness.api.example import Completion, Example, Pairs, Prediction, Request
 from harness.api.metric import Metric, MetricEntry
-from harness.api.spec import DataSpec
+from harness.api.spec import DataSpec, TrainSpec
 
 from .data import TaskData
+from .registry import Registered, Registry
 
 Row = tuple[TaskData, Example, Request]
+
+
+def judging(
+    registry: Registry, tasks: Sequence[TaskData], train: TrainSpec
+) -> dict[str, Registered[MetricEntry]]:
+    """Find the metrics that judge answers while training: those of the tasks, and those earned by."""
+    names = [(name, data) for data in tasks for name in data.task.metrics]
+    names += [(name, tasks[0]) for name in train.earned_metrics]
+    return {name: registry.metrics.get(name, near=data.registered.plugin) for name, data in names}
 
 
 class TaskJudge:

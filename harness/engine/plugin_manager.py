@@ -29,6 +29,7 @@ from harness.api.errors import DuplicateName, HarnessError, PluginError, nearest
 from . import bundled as shipped
 from . import installed
 from .entries import COLLECTING, Entry, check_entry, label
+from .fitting import check_version, lacks
 from .network import forbidden
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class Plugins:
             stop.add_note(f"plugin '{plugin.name}' was loading{way_out}")
             raise
         except BaseException as error:  # noqa: BLE001  whatever a stranger's import does
-            plugin.reason = _first_line(error)
+            plugin.reason = lacks(error) or _first_line(error)
             plugin.entries = []
             if plugin.module is not None and self.manager.is_registered(plugin.module):
                 self.manager.unregister(plugin.module)
@@ -177,9 +178,7 @@ class Plugins:
         plugin.heavy = tuple(name for name in HEAVY if name in sys.modules and name not in before)
 
     def _register(self, plugin: LoadedPlugin, module: ModuleType) -> list[Entry]:
-        wanted = getattr(module, "HARNESS_API_VERSION", hooks.API_VERSION)
-        if wanted != hooks.API_VERSION:
-            raise PluginError(f"written for plugin API {wanted}, this is API {hooks.API_VERSION}")
+        check_version(module)
         others = [o for o in self.loaded if o.name == plugin.name and o is not plugin and o.ok]
         if (
             others and plugin.origin != "bundled"

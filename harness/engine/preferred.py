@@ -97,5 +97,5 @@ def _rewards(
     metrics = registry.load_metrics(names, near=data.registered.plugin)
     tags = reasoning_tags(directory, spec.generate.reasoning)
     judge = TaskJudge([data], replace(spec.data, train_limit=spec.data.limit), metrics, tags)
-    check(train, judge, model=False)
+    check(train, judge.metrics, model=False)
     return Rewards(train, judge, None)

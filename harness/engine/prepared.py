@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from harness.files.json_files import digest
 from . import environment, sameness
 from .data import TaskData, open_learned, open_task
 from .graph import inputs_of
+from .judge import judging
 from .known import Known, looks, named_files
 from .learned import asks, training_digest
 from .matrix import Cell
@@ -207,6 +208,7 @@ class Prepared:
         found: list[tuple[str, Training, list[TaskData]]] = []
         keys: dict[str, str] = {}
         inputs_of_stages = inputs_of(self.spec.train, [way.entry for way in self.ways])
+        self._check_rewards(inputs_of_stages)
         for (spec, tasks), way, inputs in zip(self.stages, self.ways, inputs_of_stages, strict=True):
             training = Training(
                 spec=spec,
@@ -224,6 +226,18 @@ class Prepared:
             keys[way.entry.name] = key
             found.append((key, training, tasks))
         return found
+
+    def _check_rewards(self, inputs: Sequence[Mapping[str, str]]) -> None:
+        """Refuse what no answer could earn by, before rows are read."""
+        for (spec, tasks), way, given in zip(self.stages, self.ways, inputs, strict=True):
+            if asks(way.entry):
+                from harness.training import rewards  # here, because few trainings earn anything
+
+                (train,) = spec.train
+                cards = {
+                    name: found.entry for name, found in judging(self.bench.registry, tasks, train).items()
+                }
+                rewards.check(train, cards, model=rewards.MODEL in given)
 
     def key(self, weights: str) -> str:
         """Identify the run that the cell's weights give."""

@@ -33,7 +33,7 @@ from .data import TaskData, ValidationScorer, open_learned, open_task
 from .environment import peak_memory_mib
 from .graph import BASE
 from .journal import Journal
-from .judge import TaskJudge
+from .judge import TaskJudge, judging
 from .learned import asks, training_data
 from .network import forbid
 from .plugin_manager import blamed
@@ -171,10 +171,8 @@ def load_training_data(
 
 
 def _judge(registry: Registry, tasks: list[TaskData], training: Training) -> TaskJudge:
-    """Return what judges answers while training: the metrics of the tasks, and those that are earned by."""
-    names = [(name, data) for data in tasks for name in data.task.metrics]
-    names += [(name, tasks[0]) for name in training.train.earned_metrics]
-    found = {name: registry.metrics.get(name, near=data.registered.plugin) for name, data in names}
+    """Return what judges answers while training."""
+    found = judging(registry, tasks, training.train)
     metrics = {name: (metric.entry, metric.load()) for name, metric in found.items()}
     return TaskJudge(tasks, training.spec.data, metrics, training.spec.generate.reasoning)
 

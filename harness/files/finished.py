@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.api import DataError
+from harness.api.run import SCHEMA_VERSION
 
 from .digests import file_digest
 from .json_files import read_sealed, write_sealed
@@ -43,6 +44,10 @@ def write_record(directory: Path, record: Any) -> None:
 def read_record(directory: Path) -> Mapping[str, Any]:
     """Return the record of a finished run, all of whose files are what was written."""
     record = read_sealed(directory / RECORD)
+    if record.get("schema_version", SCHEMA_VERSION) > SCHEMA_VERSION:
+        raise DataError(
+            f"{directory} was written by a newer release of Assay", hint="pip install --upgrade assay-bench"
+        )
     found, kept = digests(directory), record.get("files", {})
     for name in sorted({*found, *kept}):
         if found.get(name) != kept.get(name):

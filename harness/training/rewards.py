@@ -106,7 +106,7 @@ class Rewards:
         return earned
 
 
-def check(spec: TrainSpec, judge: Judge | None, *, model: bool) -> None:
+def check(spec: TrainSpec, metrics: Mapping[str, MetricEntry], *, model: bool) -> None:
     """Refuse what could not be earned by, before a model is loaded."""
     names = list(spec.rewards)
     if not names:
@@ -122,21 +122,20 @@ def check(spec: TrainSpec, judge: Judge | None, *, model: bool) -> None:
                     hint='stages = ["sft", "reward", …], or --set train.inputs.reward=DIR',
                 )
         elif name.startswith(METRIC):
-            _check_metric(name.removeprefix(METRIC), judge)
+            _check_metric(name.removeprefix(METRIC), metrics)
         else:
             function(name)
-    _require_ungameable(names, judge)
+    _require_ungameable(names, metrics)
 
 
-def _check_metric(name: str, judge: Judge | None) -> None:
-    known = judge.metrics if judge is not None else {}
-    if name not in known:
-        raise UsageError(f"no metric '{name}' judges the rows of this training", hint=nearest(name, known))
+def _check_metric(name: str, metrics: Mapping[str, MetricEntry]) -> None:
+    if name not in metrics:
+        raise UsageError(f"no metric '{name}' judges the rows of this training", hint=nearest(name, metrics))
 
 
-def _require_ungameable(names: Sequence[str], judge: Judge | None) -> None:
+def _require_ungameable(names: Sequence[str], metrics: Mapping[str, MetricEntry]) -> None:
     """Refuse metrics under which saying nothing can win, where there is nothing else to earn."""
-    cards = [judge.metrics[name.removeprefix(METRIC)] for name in names if name.startswith(METRIC) and judge]
+    cards = [metrics[name.removeprefix(METRIC)] for name in names if name.startswith(METRIC)]
     if len(cards) == len(names) and all(card.silence_wins for card in cards):
         raise UsageError(
             f"metric '{cards[0].name}' alone is no reward: by its definition, silence can beat an answer",

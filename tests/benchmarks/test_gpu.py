@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks.gpu import __main__ as program
-from benchmarks.gpu import parts
+from benchmarks.gpu import parts, scratch
 from benchmarks.gpu.parts import PARTS, Part
 
 
@@ -35,11 +38,31 @@ def part(monkeypatch):
 
 # Not the tests themselves, and no libraries that only few machines have.
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("name", sorted(set(PARTS) - {"tests", "qlora"}))
+@pytest.mark.parametrize("name", sorted(set(PARTS) - {"tests", "qlora", "scratch"}))
 def test_each_part_measures_all_that_it_names(measured, name):
     rows = measured(name)[name]
     assert rows
     assert all("said" not in row for row in rows), rows
+
+
+def test_models_learn_from_nothing_and_their_runs_are_packed_without_weights(measured, test_data, tmp_path):
+    scimind, ada, packed = measured("scratch")["scratch"]
+    assert scimind["steps"] == ada["steps"] == 3
+    assert {"molecule-exact", "bleu-4"} <= set(scimind)
+    with tarfile.open(tmp_path / packed["file"]) as runs:
+        names = [Path(name).name for name in runs.getnames()]
+    assert names.count("predictions.jsonl") == names.count("record.json") == 3
+    assert not any(name.endswith(".safetensors") for name in names)
+
+
+def test_programs_that_run_when_the_time_is_over_are_ended():
+    programs = scratch.Programs()
+    with pytest.raises(RuntimeError, match="exit code -9"), ThreadPoolExecutor() as pool, programs:
+        asked = pool.submit(programs.runs, "list")
+        while not programs.running:
+            time.sleep(0.01)
+        programs.__exit__()
+        asked.result()
 
 
 def test_all_boxes_together_are_eight_minutes_at_most():

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from benchmarks.rewards.__main__ import Way, control, verdict
+from benchmarks.rewards.__main__ import command
+from benchmarks.rewards.table import Way, verdict
 
 
 @pytest.fixture
@@ -41,7 +42,19 @@ def test_a_win_with_fewer_answers_is_none(ways):
     assert verdict("all-met", made, sampled) == "no: 80% of the start's distinct answers"
 
 
-def test_the_controls_steps_are_its_own_whatever_all_trainings_were_told():
-    """`--max-steps` would give way to a `train.max_steps` among the settings of all trainings."""
-    given = control("1e-3", 70)
-    assert given[::2] == ["--set"] * 3 and "train.max_steps=70" in given
+def test_the_command_is_what_was_typed_without_the_places_of_a_machine():
+    """A reader can run it as it stands."""
+    typed = [
+        "grpo",
+        "--output",
+        "here",
+        "--set",
+        "train.reward={all-met=1}",
+        "--seeds",
+        "0",
+        "--start",
+        "there",
+    ]
+    assert command(typed) == (
+        "python -m benchmarks.rewards grpo --set 'train.reward={all-met=1}' --seeds 0 --start DIR"
+    )

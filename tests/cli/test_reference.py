@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import api
-from harness.cli import api_reference
+from harness.cli import api_reference, reference_tables
 from harness.cli.main import verbs
 from harness.cli.reference import page, parser_of
 
@@ -19,6 +19,17 @@ PAGES = Path(__file__).resolve().parents[2] / "docs" / "reference"
 @pytest.mark.parametrize(("name", "written"), [("cli", page), ("api", api_reference.page)])
 def test_the_committed_page_is_what_the_code_says(name: str, written: Callable[[], str]) -> None:
     assert (PAGES / f"{name}.md").read_text(encoding="utf-8") == written(), "run: make docs"
+
+
+@pytest.mark.parametrize("name", reference_tables.PAGES)
+def test_the_committed_tables_are_what_the_code_says(name: str) -> None:
+    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    assert text == reference_tables.written(text, reference_tables.PAGES[name]()), "run: make docs"
+
+
+def test_a_page_without_marks_is_not_taken_for_one_that_is_current() -> None:
+    with pytest.raises(LookupError, match="no marks"):
+        reference_tables.written("# Hooks\n", reference_tables.hooks())
 
 
 def test_every_public_name_is_on_the_page() -> None:

@@ -10,6 +10,8 @@ from textwrap import dedent
 
 import pytest
 
+from harness.engine.fitting import release
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # name -> (code, what is said of it); torch is imported for nothing, and that is a cost, not a fault
@@ -64,7 +66,14 @@ HOSTILE = {
         "harness_models is not marked with @hookimpl",
     ),
     "empty": ("", "it implements no hook"),
-    "old": ("HARNESS_API_VERSION = 0", "written for plugin API 0, this is API 1"),
+    "old": (
+        "HARNESS_API_VERSION = 0",
+        "written for plugin API 0, this is API 1: upgrade the plugin",
+    ),
+    "newer": (
+        "from harness import SomethingNew",
+        f"written for another release than {release()}: cannot import name 'SomethingNew' from 'harness'",
+    ),
     "returns-nothing": (
         """
         from harness import hookimpl

@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from harness import DuplicateName, MetricEntry, ModelEntry, PluginError, TaskEntry, hookimpl
+from harness.engine.fitting import release
 from harness.engine.plugin_manager import (
     LoadedPlugin,
     Plugins,
@@ -84,7 +85,9 @@ def test_a_hook_that_was_not_marked_is_named():
 def test_a_plugin_for_another_api_and_one_of_a_taken_name_are_refused():
     other = module(harness_models=models(GOOD))
     other.HARNESS_API_VERSION = 99  # type: ignore[attr-defined]
-    assert "written for plugin API 99" in added(other).reason
+    assert added(other).reason == f"written for plugin API 99, this is API 1: upgrade {release()}"
+    other.HARNESS_API_VERSION = "1"  # type: ignore[attr-defined]
+    assert added(other).reason == "HARNESS_API_VERSION is '1', which is no whole number"
     plugins = Plugins()
     added(module(harness_models=models(GOOD)), plugins=plugins)
     again = added(module(harness_models=models()), plugins=plugins)

@@ -300,3 +300,20 @@ def test_a_stranger_s_rows_are_read_each_time_for_nobody_knows_what_they_rest_on
         bench = Bench(registry, tmp_path / "runs", SilentProgress())
         found.append(prepared(bench, task="moving").rows()["digest"])
     assert found[0] != found[1]
+
+
+@pytest.mark.parametrize(
+    ("reward", "sentence"),
+    [
+        ("metric:morgn", "no metric named 'morgn'"),
+        ("{validity=0.2, morgn=1}", "no metric named 'morgn'"),
+        ("metric:levenshtein", "metric 'levenshtein' alone is no reward"),
+        ("json:nothing", "reward 'json:nothing' names no function"),
+    ],
+)
+def test_what_nothing_could_earn_by_is_refused_before_rows_are_read(bench, monkeypatch, reward, sentence):
+    monkeypatch.setattr("harness.engine.prepared.training_digest", None)
+    sets = ("stages=grpo", "train.base=.", f"train.reward={reward}", "train.eval_every=none")
+    cell = prepared(bench, *sets, model="scimind", task="lpm24/text2smiles")
+    with pytest.raises(UsageError, match=sentence):
+        cell.trainings()

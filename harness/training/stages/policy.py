@@ -139,7 +139,7 @@ class Policy(Stage):
         """Refuse what could not be learned from, before a model is loaded."""
         super().check(data)
         options, spec = self.options, self.spec
-        rewards.check(spec, data.judge, model=rewards.MODEL in self.run.inputs)
+        rewards.check(spec, data.judge.metrics if data.judge else {}, model=rewards.MODEL in self.run.inputs)
         if self.grouped and options.samples < 2:
             raise UsageError(
                 f"train.options.samples is {options.samples}, and an answer is compared with others to its "
