@@ -290,7 +290,7 @@ class ValidationScorer:
         self.higher_is_better = metrics[select][0].higher_is_better if select in metrics else True
 
     def __call__(self, completions: Iterable[Completion]) -> Mapping[str, float]:
-        """Return the mean over tasks of each metric that could be computed."""
+        """Return the mean over tasks of each of their metrics, and of the one that selects, with a value."""
         by_task: dict[str, list[tuple[Example, Prediction]]] = {}
         for completion in completions:
             data, example, request = self._answers[completion.request_id]
@@ -299,7 +299,8 @@ class ValidationScorer:
             )
         values: dict[str, list[float]] = {}
         for data, _, _ in {id(a[0]): a for a in self._answers.values()}.values():
-            own = {name: self._metrics[name] for name in data.task.metrics if name in self._metrics}
+            names = dict.fromkeys((*data.task.metrics, self.select))
+            own = {name: self._metrics[name] for name in names if name in self._metrics}
             for name, score in measure(Pairs(by_task.get(data.name, [])), own).items():
                 if score.value is not None:
                     values.setdefault(name, []).append(score.value)

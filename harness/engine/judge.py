@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.api.example import Completion, Example, Pairs, Prediction, Request
 from harness.api.metric import Metric, MetricEntry
-from harness.api.spec import DataSpec, TrainSpec
+from harness.api.spec import DataSpec
 
 from .data import TaskData
 from .registry import Registered, Registry
@@ -15,11 +15,11 @@ Row = tuple[TaskData, Example, Request]
 
 
 def judging(
-    registry: Registry, tasks: Sequence[TaskData], train: TrainSpec
+    registry: Registry, tasks: Sequence[TaskData], earned: Sequence[str]
 ) -> dict[str, Registered[MetricEntry]]:
     """Find the metrics that judge answers while training: those of the tasks, and those earned by."""
     names = [(name, data) for data in tasks for name in data.task.metrics]
-    names += [(name, tasks[0]) for name in train.earned_metrics]
+    names += [(name, tasks[0]) for name in earned]
     return {name: registry.metrics.get(name, near=data.registered.plugin) for name, data in names}
 
 

@@ -234,9 +234,8 @@ class Prepared:
                 from harness.training import rewards  # here, because few trainings earn anything
 
                 (train,) = spec.train
-                cards = {
-                    name: found.entry for name, found in judging(self.bench.registry, tasks, train).items()
-                }
+                found = judging(self.bench.registry, tasks, train.earned_metrics)
+                cards = {name: metric.entry for name, metric in found.items()}
                 rewards.check(train, cards, model=rewards.MODEL in given)
 
     def key(self, weights: str) -> str:

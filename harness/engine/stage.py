@@ -172,7 +172,7 @@ def load_training_data(
 
 def _judge(registry: Registry, tasks: list[TaskData], training: Training) -> TaskJudge:
     """Return what judges answers while training."""
-    found = judging(registry, tasks, training.train)
+    found = judging(registry, tasks, training.train.earned_metrics)
     metrics = {name: (metric.entry, metric.load()) for name, metric in found.items()}
     return TaskJudge(tasks, training.spec.data, metrics, training.spec.generate.reasoning)
 
@@ -190,12 +190,8 @@ def _evaluator(
     asked = [data for data in tasks if split in data.task.splits()]
     if not wanted or not asked:
         return None
-    metrics = {
-        name: (found.entry, found.load())
-        for data in asked
-        for name in data.task.metrics
-        for found in [registry.metrics.get(name, near=data.registered.plugin)]
-    }
+    found = judging(registry, asked, earned)
+    metrics = {name: (metric.entry, metric.load()) for name, metric in found.items()}
     if not of_stage and select and select not in metrics:
         raise UsageError(
             f"train.select_metric is '{select}', which the task does not compute",

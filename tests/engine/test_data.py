@@ -164,6 +164,8 @@ def test_validation_reads_answers_as_a_run_does_and_means_over_tasks():
         parts, {"right": (MetricEntry("right", "", "x:y"), right)}, "", ("<t>", "</t>")
     )
     assert thinking([Completion("one:3", "<t>e</t>f"), Completion("two:3", "<t>y")]) == {"right": 0.5}
+    earned = {name: (MetricEntry(name, "", "x:y"), right) for name in ("right", "earned", "neither")}
+    assert ValidationScorer(parts, earned, "earned")(said) == {"right": 0.5, "earned": 0.5}
 
 
 def test_choices_are_learned_as_the_letters_they_are_asked_by():
