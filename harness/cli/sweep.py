@@ -129,7 +129,7 @@ def _print_plan(sweep: Sweep, plan: Plan, bench: Bench, args: argparse.Namespace
     for trial in shown:
         facts = {"cell": str(trial), "command": shlex.join([PROGRAM, *plan.command(trial)])}
         cells.append(facts | ({"state": _state(plan, bench, trial.number)} if args.all else {}))
-    facts = {
+    about: dict[str, Any] = {
         "cells": len(plan),
         "models": list(plan.models),
         "tasks": list(plan.tasks),
@@ -140,9 +140,9 @@ def _print_plan(sweep: Sweep, plan: Plan, bench: Bench, args: argparse.Namespace
         "halving": None if sweep.halving is None else asdict(sweep.halving),
     }
     if args.json:
-        write_json({**facts, "planned": cells})
+        write_json({**about, "planned": cells})
         return 0
-    rows = [[key, _shown(value)] for key, value in facts.items() if value not in (None, [])]
+    rows = [[key, _shown(value)] for key, value in about.items() if value not in (None, [])]
     print_table(Table("", ["what would run", ""], list(rows)), left=True)
     write("\n")
     for cell in cells:

@@ -18,7 +18,6 @@ from harness.api.model import NoOptions
 T = TypeVar("T")
 WORDS = {int: "whole number", float: "number", bool: "true or false", str: "text", Path: "path"}
 SHOWN = 80  # characters of a wrong value that a message repeats
-hints_of = cache(get_type_hints)  # of our own classes: reading annotations takes long
 
 
 def convert(value: Any, hint: Any, key: str, source: str) -> Any:
@@ -110,9 +109,14 @@ def make_options(kind: type, values: Mapping[str, Any], owner: str, section: str
     return options
 
 
+@cache  # of our own classes: reading annotations takes long
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def from_mapping(kind: type[T], data: Mapping[str, Any]) -> T:
     """Build a (nested) dataclass out of what was read from JSON, which this program has written."""
-    hints = hints_of(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: _restored(hints[name], value) for name, value in data.items() if name in known})
 

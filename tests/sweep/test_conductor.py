@@ -32,6 +32,8 @@ class Here:
     falls: Callable[[Job, int], Ended | None] = lambda job, time: None
     waiting: list[Job] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
+    seen: int = 0
+    widest: int = 0
     closed: bool = False
 
     def takes(self, job: Job) -> bool:
@@ -42,7 +44,11 @@ class Here:
         self.begun.append(task_of(job))
 
     def ended(self) -> Iterable[Ended]:
-        jobs, self.waiting = self.waiting, []
+        if len(self.waiting) != self.seen:  # more may come
+            self.seen = len(self.waiting)
+            return
+        jobs, self.waiting, self.seen = self.waiting, [], 0
+        self.widest = max(self.widest, len(jobs))
         for job in jobs:
             yield self.falls(job, self.begun.count(task_of(job))) or self.carry_out(job)
 
@@ -58,6 +64,11 @@ class Here:
         self.closed = True
 
 
+def noted(into: list, value: object) -> None:
+    """Note a value, and let the cell be carried out."""
+    into.append(value)
+
+
 def task_of(job: Job) -> str:
     return job.command[job.command.index("--task") + 1]
 
@@ -71,9 +82,10 @@ def conduct(load, read, main, tmp_path: Path) -> Callable[..., Conductor]:
         registry = load(*sweep.asked.plugins)
         bench = Bench(registry, sweep.asked.output, SilentProgress())
         plan = lay_out(registry, sweep)
-        made = Conductor(plan, bench, executor or Here(), halving=sweep.halving, **options)
+        here = executor or Here()
+        made = Conductor(plan, bench, here, halving=sweep.halving, **options)
         made.run()
-        assert made.executor.closed
+        assert here.closed
         return made
 
     return run
@@ -124,12 +136,12 @@ def test_what_cannot_be_opened_fails_without_a_process(conduct) -> None:
 
 
 def test_cells_that_share_a_training_wait_for_each_other(conduct) -> None:
-    text = "[run]\nmodel = 'toy'\ntask = 'toy'\n[sweep.grid]\ndata.limit = [3, 4]"
-    together: list[int] = []
-    wide = Here(wide=2, falls=lambda job, time: together.append(len(wide.waiting)) or None)
-    done = conduct(text, wide)
-    assert done.counts == Counter({FINISHED: 2})
-    assert len(list(Path("runs/trained/toy").iterdir())) == 1 + 1  # and its lock
+    text = (
+        "[run]\nmodel = 'toy'\ntask = 'toy'\n[sweep.grid]\ndata.limit = [3, 4]"  # of the rows that are scored
+    )
+    done = conduct(text, Here(wide=2))
+    assert (done.counts[FINISHED], done.executor.widest) == (2, 1)
+    assert conduct(TOY, Here(wide=2)).executor.widest == 2
 
 
 def test_a_run_that_another_works_on_is_waited_for(conduct, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +183,7 @@ def test_when_the_budget_is_spent_nothing_more_begins(conduct) -> None:
 
 def test_a_measured_peak_goes_with_the_next_cell_of_the_model(conduct) -> None:
     needs: list[float] = []
-    conduct(TOY, Here(falls=lambda job, time: needs.append(job.memory_mib) or None))
+    conduct(TOY, Here(falls=lambda job, time: noted(needs, job.memory_mib)))
     assert needs[0] == 0
     assert needs[1] > 10
 

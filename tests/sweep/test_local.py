@@ -142,7 +142,9 @@ def test_each_cell_gets_gpus_of_its_own(tmp_path: Path, free, standing) -> None:
     assert [made["CUDA_VISIBLE_DEVICES"] for made in standing] == ["0", "2", "3"]
     assert {made["OMP_NUM_THREADS"] for made in standing} == {"4"}
     assert not executor.takes(job(tmp_path, number=3))
-    executor._running[1][0].over = True
+    first = executor._running[1][0]
+    assert isinstance(first, Standing)
+    first.over = True
     assert [ended.number for ended in executor.ended()] == [1]
     executor.submit(job(tmp_path, number=3))
     assert standing[-1]["CUDA_VISIBLE_DEVICES"] == "2"
