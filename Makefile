@@ -10,7 +10,7 @@ HERE := .venv/bin/python
 TEST_ENV := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 DS_ACCELERATOR=cpu
 export TORCH
 
-.PHONY: help bench test install lint docs site constraints clean
+.PHONY: help bench test install lint docs site release audit constraints clean
 
 help: ## say what there is to make
 	@echo "usage: make GOAL"
@@ -44,6 +44,14 @@ docs: install ## write the generated pages anew
 
 site: install ## build the documentation as a site, build/site/site/index.html, without network
 	$(HERE) .ci/site/build.py build/site
+
+release: install ## build and check sdist, wheel and bills of materials in dist, and upload nothing
+	@$(PYTHON) .ci/install.py release
+	$(HERE) .ci/release.py dist
+
+audit: ## look up what is pinned among known vulnerabilities; needs the network
+	@$(PYTHON) .ci/install.py release
+	$(HERE) -m pip_audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 constraints: install ## write constraints.txt from what .venv holds
 	$(HERE) -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt

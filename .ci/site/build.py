@@ -174,13 +174,22 @@ def shown(path: Path) -> Path:
 def listing(folder: Path) -> str:
     """Return the page of a folder that has none: its pages by their titles."""
     below = sorted([*folder.glob("*/README.md"), *folder.glob("*.md")])
-    lines = [f"- [{title(page)}]({page.relative_to(folder).as_posix()})" for page in below]
+    lines = [f"- [{title(page)}]({page.relative_to(folder).as_posix()}){about(page)}" for page in below]
     return "\n".join([f"# {LISTS[folder.relative_to(ROOT).as_posix()]}", "", *lines, ""])
 
 
 def title(page: Path) -> str:
     """Return what a page calls itself."""
     return page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+def about(page: Path) -> str:
+    """Return the first sentence of a card; pages of what was measured begin with how, which is no summary."""
+    if page.name != "README.md":
+        return ""
+    paragraph = page.read_text(encoding="utf-8").split("\n\n")[1]
+    sentence = re.split(r"(?<=\.)\s", " ".join(paragraph.split()))[0]
+    return f": {LINK.sub(']', sentence).replace('[', '').replace(']', '').rstrip('.:')}."
 
 
 def adapted(text: str, page: Path) -> str:
@@ -237,7 +246,7 @@ def entries(text: str) -> list[Any]:
 
 def cards(folder: str) -> list[Any]:
     """Return the cards of a folder, below the list of them."""
-    return [f"{folder}/README.md", *({page.parent.name: str(page.relative_to(ROOT))}
+    return [f"{folder}/README.md", *({title(page): str(page.relative_to(ROOT))}
             for page in sorted((ROOT / folder).glob("*/README.md")))]  # fmt: skip
 
 

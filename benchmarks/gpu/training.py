@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from harness import MissingDependency, TrainSpec, training
-from harness.training import word_loss
+from harness.training import documents, word_loss
+from harness.training.apartness import loss_of
 from harness.training.meter import Meter
 from harness.training.objectives import model_loss
 
@@ -34,7 +35,9 @@ def billion(machine: Machine) -> Measurements:
     run = partial(_measured, machine, partial(llama, machine, "1b"), rows, length)
     yield "whole, own logits", partial(run, least=sys.maxsize)
     yield "whole, without logits", partial(run, least=0, prepare=_with_new_torch)
-    yield "whole, packed", partial(run, least=0, documents=machine.size(8, 2))
+    for how, within in (("a mask", lambda *_: nullcontext), ("no mask", documents.within)):
+        packed = partial(run, least=0, count=machine.size(8, 2), within=within)
+        yield f"whole, packed, {how}", packed
     yield "LoRA", partial(run, least=0, prepare=_with_lora)
     if not machine.short:  # a compilation takes minutes on a CPU
         yield "whole, own logits, compiled", partial(run, least=sys.maxsize, prepare=_compiled)
@@ -64,14 +67,15 @@ def _measured(
     length: int,
     *,
     least: int,
-    documents: int = 0,
+    count: int = 0,
+    within: Callable[..., documents.Within] = lambda *_: nullcontext,
     prepare: Callable[[Any], Any] = lambda model: model,
 ) -> dict[str, Any]:
     machine.begin()
     model = prepare(make()).train()
     model.config.use_cache = False
-    batch = _batch(machine, rows, length, documents, model.config.vocab_size)
-    with _words_from(least):
+    batch = _batch(machine, rows, length, count, model.config.vocab_size)
+    with _words_from(least), within(model, partial(loss_of, model, model_loss, batch))():
         seconds = _seconds_a_step(machine, model, batch)
     meter = Meter(model, machine.device, 1)
     meter.seconds, meter.tokens = seconds, rows * length
@@ -98,13 +102,13 @@ def _seconds_a_step(machine: Machine, model: Any, batch: dict[str, torch.Tensor]
     return (machine.now() - started) / STEPS
 
 
-def _batch(machine: Machine, rows: int, length: int, documents: int, words: int) -> dict[str, torch.Tensor]:
-    """Return rows of random words; with `documents`, each row is so many of them, kept apart."""
+def _batch(machine: Machine, rows: int, length: int, count: int, words: int) -> dict[str, torch.Tensor]:
+    """Return rows of random words; with a `count`, each row is so many documents, kept apart."""
     ids = torch.randint(3, words, (rows, length), generator=torch.Generator().manual_seed(0))
     batch = {"input_ids": ids, "labels": ids.clone()}
-    if documents:
-        each = length // documents
-        batch["position_ids"] = torch.arange(each).repeat(documents).expand(rows, -1)
+    if count:
+        each = length // count
+        batch["position_ids"] = torch.arange(each).repeat(count).expand(rows, -1)
         batch["labels"][:, ::each] = -100
     return {key: value.to(machine.device) for key, value in batch.items()}
 

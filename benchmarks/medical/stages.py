@@ -29,12 +29,15 @@ CHAIN = ("--model", "aimed", "--task", "medical_qa", "--preset", "tiny-full")
 NEW_TOKENS = 24
 METHOD = """One command trains all stages, each from the one before: `run-bench --model aimed --task
 medical_qa --preset tiny-full`. `pretrain` is measured on a wording of each fact that is not read; `sft`
-and `ppo` on the {test} questions of the test, about facts that no stage asks; `reward` and `dpo` on the
-{held} questions of training in a wording of which they compare no answers. A second row says what the
-reward model knows of the test's facts, and what PPO does to right answers there. Before `pretrain` the
-model is one step old; before `reward` all answers earn the same, so that half are right. ± is 1.96
-standard errors of the paired difference over rows. CPU seconds of the whole command: {seconds}. The
-machine was shared, so that wall time says little."""
+on the {test} questions of the test, about facts that no stage asks; `reward` and `dpo` on {held} questions
+in a wording of which they compare no answers. `ppo` learns from what the reward model says of answers to
+questions about facts whose answers no stage is shown, and is measured on {prompts} questions about them in
+that same wording: what the likeliest answers earn, and how many are right. `KL` is that of sampled answers
+from the model before. Further rows say what the reward model knows of the test's facts, which nobody
+compared, and what PPO does there. Before `pretrain` the model is one step old; before `reward` all answers
+earn the same, so that half are right. ± is 1.96 standard errors of the paired difference over rows. CPU
+seconds of the whole command: {seconds}. The machine was shared, so that wall time says little."""
+UNCOMPARED = ", facts of the test"  # whose answers nobody compared
 
 
 def stages(work: Path, args: argparse.Namespace) -> None:
@@ -42,27 +45,30 @@ def stages(work: Path, args: argparse.Namespace) -> None:
     table: list[dict[str, Any]] = []
     spent: list[str] = []
     test, held = list(sample.questions("test")), list(compared("validation"))
+    prompts = list(compared("validation", ("judged",)))
     for seed in args.seeds.split(","):
         folder = work / f"chain-{seed}"
-        trained, fresh = _chain(folder, seed), _begun(folder, seed)
+        training, fresh = _chain(folder, seed), _begun(folder, seed)
+        trained = {stage["stage"]: Path(stage["directory"]) / "checkpoint" for stage in training}
         seconds = (folder / "cpu.txt").read_text(encoding="utf-8").split()
         spent.append(f"{sum(map(float, seconds)):.0f}")
         run = RunContext(folder, RunSpec("aimed", "medical_qa/short", device="cpu"))
-        for stage, measure, before, after in _measured(trained, fresh, test, held, run):
+        for stage, measure, before, after in _measured(trained, fresh, (test, held, prompts), run):
             facts = {"seed": seed, "stage": stage, "measure": measure}
             table.append(facts | _row(before, after, percent="%" in measure))
+        table.append({"seed": seed, "stage": "ppo", "measure": "KL, nats an answer", **_away(training)})
     write(
         "medical-stages",
         "AiMed from nothing, stage by stage",
         table,
         command=f"python -m benchmarks.medical stages --seeds {args.seeds}",
-        method=METHOD.format(test=len(test), held=len(held), seconds=", ".join(spent)),
+        method=METHOD.format(test=len(test), held=len(held), prompts=len(prompts), seconds=", ".join(spent)),
         packages=("torch", "transformers"),
     )
 
 
-def _chain(folder: Path, seed: str) -> Mapping[str, Path]:
-    """Return the checkpoint of each stage, trained by one command that goes on where it was stopped."""
+def _chain(folder: Path, seed: str) -> Sequence[Mapping[str, Any]]:
+    """Return what is recorded of each stage, trained by one command that goes on where it was stopped."""
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.process_time()
     try:
@@ -71,8 +77,16 @@ def _chain(folder: Path, seed: str) -> Mapping[str, Path]:
         with (folder / "cpu.txt").open("a", encoding="utf-8") as file:
             file.write(f"{time.process_time() - begun:.1f}\n")
     run = next(run for run in json.loads(said)["runs"] if run["task"] == "medical_qa/choice")
-    training = record(Path(run["directory"]))["training"]
-    return {stage["stage"]: Path(stage["directory"]) / "checkpoint" for stage in training}
+    found: Sequence[Mapping[str, Any]] = record(Path(run["directory"]))["training"]
+    return found
+
+
+def _away(training: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """Return how far PPO went from the model that it began with, on prompts that are held out."""
+    gains = next(stage["gains"] for stage in training if stage["stage"] == "ppo")
+    of_kl = next(gain for gain in gains if (gain["measure"], gain["rows"]) == ("kl", "held-out"))
+    before, after = of_kl["before"], of_kl["after"]
+    return {"before": f"{before:.2f}", "after": f"{after:.2f}", "difference": f"{after - before:+.2f}"}
 
 
 def _begun(folder: Path, seed: str) -> Path:
@@ -91,19 +105,21 @@ Asked = Sequence[sample.Asked]
 
 
 def _measured(
-    trained: Mapping[str, Path], fresh: Path, test: Asked, held: Asked, run: RunContext
+    trained: Mapping[str, Path], fresh: Path, rows: Sequence[Asked], run: RunContext
 ) -> Iterator[tuple[str, str, Values, Values]]:
     """Yield each stage, by what it is measured, and its values before and after it."""
+    test, held, prompts = rows
     yield "pretrain", "loss a token of held-out sentences", *_both(_losses, fresh, trained["pretrain"], run)
     told = (trained["pretrain"], trained["sft"])
     yield "sft", "right by the likelihood of choices, %", *_both(_chosen, *told, test, run)
     judge = Judge(trained["reward"], run)
-    for where, rows in ("", held), (", facts of the test", test):
-        better = [float(judge(one, one.answer) > judge(one, _wrong(one))) for one in rows]
-        yield "reward", f"right answers that earn more, %{where}", [0.5] * len(rows), better
     earning = (trained["sft"], trained["ppo"])
-    yield "ppo", "what the model's answers earn", *_both(_earned, *earning, judge, test, run)
-    yield "ppo", "right answers, %", *_both(_exact, *earning, test, run)
+    for where, asked in ("", held), (UNCOMPARED, test):
+        better = [float(judge(one, one.answer) > judge(one, one.wrong[0])) for one in asked]
+        yield "reward", f"right answers that earn more, %{where}", [0.5] * len(asked), better
+    for where, asked in ("", prompts), (UNCOMPARED, test):
+        yield "ppo", f"what the model's answers earn{where}", *_both(_earned, *earning, judge, asked, run)
+        yield "ppo", f"right answers, %{where}", *_both(_exact, *earning, asked, run)
     liking = (trained["ppo"], trained["dpo"])
     yield "dpo", "nats that right answers are likelier by", *_both(_margins, *liking, held, run)
 
@@ -119,10 +135,6 @@ def _requests(asked: Asked, choices: Callable[[sample.Asked], tuple[str, ...]]) 
 def _prompt(one: sample.Asked) -> str:
     words = WORDS[one.language]
     return f"{words.question}{one.question}\n{words.answer}"
-
-
-def _wrong(one: sample.Asked) -> str:
-    return next(choice for choice in one.choices if choice != one.answer)
 
 
 def _losses(checkpoint: Path, run: RunContext) -> Values:
@@ -141,7 +153,7 @@ def _chosen(checkpoint: Path, asked: Asked, run: RunContext) -> Values:
 
 def _margins(checkpoint: Path, asked: Asked, run: RunContext) -> Values:
     """Return by how many nats the right answer to each question is likelier than a wrong one."""
-    said = _choices(checkpoint, _requests(asked, lambda one: (one.answer, _wrong(one))), run)
+    said = _choices(checkpoint, _requests(asked, lambda one: (one.answer, one.wrong[0])), run)
     return [said[one.id].choice_scores[0] - said[one.id].choice_scores[1] for one in asked]
 
 

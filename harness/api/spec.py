@@ -88,6 +88,7 @@ class TrainSpec:
     max_length: Count = 512
     precision: Annotated[str, PRECISIONS] = "auto"
     gradient_checkpointing: bool = False
+    compile: Annotated[bool, Since(False)] = False  # by torch.compile; the first steps take a minute or so
     neftune_alpha: NotNegative = 0.0
     ema_decay: Annotated[float, Range(least=0, below=1)] = 0.0
     lora_r: Count = 8

@@ -166,8 +166,15 @@ class TaskData:
 
     def prompts(self, split: str, limit: int | None) -> Iterator[PromptRow]:
         """Yield what is asked of a split while training; the references stay here."""
+        for _, request in self.named_rows(split, limit):
+            yield PromptRow(request)
+
+    def named_rows(self, split: str, limit: int | None) -> Iterator[tuple[Example, Request]]:
+        """Yield rows with their requests, of which those that are not learned from name their split."""
+        of_split = "" if split == self.task.data.train_split else f"{split}/"
         for example in self.examples(split)[:limit]:
-            yield PromptRow(self.named(example))
+            request = self.named(example)
+            yield example, replace(request, id=f"{of_split}{request.id}")
 
     def named(self, example: Example) -> Request:
         """Return a request that no other task's is taken for, which may number its rows alike."""

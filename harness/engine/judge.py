@@ -38,9 +38,10 @@ class TaskJudge:
         self._tags = tags
         self._rows: dict[str, Row] = {}
         for part in parts:
-            for example in part.scored(data.train_split, data.train_limit):
-                request = part.named(example)
-                self._rows[request.id] = (part, example, request)
+            splits = {data.train_split: data.train_limit, data.validation_split: None}
+            for split in splits.keys() & part.task.splits():
+                for example, request in part.named_rows(split, splits[split]):
+                    self._rows[request.id] = (part, example, request)
 
     def __call__(self, completions: Sequence[Completion]) -> Sequence[Mapping[str, float]]:
         """Return for each completion metric name -> value of that row; a metric without one is absent."""

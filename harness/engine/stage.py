@@ -192,7 +192,7 @@ def _evaluator(
         return None
     found = judging(registry, asked, earned)
     metrics = {name: (metric.entry, metric.load()) for name, metric in found.items()}
-    if not of_stage and select and select not in metrics:
+    if not of_stage and select and select not in (*metrics, *way.facts):
         raise UsageError(
             f"train.select_metric is '{select}', which the task does not compute",
             hint="it computes: " + ", ".join(sorted({*metrics, *way.facts})),

@@ -38,17 +38,13 @@ class Validation:
         self.generate = stage.learner.generate
         self.evaluator = data.evaluator if self.generate is not None else None
         self.rows, _ = encoded_together(data.validation if stage.validates else (), stage, group)
-        if not stage.validates and self.evaluator is not None and not self.selects_metric:
-            raise UsageError(
-                "nothing says which step is the best one: the reward is no metric of the task",
-                hint="--set train.select_metric=NAME, or train.eval_every=none keeps the last step",
-            )
-        if self.evaluator is None and not len(self.rows):
+        self.look = stage.looks(data, group) if self._by_stage else None
+        if self.evaluator is None and not len(self.rows) and self.look is None:
             raise DataError(
                 "there is nothing to evaluate on: no validation row is left",
                 hint="raise train.max_length, or --set train.eval_every=none",
             )
-        if self.spec.select_metric and self.evaluator is None and not self._from_rows:
+        if self.spec.select_metric and self.evaluator is None and not self._by_stage:
             raise UsageError(
                 f"'{self.spec.select_metric}' cannot select the best step: nothing is generated in this "
                 "training",
@@ -56,8 +52,9 @@ class Validation:
             )
 
     @property
-    def _from_rows(self) -> bool:
-        return self.spec.select_metric in (LOSS, *self.stage.entry.facts)
+    def _by_stage(self) -> bool:
+        """Whether the stage's own measures decide, and no metric of the task."""
+        return self.selects_metric in ("", LOSS, *self.stage.entry.facts)
 
     @property
     def selects_metric(self) -> str:
@@ -67,7 +64,8 @@ class Validation:
     @property
     def selects(self) -> str:
         """The name of the value that decides."""
-        return self.selects_metric or LOSS
+        own = LOSS if self.look is None else self.stage.entry.facts[0]
+        return self.selects_metric or own
 
     def better(self, value: float, best: float | None) -> bool:
         """Whether a value beats the best so far."""
@@ -91,8 +89,8 @@ class Validation:
     def before(
         self, strategy: Replicated, objective: Objective, collate: Callable[[EncodedRows], Collator]
     ) -> dict[str, float]:
-        """Return what the rows alone say, which is cheap: where the stage begins, nothing is selected yet."""
-        return self._values(strategy, objective, collate, asked=False)
+        """Return what rows say where the stage begins: their loss alone, which is cheap, if they have one."""
+        return self._values(strategy, objective, collate, asked=not self.stage.validates)
 
     def _values(
         self,
@@ -107,6 +105,7 @@ class Validation:
         module.eval()
         try:
             values = self._loss(strategy, objective, collate(self.rows)) if len(self.rows) else {}
+            values |= self.look() if self.look is not None else {}
             with caching(module, True):
                 values |= self._metrics(strategy) if asked else {}
         finally:

@@ -18,10 +18,11 @@ from harness.files import folders
 from harness.files.json_files import read_sealed, write_sealed
 
 from . import adapters, memory, settings, strategies, threads
-from .apartness import require_documents_apart
+from .apartness import line_of_two, loss_of, require_documents_apart
 from .average import WeightAverage
 from .batching import Collator, Encode, EncodedRows
 from .distributed import Group, session
+from .documents import Within, within
 from .evaluation import Validation
 from .heads import body_of
 from .identity import identity_of
@@ -165,8 +166,7 @@ class Training:
         self.base = adapters.describe_base(body) if hasattr(body, "peft_config") else None
         torch.manual_seed(spec.seed + run.rank)
         self.strategy = strategies.choose(stage.model, spec, stage.options, group)
-        if spec.packing == "packed":
-            self._require_documents_apart()
+        self.apart: Within = self._keep_documents_apart() if spec.packing == "packed" else nullcontext
         self.total = rows.total_steps()
         self.schedule = Schedule(spec, self.total)
         self.position = Position()
@@ -182,10 +182,15 @@ class Training:
         packed = self.spec.packing == "packed"
         return Collator(rows, self.stage.learner.pad, packed=packed, mask=self.masked)
 
-    def _require_documents_apart(self) -> None:
+    def _keep_documents_apart(self) -> Within:
         (rows,), module = self.rows.sets, self.strategy.module
+        collate = self.collator(rows)
+        line, _ = line_of_two(module, rows, collate)
         with self.strategy.forward_context():
-            require_documents_apart(module, rows, self.collator(rows), self.objective)
+            apart = within(module, lambda: loss_of(module, self.objective, line))
+            with apart():
+                require_documents_apart(module, rows, collate, self.objective)
+        return apart
 
     def run_to_end(self) -> Checkpoint:
         """Go on from the newest state to the last step, then write the checkpoint."""
@@ -233,7 +238,8 @@ class Training:
                 break
             self.meter.start()
             factor = self.schedule.factor(self.position.step)
-            facts = self.stepper(step, factor, self.position.step + 1, bool(stop.received))
+            with self.apart():
+                facts = self.stepper(step, factor, self.position.step + 1, bool(stop.received))
             if self.average is not None:
                 self.average.update()
             self.position.spend("learning", self.meter.stop(facts.tokens))

@@ -12,11 +12,14 @@ from torch import Tensor, nn
 
 from harness.api import TrainSpec, UsageError
 
+from .heads import base_of, body_of
+
 
 @contextmanager
 def learning(model: nn.Module, spec: TrainSpec) -> Iterator[None]:
-    """Set training mode, NEFTune noise and gradient checkpointing; caches off, without a trace."""
+    """Set training mode, noise, recomputed activations and compilation; caches off, without a trace."""
     noise = _add_noise(model, spec.neftune_alpha) if spec.neftune_alpha else None
+    compiled = _compile(model) if spec.compile else None
     if spec.gradient_checkpointing:
         _checkpoint_gradients(model)
     model.train()
@@ -25,6 +28,8 @@ def learning(model: nn.Module, spec: TrainSpec) -> Iterator[None]:
             yield
     finally:
         model.eval()
+        if compiled is not None:
+            compiled._compiled_call_impl = None
         if spec.gradient_checkpointing:
             _named(model, "activation_checkpointing_disable", "gradient_checkpointing_disable")()
         if noise is not None:
@@ -59,6 +64,22 @@ def caching(model: nn.Module, wanted: bool) -> Iterator[None]:
     finally:
         if before is not None:
             config.use_cache = before  # type: ignore[union-attr]
+
+
+def _compile(model: nn.Module) -> nn.Module:
+    """Compile the layers below the words, for as long as they learn; asked meanwhile, they run as they are.
+
+    What turns states into words is left out: it may say the loss instead.
+    """
+    base = base_of(body_of(model))
+    inner: nn.Module = getattr(base, "base_model", base)
+    plain, learning = inner._call_impl, torch.compile(inner._call_impl, dynamic=True)
+
+    def call(*inputs: Any, **named: Any) -> Any:
+        return (learning if inner.training else plain)(*inputs, **named)
+
+    inner._compiled_call_impl = call
+    return inner
 
 
 def _checkpoint_gradients(model: nn.Module) -> None:

@@ -166,7 +166,8 @@ class Rollouts:
     def _lesson(self, position: Position, report: Report) -> Lesson:
         """Answer the next prompts and make of it what is learned."""
         began = time.perf_counter()
-        asked = self._answered(self._next(position), position)
+        place = f"{self.spec.seed}/{position.epoch}/{position.window}"
+        asked = said_to(self.stage, self.group, self._next(position), place)
         sampled = time.perf_counter()
         lesson = self.stage.lesson(asked, self._taught(position))
         scored = time.perf_counter()
@@ -204,22 +205,6 @@ class Rollouts:
         chosen = order[position.rows_before : position.rows_before + self.options.prompts]
         return [self.requests[place] for place in chosen]
 
-    def _answered(self, requests: Sequence[Request], position: Position) -> list[Asked]:
-        """Ask each prompt, each process its share where it has the whole model; equal answers are one."""
-        group, strategy = self.group, self.stage.strategy
-        place = f"{self.spec.seed}/{position.epoch}/{position.window}"
-        seed = int.from_bytes(hashlib.sha256(place.encode()).digest()[:4])
-        asking = replace(self.stage.asking, seed=seed)
-        mine = requests[group.rank :: group.world_size] if strategy.whole else requests
-        with caching(strategy.module, True), answering(strategy, self.stage.run):
-            said = {
-                samples[0].request.id: _merged(samples)
-                for samples in (self.stage.sample(strategy.module, mine, asking) if mine else ())
-            }
-        if strategy.whole:
-            said = {name: answers for part in group.gather(said) for name, answers in part.items()}
-        return [Asked(request, said[request.id]) for request in requests]
-
     def save(self, folder: Path) -> None:
         """Write what is half learned, and what the stage keeps from one rollout to the next."""
         held = self._held
@@ -234,6 +219,24 @@ class Rollouts:
         if state["lesson"] is not None:
             rows, weight = state["lesson"]
             self._held = Lesson(EncodedRows.restored(self.stage.shape, rows), weight, {})
+
+
+def said_to(stage: Policy, group: Group, requests: Sequence[Request], place: str) -> list[Asked]:
+    """Ask each prompt, each process its share where it has the whole model; equal answers are one.
+
+    `place` is what chance is drawn from.
+    """
+    strategy = stage.strategy
+    asking = replace(stage.asking, seed=int.from_bytes(hashlib.sha256(place.encode()).digest()[:4]))
+    mine = requests[group.rank :: group.world_size] if strategy.whole else requests
+    with caching(strategy.module, True), answering(strategy, stage.run):
+        said = {
+            samples[0].request.id: _merged(samples)
+            for samples in (stage.sample(strategy.module, mine, asking) if mine else ())
+        }
+    if strategy.whole:
+        said = {name: answers for part in group.gather(said) for name, answers in part.items()}
+    return [Asked(request, said[request.id]) for request in requests]
 
 
 def _merged(samples: Sequence[Any]) -> tuple[Said, ...]:

@@ -118,6 +118,10 @@ class Stage:
         """Return what is minimised."""
         return model_loss(model, batch)
 
+    def looks(self, data: TrainData, group: Group) -> Callable[[], dict[str, float]] | None:
+        """Return what measures the model on rows that are held out, where a loss on them says nothing."""
+        return None
+
     def settle(self, strategy: Replicated, rows: Sequence[EncodedRows], collate: Collate) -> None:
         """Do what has to be done once, with the weights that training begins with."""
 

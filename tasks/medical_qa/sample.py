@@ -1,7 +1,8 @@
 """The built-in rows: facts of a hand-written table, stated in a corpus and asked in questions.
 
 Every fact is stated, in both languages and several wordings. The facts of validation and test are asked
-nowhere in training, in either language: who answers has read them, and was never shown the answer.
+nowhere in training, in either language: who answers has read them, and was never shown the answer. Of
+others no answer is shown either, but answers are compared: what is learned of them is learned by judging.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from harness.data.table_file import read_table
 from .wording import WORDINGS
 
 SEED = 19
-TEST, VALIDATION = 0.28, 0.10  # shares of the facts of each relation
+TEST, VALIDATION, JUDGED = 0.28, 0.10, 0.14  # shares of the facts of each relation
 LANGUAGES = {"en": ("subject", "answer"), "zh": ("主语", "答案")}
 CHOICES = 4
 
@@ -45,20 +46,32 @@ class Asked:
     language: str
     relation: str
 
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """The other choices."""
+        return tuple(choice for choice in self.choices if choice != self.answer)
+
 
 @lru_cache(maxsize=1)
 def facts() -> dict[str, list[Fact]]:
     """Return the facts of each split; a fact is in the same one in both languages."""
     rows = [dict(row.values) for row in read_table(Path(__file__).with_name("facts.tsv"))]
-    splits: dict[str, list[Fact]] = {"train": [], "validation": [], "test": []}
+    splits: dict[str, list[Fact]] = {"train": [], "validation": [], "test": [], "judged": []}
     for relation in dict.fromkeys(row["relation"] for row in rows):
         members = [row for row in rows if row["relation"] == relation]
         dice = random.Random(f"{SEED}/{relation}")
         for place, number in enumerate(dice.sample(range(len(members)), len(members))):
             share = (place + 0.5) / len(members)
-            split = "test" if share < TEST else "validation" if share < TEST + VALIDATION else "train"
-            splits[split] += _in_both_languages(members, number)
+            splits[_split(share)] += _in_both_languages(members, number)
     return splits
+
+
+def _split(share: float) -> str:
+    if share < TEST:
+        return "test"
+    if share < TEST + VALIDATION:
+        return "validation"
+    return "judged" if share < TEST + VALIDATION + JUDGED else "train"
 
 
 def _in_both_languages(members: list[dict[str, str]], number: int) -> Iterator[Fact]:
@@ -81,7 +94,7 @@ def questions(split: str) -> Iterator[Asked]:
     """Yield the questions of a split; those that are scored are asked in the first two wordings alone."""
     for fact in facts()[split]:
         wordings = WORDINGS[fact.relation, fact.language].questions
-        for number, wording in enumerate(wordings if split == "train" else wordings[:2]):
+        for number, wording in enumerate(wordings[:2] if split in ("validation", "test") else wordings):
             id = f"{fact.id}-{number}"
             dice = random.Random(f"{SEED}/{id}")
             others = [answer for answer in fact.answers if answer != fact.answer]

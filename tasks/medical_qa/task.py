@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ HELD_OUT = 4  # the wording of each statement that is not read, so that reading 
 HELD_BACK = (
     2  # the wording of each question in which no answers are compared, so that comparing can be measured
 )
+SPLITS = ("train", "validation", "test")
 _SAMPLE = (
     "a hand-written table of 201 facts, English and Chinese: facts of the test are asked nowhere in training"
 )
@@ -33,7 +34,7 @@ class Sampled(Questions):
 
     def splits(self) -> tuple[str, ...]:
         """Name the splits."""
-        return tuple(sample.facts()) if self.data.source == "sample" else super().splits()
+        return SPLITS if self.data.source == "sample" else super().splits()
 
     def found(self, split: str) -> Iterator[Found]:
         """Yield the rows of a split."""
@@ -84,7 +85,7 @@ class Corpus(Task):
 
     def splits(self) -> tuple[str, ...]:
         """Name the splits."""
-        return ("train", "validation", "test")
+        return SPLITS
 
     def examples(self, split: str) -> Iterator[Example]:
         """Yield the sentences: all to learn from, one of each fact to measure, while reading and after."""
@@ -104,24 +105,24 @@ class Corpus(Task):
 
 
 class Prompts(Short):
-    """Questions whose answers no other stage is told, to be answered and judged: those of validation."""
+    """Questions to be answered and judged, about facts whose answers are compared and never shown.
 
-    sources: Mapping[str, str] = {"sample": "the questions of validation, without choices"}
+    Validation asks about the same facts, in the wording in which no answers are compared.
+    """
 
-    def splits(self) -> tuple[str, ...]:
-        """Name the splits."""
-        return ("train", "test")
+    sources: Mapping[str, str] = {"sample": "questions of which answers are judged, without choices"}
 
     def found(self, split: str) -> Iterator[Found]:
         """Yield the questions of a split."""
-        return super().found("validation" if split == "train" else split)
+        asked = compared(split, ("judged",))
+        yield from (Found(Path("sample"), 0, self.question(one)) for one in asked)
 
 
 class Preferences(Sampled):
-    """Two answers to each question of the sample, the right one and another of its relation.
+    """Two answers to each question of the sample: the right one, and in turn each of the wrong choices.
 
-    Validation asks the facts of training in a wording that training does not use: what is right of facts
-    that nobody judged, a reward model of the sample's size does not know.
+    Validation asks the same facts in a wording that training does not use: what is right of facts that
+    nobody judged, a reward model of the sample's size does not know.
     """
 
     metrics = ("exact-match",)
@@ -131,13 +132,12 @@ class Preferences(Sampled):
     def found(self, split: str) -> Iterator[Found]:
         """Yield the questions of a split, each with its wrong answer as what is known beside it."""
         for asked in compared(split):
-            yield Found(Path("sample"), 0, self.question(asked))
+            for number, wrong in enumerate(asked.wrong):
+                yield Found(Path("sample"), 0, self.question(asked, wrong, f"{asked.id}-{number}"))
 
-    def question(self, asked: sample.Asked) -> Question:
-        """Ask without the choices, the right answer first and the wrong one after it."""
-        wrong = next(choice for choice in asked.choices if choice != asked.answer)
-        answers = (asked.answer, wrong)
-        return Question(asked.question, answers=answers, id=asked.id, subject=asked.relation)
+    def question(self, asked: sample.Asked, wrong: str = "", id: str = "") -> Question:
+        """Ask without the choices, the right answer first and a wrong one after it."""
+        return Question(asked.question, answers=(asked.answer, wrong), id=id, subject=asked.relation)
 
     def example(self, question: Question, choices: tuple[str, ...], id: str) -> Example:
         """Keep the wrong answer out of what is accepted."""
@@ -150,8 +150,11 @@ class Preferences(Sampled):
         yield Preference(prompt, example.references[0], example.meta["rejected"], example.inputs)
 
 
-def compared(split: str) -> Iterator[sample.Asked]:
-    """Yield the questions of a split of which two answers are compared."""
-    for asked in sample.questions("test" if split == "test" else "train"):
-        if split == "test" or asked.id.endswith(f"-{HELD_BACK}") == (split == "validation"):
+def compared(split: str, of: Sequence[str] = ("train", "judged")) -> Iterator[sample.Asked]:
+    """Yield the questions of a split of which two answers are compared, about some of the facts."""
+    if split == "test":
+        yield from sample.questions("test")
+        return
+    for asked in (asked for name in of for asked in sample.questions(name)):
+        if asked.id.endswith(f"-{HELD_BACK}") == (split == "validation"):
             yield asked

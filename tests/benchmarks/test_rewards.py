@@ -6,8 +6,13 @@ import json
 
 import pytest
 
+from benchmarks.rewards import recipes
 from benchmarks.rewards.__main__ import command
 from benchmarks.rewards.table import Way, verdict
+from harness.engine.config import ask
+from harness.engine.matrix import plan
+from harness.engine.plugin_manager import load_plugins
+from harness.engine.registry import Registry
 
 
 @pytest.fixture
@@ -58,3 +63,17 @@ def test_the_command_is_what_was_typed_without_the_places_of_a_machine():
     assert command(typed) == (
         "python -m benchmarks.rewards grpo --set 'train.reward={all-met=1}' --seeds 0 --start DIR"
     )
+
+
+@pytest.mark.parametrize("stage", recipes.STAGES)
+@pytest.mark.parametrize("task", recipes.GROUNDS)
+def test_a_recipe_says_nothing_that_nobody_reads(stage, task):
+    """Its settings are read by the stage, and its reward names metrics of the task."""
+    registry = Registry(load_plugins(entry_points=False))
+    ground = recipes.GROUNDS[task]
+    told = {**recipes.STAGES[stage], "train.reward": recipes.as_reward(ground.reward), "stages": stage}
+    (cell,) = plan(registry, ask({"model": "scimind", "task": task}, recipes.given(told)[1::2], None, {}))
+    (train,) = cell.spec.train
+    assert (train.stage, train.optimizer, train.schedule) == (stage, "adamw", "constant")
+    metrics = registry.tasks.get(task).load().metrics
+    assert {ground.metric, *ground.reward} <= set(metrics)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness import DataSpec, PromptRow, RunSpec, StageEntry, TrainPair, TrainSpec
+from harness import Completion, DataSpec, PromptRow, RunSpec, StageEntry, TrainPair, TrainSpec
 from harness.engine.data import TaskData, open_task
 from harness.engine.learned import training_data
 from harness.engine.stage import Training, load_training_data
@@ -108,6 +108,18 @@ def test_a_stage_selects_by_its_own_facts_without_answering(registry: Any, opene
     judging = replace(SFT, name="reward", answers=False, facts=("accuracy",))
     training = Training(RunSpec("toy", "", train=(stage,)))
     assert load_training_data(registry, opened("few"), training, judging).evaluator is None
+
+
+def test_prompts_that_are_held_out_are_judged_as_rows_of_their_own_split(registry: Any, opened: Open) -> None:
+    stage = TrainSpec("grpo", reward="metric:same", eval_every=1)
+    training = Training(RunSpec("toy", "", train=(stage,)))
+    data = load_training_data(registry, opened("few"), training, ASKING)
+    learned, held = (
+        [row.request for row in rows if isinstance(row, PromptRow)] for rows in (data.train, data.validation)
+    )
+    assert data.judge is not None and not {one.id for one in learned} & {one.id for one in held}
+    said = [Completion(one.id, one.prompt.replace("Few", "Y")) for one in (*learned, *held)]
+    assert {found["same"] for found in data.judge(said)} == {1.0}
 
 
 def test_what_references_are_scored_as_changes_nothing_of_what_is_learned(

@@ -115,6 +115,12 @@ def test_the_toy_run_works_from_the_root_folder(bare: Path, tmp_path: Path) -> N
     assert len(list(tmp_path.glob("runs/*/toy/*/record.json"))) == 2
 
 
+def test_the_kit_checks_plugins_where_there_is_no_pytest(bare: Path, tmp_path: Path) -> None:
+    done = run(bare / "bin" / "run-bench", "plugins", "check", "toy", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert " passed, " in done.stdout.splitlines()[-1]
+
+
 def test_python_m_harness_is_run_bench_even_beside_files_called_tasks_and_plugins(
     bare: Path, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -80,6 +81,32 @@ def test_gradient_checkpointing_changes_no_loss(make_run: Callable[..., RunConte
     spec = replace(SPEC, gradient_checkpointing=True)
     training.fit(llama(), TrainData(pairs(64)), encode_causal, spec, recomputed)
     assert losses(plain) == pytest.approx(losses(recomputed), abs=1e-6)
+
+
+def test_compiled_layers_learn_the_same_and_are_plain_again_afterwards(
+    make_run: Callable[..., RunContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool] = []
+
+    def backend(graph: torch.fx.GraphModule, examples: object) -> Callable[..., object]:
+        def run(*inputs: object) -> object:
+            calls.append(model.training)
+            return graph(*inputs)
+
+        return run
+
+    # What is traced is run as it was traced: generating code for it takes half a minute.
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    plain, compiled = make_run("plain"), make_run("compiled")
+    data = TrainData(pairs(24), validation=pairs(4))
+    spec = replace(SPEC, max_steps=3, eval_every=1)
+    training.fit(llama(), data, encode_causal, spec, plain)
+    model = llama()
+    training.fit(model, data, encode_causal, replace(spec, compile=True), compiled)
+    assert losses(plain) == pytest.approx(losses(compiled), abs=1e-5)
+    assert calls
+    assert all(calls)  # looking at validation rows, it runs as it is
+    assert model.model._compiled_call_impl is None
 
 
 def test_gradient_checkpointing_goes_by_its_older_name_where_there_is_no_other(

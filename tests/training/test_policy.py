@@ -317,6 +317,23 @@ def test_the_price_of_leaving_the_reference_follows_its_target(make_run: MakeRun
     assert told[2]["price"] > told[1]["price"]  # the model has moved, and moving costs more
 
 
+@pytest.mark.parametrize("stage", ["grpo", "ppo"])
+def test_prompts_that_are_held_out_say_what_was_learned_and_which_step_is_kept(
+    make_run: MakeRun, stage: str
+) -> None:
+    whole, watched, blind = prompts("abcdefgh"), make_run("watched"), make_run("blind")
+    rows = list(whole.train)
+    data = replace(whole, train=rows[:4], validation=rows[4:])
+    spec = replace(BANDIT, stage=stage, max_steps=12, options={**BANDIT.options, "kl": 0.01, "passes": 1})
+    checkpoint = training.learn(learner(), data, replace(spec, eval_every=4, eval_limit=3), watched)
+    looks = {row["step"]: row["validation"] for row in log(watched) if "validation" in row}
+    assert list(looks) == [0, 4, 8, 12] and looks[0]["kl"] == pytest.approx(0, abs=1e-6)
+    assert looks[12]["reward"] > looks[0]["reward"] + 0.1 and looks[12]["kl"] > 0
+    assert checkpoint.step == max(looks, key=lambda step: looks[step]["reward"])
+    training.learn(learner(), data, spec, blind)
+    assert [one["reward"] for one in rollouts(watched)] == [one["reward"] for one in rollouts(blind)]
+
+
 def test_a_reward_model_judges_what_is_said(make_run: MakeRun) -> None:
     """It was taught that an answer without z is better."""
     taught = training.learn(

@@ -67,6 +67,7 @@ def entries() -> list[StageEntry]:
                 rows=(PromptRow,),
                 task=PREFERENCES,
                 inputs={"reward": "reward", "reference": ""},
+                facts=("reward",),
             )
             for name, summary, target in (
                 ("ppo", "earn more by one's answers, with a value head (PPO)", "ppo:Ppo"),

@@ -5,14 +5,24 @@ from __future__ import annotations
 import copy
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
 
-from harness.api import Conversation, GenerateSpec, Request, TrainData, TrainPair, TrainRow, UsageError
+from harness.api import (
+    Conversation,
+    GenerateSpec,
+    PromptRow,
+    Request,
+    TrainData,
+    TrainPair,
+    TrainRow,
+    UsageError,
+)
 from harness.api.bounds import Range
 from harness.training import rewards
 from harness.training.batching import IGNORED, Collator, EncodedRows, Segment, Shape
@@ -23,7 +33,7 @@ from harness.training.logprobs import entropy_of, model_inputs, of_labels, predi
 from harness.training.objectives import Loss, is_causal
 from harness.training.replicated import Replicated
 from harness.training.rewards import Answer, Judged, Rewards
-from harness.training.rollouts import Asked, Lesson, Rollouts, Said
+from harness.training.rollouts import Asked, Lesson, Rollouts, Said, said_to
 from harness.training.rows import check_rows
 from harness.training.settings import FitOptions
 from harness.training.stage import Collate, Stage
@@ -36,6 +46,7 @@ OLD, REFERENCE = "old", "reference"  # log-likelihoods of a token: when it was s
 ADVANTAGE, COUNT, WEIGHT = "advantage", "count", "weight"  # numbers of an answer
 TAUGHT, SHARE = "taught", "share"  # of a token of the data's answers: in the loss, and in what is told of it
 KNOWN = (OLD, REFERENCE, ADVANTAGE, COUNT, WEIGHT, TAUGHT, SHARE)  # what a batch holds that no model reads
+REWARD, KL = "reward", "kl"  # what answers to prompts that are held out earn, and how far they are away
 SHOWN = 4  # prompts of a rollout whose answers are written down
 
 
@@ -269,10 +280,7 @@ class Policy(Stage):
 
     def lesson(self, asked: Sequence[Asked], taught: Sequence[TrainRow] = ()) -> Lesson:
         """Judge what was said, and return what is learned of it and of answers in the data beside it."""
-        said = [answer for group in asked for answer in group.said]
-        places = np.repeat(np.arange(len(asked)), [len(group.said) for group in asked])
-        judged = self._judged([(group.request, answer) for group in asked for answer in group.said])
-        rows = self._lines(said)
+        said, places, judged, rows = self._heard(asked)
         rollout = Rollout(places, said, judged, rows, self.told(rows))
         self.rollouts += 1
         lesson = self.learnt(rollout)
@@ -281,6 +289,30 @@ class Policy(Stage):
         shown = (self.rollouts - 1) % self.options.examples_every == 0
         examples = _examples(asked[:SHOWN], rollout) if shown else ()
         return lesson._replace(facts={**_facts(rollout), **lesson.facts}, examples=examples)
+
+    def looks(self, data: TrainData, group: Group) -> Callable[[], dict[str, float]] | None:
+        """Return what answers the prompts that are held out, and tells what that earns."""
+        prompts = [row.request for row in data.validation if isinstance(row, PromptRow)]
+        prompts = [one for one in prompts[: self.spec.eval_limit] if self.has_room(self.read(one))]
+        return partial(self._held_out, prompts, group) if prompts else None
+
+    def has_room(self, read: Mapping[str, Sequence[int]]) -> bool:
+        """Whether a prompt leaves room for an answer."""
+        return len(read["input_ids"]) + self.asking.max_new_tokens <= self.spec.max_length
+
+    def _held_out(self, prompts: Sequence[Request], group: Group) -> dict[str, float]:
+        said, places, judged, rows = self._heard(said_to(self, group, prompts, f"{self.spec.seed}/held-out"))
+        told = {name: self.likely(rows, name) for name in ((OLD, REFERENCE) if self.leashed else ())}
+        rollout = Rollout(places, said, judged, rows, told)
+        found = {REWARD: float(np.average(rollout.earned, weights=rollout.counts))}
+        return found | ({KL: float(np.average(rollout.away(), weights=rollout.counts))} if told else {})
+
+    def _heard(self, asked: Sequence[Asked]) -> tuple[list[Said], np.ndarray, Judged, EncodedRows]:
+        """Return all answers, to which prompt each belongs, what they earn, and the lines they stand in."""
+        said = [answer for group in asked for answer in group.said]
+        places = np.repeat(np.arange(len(asked)), [len(group.said) for group in asked])
+        judged = self._judged([(group.request, answer) for group in asked for answer in group.said])
+        return said, places, judged, self._lines(said)
 
     @abstractmethod
     def learnt(self, rollout: Rollout) -> Lesson:
@@ -336,13 +368,15 @@ class Policy(Stage):
 
     def told(self, rows: EncodedRows) -> dict[str, list[np.ndarray]]:
         """Return what the model, and its reference, say of each token of the answers."""
-        found = {}
-        if OLD in self.floats:
-            found[OLD] = self.asked(rows, self.strategy.module, self.likelihoods)
-        if REFERENCE in self.floats:
+        return {name: self.likely(rows, name) for name in (OLD, REFERENCE) if name in self.floats}
+
+    def likely(self, rows: EncodedRows, by: str) -> list[np.ndarray]:
+        """Return how likely the model, or its reference, holds each token of the answers."""
+        model, ask = self.strategy.module, self.likelihoods
+        if by == REFERENCE:
             ask = self.likelihoods if self.reference is not None else self._without_adapter
-            found[REFERENCE] = self.asked(rows, self.reference or self.strategy.module, ask)
-        return {name: [line[:, 0] for line in lines] for name, lines in found.items()}
+            model = self.reference or model
+        return [line[:, 0] for line in self.asked(rows, model, ask)]
 
     def asked(self, rows: EncodedRows, model: nn.Module, ask: Ask) -> list[np.ndarray]:
         """Return what `ask` says of each row's labels."""

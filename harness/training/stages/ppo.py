@@ -104,11 +104,7 @@ class Ppo(Policy):
         """Return what the model says and expects of each token, and what its reference says."""
         both = self.asked(rows, self.strategy.module, self._said_and_expected)
         found = {OLD: [line[:, 0] for line in both], VALUE: [line[:, 1] for line in both]}
-        if self.leashed:
-            ask = self.likelihoods if self.reference is not None else self._without_adapter
-            lines = self.asked(rows, self.reference or self.strategy.module, ask)
-            found[REFERENCE] = [line[:, 0] for line in lines]
-        return found
+        return found | ({REFERENCE: self.likely(rows, REFERENCE)} if self.leashed else {})
 
     def _said_and_expected(self, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         said = self.said_again(model, batch)

@@ -16,12 +16,13 @@ def by_fact(split):
 
 
 def test_splits_share_no_fact_in_either_language():
-    train, validation, test = map(by_fact, ("train", "validation", "test"))
-    assert not (train & validation or train & test or validation & test)
+    train, validation, test, judged = map(by_fact, ("train", "validation", "test", "judged"))
+    assert len(train | validation | test | judged) == sum(map(len, (train, validation, test, judged)))
     assert {name: len(facts) // 2 for name, facts in sample.facts().items()} == {
         "train": len(train),
         "validation": len(validation),
         "test": len(test),
+        "judged": len(judged),
     }
 
 
@@ -99,9 +100,9 @@ def test_preferences_hold_a_wrong_answer_of_the_same_kind():
     rows = [
         row for e in task.Preferences().examples("train") for row in task.Preferences().training_rows(e, "?")
     ]
-    asked = list(sample.questions("train"))
-    assert len(rows) * 3 == len(asked) * 2
-    assert all(row.chosen != row.rejected for row in rows)
+    compared = list(task.compared("train"))
+    assert len(rows) == 3 * len(compared) and all(row.chosen != row.rejected for row in rows)
+    assert {asked.id.rsplit("-", 2)[0] for asked in compared} == by_fact("train") | by_fact("judged")
 
 
 def test_comparing_is_measured_in_a_wording_and_on_facts_that_it_is_not_learned_of():
@@ -110,7 +111,7 @@ def test_comparing_is_measured_in_a_wording_and_on_facts_that_it_is_not_learned_
     assert not splits["train"] & splits["validation"] and len(splits["validation"]) * 2 == len(
         splits["train"]
     )
-    facts = {split: {id.rsplit("-", 1)[0] for id in ids} for split, ids in splits.items()}
+    facts = {split: {id.rsplit("-", 2)[0] for id in ids} for split, ids in splits.items()}
     assert facts["train"] == facts["validation"] and not facts["train"] & facts["test"]
 
 
@@ -121,6 +122,9 @@ def test_a_notice_goes_with_every_result_unless_it_is_taken_away():
     assert any("no medical advice" in note for note in told.notes) and not silent.notes
 
 
-def test_prompts_ask_what_is_asked_in_no_training_and_in_no_test():
-    prompts = {e.id for e in task.Prompts().examples("train")}
-    assert prompts == {asked.id for asked in sample.questions("validation")}
+def test_prompts_are_of_facts_that_are_compared_and_never_shown_and_held_out_in_another_wording():
+    train, held_out = ({e.id for e in task.Prompts().examples(split)} for split in ("train", "validation"))
+    assert train | held_out == {asked.id for asked in sample.questions("judged")}
+    assert {id[-1] for id in train} == {"0", "1"} and {id[-1] for id in held_out} == {"2"}
+    learned = {e.id for e in task.Choice().examples("train")}
+    assert not (train | held_out) & learned
