@@ -32,7 +32,7 @@ VERBS = {
     "generate": "generate answers and stop before scoring",
     "score": "score saved answers: no model, no GPU",
     "resume": "continue a run from its directory",
-    "sweep": "carry out models × tasks × seeds × overrides",
+    "sweep": "carry out models × tasks × seeds × overrides, here, on Ray or on SLURM",
     "chat": "talk to a model in the terminal, or ask it once",
     "serve": "open models and answer over HTTP, as OpenAI's server does",
     "list": "list models, tasks, metrics, retrievers or stages",

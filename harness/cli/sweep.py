@@ -1,4 +1,4 @@
-"""`sweep FILE`: models × tasks × seeds × overrides, and one board of it all."""
+"""`sweep FILE`: models × tasks × seeds × overrides, here, on Ray or on SLURM, and one board of it all."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from harness.engine.prepared import Bench
 from harness.engine.run_dir import check_output, locked
 from harness.engine.stage import go_offline
 from harness.engine.standing import standing
-from harness.sweep.conductor import FAILED, Conductor
+from harness.sweep.choose import executor_of
+from harness.sweep.conductor import FAILED, FOLDER, Conductor
 from harness.sweep.executor import Executor
 from harness.sweep.file import Sweep, read_sweep
-from harness.sweep.local import Local
 from harness.sweep.plan import Plan, lay_out
 
 from .output import say, write, write_json
@@ -44,6 +44,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "file", type=named, metavar="FILE", help="settings as --config takes them, and a table [sweep]"
     )
+    parser.add_argument(
+        "--executor", choices=("local", "ray", "slurm"), help="where cells run (default: local)"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="how many cells run at once")
     parser.add_argument("--budget-hours", type=float, metavar="H", help="stop after so many hours")
     parser.add_argument("--output", type=named, metavar="DIR", help="where runs are kept (default: runs)")
@@ -60,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     sweep = read_sweep(
         args.file,
         os.environ,
+        executor=args.executor,
         workers=args.workers,
         budget_hours=args.budget_hours,
     )
@@ -74,7 +78,8 @@ def run(args: argparse.Namespace) -> int:
         return _print_plan(sweep, plan, bench, args)
     check_output(bench.output)
     with locked(bench.output, f"sweep-{plan.key}"):
-        conductor = _carry_out(sweep, plan, bench, Local(sweep.options), args)
+        executor = executor_of(sweep.options, bench.output / FOLDER)
+        conductor = _carry_out(sweep, plan, bench, executor, args)
     if args.json:
         write_json(as_json(conductor))
     else:
@@ -91,7 +96,7 @@ def _carry_out(
 ) -> Conductor:
     quiet = args.quiet or args.json
     if not quiet:
-        say(f"{len(plan):,} cells, {executor.describe()}")
+        say(f"{len(plan):,} cell{'s' if len(plan) > 1 else ''}, {executor.describe()}")
     hours = sweep.options.budget_hours
     conductor = Conductor(
         plan,
@@ -135,6 +140,7 @@ def _print_plan(sweep: Sweep, plan: Plan, bench: Bench, args: argparse.Namespace
         "tasks": list(plan.tasks),
         "seeds": [seed for seed in plan.seeds if seed is not None],
         "overrides": [list(map(dict, axis)) for axis in plan.axes],
+        "executor": sweep.options.executor,
         "retries": sweep.options.retries,
         "budget in hours": sweep.options.budget_hours,
         "halving": None if sweep.halving is None else asdict(sweep.halving),

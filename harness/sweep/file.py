@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from harness.api.bounds import Range
+from harness.api.bounds import OneOf, Range
 from harness.api.errors import UsageError
 from harness.engine.config import Asked, Settings, ask, check_keys, flatten, lay
 from harness.engine.config_file import read_file
@@ -36,6 +36,7 @@ class Options:
 
     grid: Mapping[str, Any] = field(default_factory=dict)  # setting -> its values, all crossed
     overrides: tuple[Any, ...] = ()  # tables of settings that go together
+    executor: Annotated[str, OneOf("local", "ray", "slurm")] = "local"
     workers: Annotated[int | None, Range(least=1)] = None  # cells at once
     gpus: Annotated[int | None, Range(least=0)] = None  # of each cell
     cpus: Annotated[int | None, Range(least=1)] = None
@@ -43,6 +44,8 @@ class Options:
     retries: Annotated[int, Range(least=0)] = 1  # of a cell that crashed
     budget_hours: Annotated[float | None, Range(above=0)] = None
     halving: Mapping[str, Any] = field(default_factory=dict)
+    ray: Mapping[str, Any] = field(default_factory=dict)
+    slurm: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def test_a_value_given_twice_is_one(read) -> None:
     ("text", "message", "hint"),
     [
         ("[sweep]\nretires = 2", "has no option 'retires'", "did you mean retries?"),
+        ("[sweep]\nexecutor = 'slrum'", "sweep.executor is slrum", "did you mean slurm?"),
         ("[sweep]\nretries = -1", "must be at least 0", ""),
         ("[sweep]\nworkers = 'many'", "is no whole number", ""),
         ("[sweep]\nbudget_hours = 0", "must be more than 0", ""),
