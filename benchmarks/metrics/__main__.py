@@ -55,7 +55,7 @@ def spend(*command):
 
 
 def ours(kind, paths):
-    return spend("harness", "score", *paths, "--metrics", METRICS[kind], "--json")
+    return spend("harness", "score", *paths, "--metrics", METRICS[kind], "--json", "--processes", "1")
 
 
 def naive(kind, path):

@@ -23,7 +23,8 @@ from harness.engine.registry import Registered, Registry
 from harness.files.finished import RECORD, read_record
 from harness.scoring.answers import completions, pair, read
 from harness.scoring.arguments import add_data_arguments
-from harness.scoring.measure import measure, metric_of, score_as_json, with_intervals
+from harness.scoring.measure import metric_of, score_as_json, with_intervals
+from harness.scoring.side_by_side import cores, measure_all
 
 from .output import write_json
 from .parser import add_verb
@@ -67,6 +68,13 @@ def add_parser(subparsers: Any) -> None:
         help="write each row's input, answer, reference and values as a table (.csv or .tsv)",
     )
     parser.add_argument("--reference", action="store_true", help="use nltk and rouge-score instead (slow)")
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=cores(),
+        metavar="N",
+        help="share several files among N processes (default: one a core)",
+    )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     add_data_arguments(parser)
     add_plugin_arguments(parser)
@@ -93,9 +101,11 @@ def _use_wide_registers() -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.per_example and len(args.files) > 1:
         raise UsageError("--per-example writes the rows of one file", hint="score the files one by one")
+    if args.processes < 1:
+        raise UsageError(f"--processes is {args.processes}, and one is the least")
     registry = open_registry(args)
     asked = _asked(args, registry)
-    found = [measure(pairs, asked.metrics) for pairs in asked.rows]
+    found = measure_all(asked.rows, asked.metrics, args.processes)
     if args.intervals:
         found = [with_intervals(scores) for scores in found]
     if args.per_example:

@@ -94,7 +94,7 @@ class TaskData:
                 if options.shots and split == options.shots_split:
                     hint = f"--set task.shots_split=NAME draws them from another split; {hint}"
                 elif split == self.task.data.train_split:
-                    hint = f"--no-train asks the model as it is; {hint}"
+                    hint = f"--data with a train split, or --no-train for a model that can answer; {hint}"
                 raise UsageError(f"task '{self.name}' has no split '{split}'", hint=hint)
             with blamed(f"task '{self.name}', split '{split}',"):
                 self._examples[split] = list(_checked(self.task.examples(split), self.name, split))

@@ -30,6 +30,9 @@ from harness import MissingDependency, Pairs, UsageError, nearest
 from . import vocab
 from .rows import Ints, cached, shared
 
+# Texts that are split together, and words that are cut into pieces together: they bound memory.
+TEXTS, WORDS = 1 << 12, 1 << 17
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tokens:
@@ -108,9 +111,13 @@ class Lexicon:
         return cached(self._kept, texts, lambda: self._encode(texts))
 
     def _encode(self, texts: tuple[str, ...]) -> Tokens:
-        lists = list(map(self.split, texts))
-        bounds = _bounds(list(map(len, lists)))
-        return Tokens(self.index.numbers(chain.from_iterable(lists), int(bounds[-1])), bounds)
+        ids, lengths = [np.zeros(0, dtype=np.int64)], list[int]()
+        for start in range(0, len(texts), TEXTS):
+            lists = list(map(self.split, texts[start : start + TEXTS]))
+            sizes = list(map(len, lists))
+            ids.append(self.index.numbers(chain.from_iterable(lists), sum(sizes)))
+            lengths += sizes
+        return Tokens(np.concatenate(ids), _bounds(lengths))
 
     def _replaced(self, tokens: Tokens, texts: tuple[str, ...], odd: list[int]) -> Tokens:
         """Split the odd texts by this lexicon's own rule and put them among the others."""
@@ -171,8 +178,11 @@ class WordPieces(Lexicon):
             np.fromiter(chain.from_iterable(self._of_word), dtype=np.int64),
             _bounds(list(map(len, self._of_word))),
         )
-        expanded = table.take(words.ids)
-        return Tokens(expanded.ids, expanded.bounds[words.bounds])
+        parts = [
+            table.take(words.ids[start : start + WORDS]).ids for start in range(0, len(words.ids), WORDS)
+        ]
+        ends = _bounds(table.lengths[words.ids])
+        return Tokens(np.concatenate([*parts, np.zeros(0, dtype=np.int64)]), ends[words.bounds])
 
     def _cut(self, word: str) -> list[int]:
         if word in self._number:
@@ -328,5 +338,5 @@ def _jieba() -> Callable[[str], list[str]]:
     return split
 
 
-def _bounds(lengths: list[int]) -> Ints:
+def _bounds(lengths: list[int] | Ints) -> Ints:
     return np.concatenate(([0], np.cumsum(np.array(lengths, dtype=np.int64))))

@@ -3,4 +3,4 @@
 from string import ascii_uppercase
 
 LETTERS = ascii_uppercase
-VERSION = "3"  # of what is read: scores of different versions are not compared
+VERSION = "4"  # of what is read: scores of different versions are not compared

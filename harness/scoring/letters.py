@@ -52,6 +52,7 @@ def letters(answer: str, choices: Sequence[str] = ()) -> str:
 
 def _read(text: str, choices: Sequence[str], *, inside_field: bool = False) -> Reading:
     known = LETTERS[: len(choices) or UNKNOWN]
+    text = say.SMALL_CALLED.sub(lambda found: found[1] + found[2] + found[3].upper(), text)
     for name, rule in _RULES.items():
         found = rule(text, choices)
         if not found and inside_field and name == "label":
@@ -96,12 +97,11 @@ def _capitals(text: str) -> str:
 
 def _stated(text: str, choices: Sequence[str]) -> str:
     """What the last sentence says that states the answer, of the most explicit kind there is."""
-    for cues in (say.CALLED_ANSWER, say.CHOSEN, say.BEST_IS, say.IT_FOLLOWS):
-        weak = cues is say.IT_FOLLOWS  # "it is A" may say many things: only what looks like a choice counts
+    for cues in say.STATED:
         statements = [
             (cue.end(), found)
-            for cue in _matches(cues, text)
-            if not say.SUPPOSED.search(_sentence_before(text, cue.start()))
+            for cue, weak in _matches(cues, text)
+            if not _is_supposed(text, cue.start(), cue.end())
             and not say.DENIED.search(cue.group())
             and (found := _named_at(text, cue.end(), choices, weak=weak))
         ]
@@ -110,8 +110,15 @@ def _stated(text: str, choices: Sequence[str]) -> str:
     return ""
 
 
-def _matches(patterns: Iterable[re.Pattern[str]], text: str) -> Iterable[re.Match[str]]:
-    return (found for pattern in patterns for found in pattern.finditer(text))
+def _matches(cues: Iterable[say.Cue], text: str) -> Iterable[tuple[re.Match[str], bool]]:
+    return ((found, cue.weak) for cue in cues for found in cue.words.finditer(text))
+
+
+def _is_supposed(text: str, start: int, end: int) -> bool:
+    """Whether a sentence supposes something up to a place, and does not conclude anything from it there."""
+    before = _sentence_before(text, start)
+    supposed = say.SUPPOSED.search(before)
+    return supposed is not None and not say.CONCLUDES.search(before + text[start:end], supposed.end())
 
 
 def _sentence_before(text: str, place: int) -> str:
@@ -196,11 +203,20 @@ def _called_right(text: str, choices: Sequence[str]) -> str:
     return "".join(
         _capitals(item.group())
         for item in say.LIST_APART.finditer(text)
-        if not say.SUPPOSED.search(_sentence_before(text, item.start()))
+        if not _is_supposed(text, item.start(), item.start())
         and not say.DENIED.search(_near_before(text, item.start()))
         and not say.NAMED_BEFORE.search(_near_before(text, item.start()))
         and say.CALLED_RIGHT.match(text, item.end())
     )
+
+
+def _found_right(text: str, choices: Sequence[str]) -> str:
+    """Those that are right, where several choices stand with what is thought of each and nothing else."""
+    found = list(say.VERDICT.finditer(text))
+    named = [item.group(1).upper() for item in found]
+    if len(set(named)) < 2 or len(set(named)) < len(named) or say.VERDICT.sub("", text).strip():
+        return ""
+    return "".join(letter for letter, item in zip(named, found, strict=True) if item.group(2))
 
 
 def _labelled(text: str, choices: Sequence[str]) -> str:
@@ -248,6 +264,8 @@ def _of_choice(text: str, choices: Sequence[str]) -> str:
         if equal := [letter for letter, key in keys.items() if key == part]:
             return equal[0]
     present = {letter: key for letter, key in keys.items() if _mentions(said, key)}
+    if len(present) > 1:
+        present = {letter: key for letter, key in present.items() if not _is_turned_down(said, key)}
     longest = [x for x, key in present.items() if not any(key != o and key in o for o in present.values())]
     return longest[0] if len(longest) == 1 and not say.DECLINED.search(text) else ""
 
@@ -258,6 +276,12 @@ def _mentions(text: str, choice: str) -> bool:
     return f" {choice} " in f" {text.replace('.', ' ')} " if choice.isascii() else choice in text
 
 
+def _is_turned_down(text: str, choice: str) -> bool:
+    """Whether a choice is named only to say that it is not the one."""
+    places = [found.start() for found in re.finditer(re.escape(choice), text)]
+    return all(say.TURNED_DOWN.search(_near_before(text, place)) for place in places)
+
+
 def _apart(text: str, choices: Sequence[str]) -> str:
     """The only letter that stands apart from words, unless the answer declines."""
     found = {
@@ -266,6 +290,7 @@ def _apart(text: str, choices: Sequence[str]) -> str:
         if item.group(1) != "I"
         and not _is_word(text, item, item.group(1))
         and not say.DENIED.search(_near_before(text, item.start()))
+        and not say.SUPPOSED.search(re.split(r"[,;]", _sentence_before(text, item.start()))[-1])
         and not say.CALLED_WRONG.match(text, item.end())
     }
     return found.pop() if len(found) == 1 and not say.DECLINED.search(text) else ""
@@ -275,6 +300,7 @@ _RULES: dict[str, Callable[[str, Sequence[str]], str]] = {
     "bare": _bare,
     "stated": _stated,
     "called right": _called_right,
+    "verdicts": _found_right,
     "label": _labelled,
     "choice": _of_choice,
     "apart": _apart,

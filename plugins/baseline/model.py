@@ -65,7 +65,7 @@ class Baseline(ModelPlugin):
         if checkpoint is None:
             raise UsageError(
                 f"{self.name} needs a checkpoint to answer",
-                hint="--checkpoint DIR; a run without --no-train trains one",
+                hint="it learns from training rows: --data with a train split, without --no-train",
             )
         kept = read_checkpoint(checkpoint.path / FILE, self.name)
         return Remembering(partial(self.answerer, kept))

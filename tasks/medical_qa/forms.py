@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import normalize
 
 from harness.data.text_lines import Fault, shown
 from harness.scoring.alphabet import LETTERS
@@ -27,7 +28,25 @@ _SET = ("source", "dataset")
 _SUBJECT = ("subject", "exam_subject", "subject_name", "task_dataset", "Clinical Department", "meta_info")
 _MEDMCQA = ("opa", "opb", "opc", "opd")
 _LINE = re.compile(r"^\s*[(（]?([A-ZＡ-Ｚ])[)）.．、:：\s]\s*", re.MULTILINE)
+_WIDE = re.compile("[Ａ-Ｚ]")
 _YES_NO = {"final_decision": ("yes", "no", "maybe"), "exact_answer": ("yes", "no")}
+
+
+def with_plain_letters(fields: Fields) -> tuple[Fields, list[Fault]]:
+    """Return a row whose options are under letters of normal width, and what was found that was not."""
+    wide = [str(key) for keys in (fields, *_mappings(fields)) for key in keys if _WIDE.fullmatch(str(key))]
+    if not wide:
+        return fields, []
+    made = {name: _narrow(value) if isinstance(value, Mapping) else value for name, value in fields.items()}
+    return _narrow(made), [Fault("full-width letters", "letters of normal width", ", ".join(wide))]
+
+
+def _mappings(fields: Fields) -> list[Mapping[Any, Any]]:
+    return [value for name in _OPTIONS if isinstance(value := fields.get(name), Mapping)]
+
+
+def _narrow(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    return {normalize("NFKC", key) if _WIDE.fullmatch(key := str(k)) else key: v for k, v in fields.items()}
 
 
 def read_question(fields: Fields, *, first: int = 0) -> Question | Fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,11 +18,12 @@ from harness.data.parquet import read_parquet
 from harness.data.split_files import WORDS, files_of, is_data
 from harness.data.text_lines import Fault, first_bytes, open_bytes, shown
 
-from .forms import read_question
+from .forms import read_question, with_plain_letters
 from .question import Question, cleaned, fault_of
 
 SPLITS = ("train", "validation", "test")
 MMLU = ("question", "A", "B", "C", "D", "answer")  # its tables have no header
+_PAIR = re.compile(rb"[\xa1-\xfe]{2}")  # a sign of GB2312
 OTHER_TYPES = ("factoid", "list", "summary")  # what BioASQ asks beside yes or no
 
 
@@ -127,6 +129,7 @@ def _of_file(path: Path, wanted: Wanted, answers: Mapping[str, Any]) -> Iterator
             continue
         if (id := str(fields.get("id"))) in answers:
             fields = {**fields, "answer": answers[id]}
+        fields, wide = with_plain_letters(fields)
         raw = record.fault or read_question(fields, first=first)
         if isinstance(raw, Fault):
             yield Found(path, record.line, fault=raw)
@@ -134,6 +137,7 @@ def _of_file(path: Path, wanted: Wanted, answers: Mapping[str, Any]) -> Iterator
         question, notes = cleaned(
             replace(raw, id=raw.id or _id(path, record.line), subject=raw.subject or _subject(path))
         )
+        notes += [one for one in wide if one.kind not in {note.kind for note in notes}]
         if not wanted.keep(question):
             continue
         if wanted.chosen and not question.choices:
@@ -226,16 +230,22 @@ def _of_object(path: Path, whole: Mapping[str, Any]) -> Iterator[Record]:
 
 
 def _refuse_gbk(path: Path) -> None:
-    """Refuse a file that is GBK from end to end; of a mixed one each row is refused at its place."""
+    """Refuse a file that is GBK from end to end; of any other encoding each row is refused at its place."""
     if path.suffix.lower() in (".parquet", ".gz"):
         return
     with open_bytes(path) as stream:
         lines = [line for line in stream if not line.isascii()]
     foreign = [line for line in lines if not _decodes(line, "utf-8")]
-    if foreign and len(foreign) == len(lines) and all(_decodes(line, "gb18030") for line in foreign):
+    if foreign and len(foreign) == len(lines) and all(map(_is_gbk, foreign)):
         raise DataError(
             f"{path} is GBK, expected UTF-8", hint=f"iconv -f GB18030 -t UTF-8 {path.name} > utf8-{path.name}"
         )
+
+
+def _is_gbk(line: bytes) -> bool:
+    """Whether a line is GBK, whose bytes above ASCII come in pairs; those of Latin-1 mostly stand alone."""
+    above = sum(byte > 0x7F for byte in line)
+    return _decodes(line, "gb18030") and 4 * len(_PAIR.findall(line)) > above
 
 
 def _decodes(line: bytes, encoding: str) -> bool:

@@ -76,7 +76,8 @@ def cleaned(question: Question) -> tuple[Question, list[Fault]]:
     while len(choices) > 2 and not choices[-1]:
         notes["empty option"] = Fault("empty option", "a text", f"nothing under {LETTERS[len(choices) - 1]}")
         choices = choices[:-1]
-    right = unicodedata.normalize("NFKC", question.right)
+    if (right := unicodedata.normalize("NFKC", question.right)) != question.right:
+        notes.setdefault("full-width letters", Fault("full-width letters", right, question.right))
     answers = tuple(text for answer in question.answers if (text := clean(answer)))
     text, context = clean(question.text), clean(question.context)
     made = replace(question, text=text, choices=choices, right=right, answers=answers, context=context)

@@ -115,7 +115,7 @@ def test_a_task_without_training_rows_says_how_to_ask_a_model_that_would_learn(m
     done = main("--model", "toy", "--task", "test-only", "--plugin", odd)
     assert done.code == 2
     assert errors(done) == ["task 'test-only' has no split 'train'"]
-    assert "hint: --no-train asks the model as it is" in done.err
+    assert "or --no-train for a model that can answer" in done.err
     done = main(
         "--model", "echo", "--task", "test-only", "--plugin", odd, "--no-train", "--set", "task.shots=1"
     )

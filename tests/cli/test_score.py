@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
+
+from harness import Example, MetricEntry, Prediction, Score
+from harness.api.errors import LostProcess
+from harness.api.example import Pairs
+from harness.scoring.side_by_side import measure_all
 
 TOY = ("--model", "toy", "--task", "toy")
 
@@ -67,6 +74,41 @@ def test_json_is_an_object_for_one_file_and_a_list_for_several(main, files):
     assert one["scores"]["exact-match"]["value"] == 0.5 and one["scores"]["exact-match"]["n"] == 4
     two = json.loads(main("score", "good.txt", "half.txt", *REFS, "--metrics", "exact-match", "--json").out)
     assert [entry["scores"]["exact-match"]["value"] for entry in two] == [1.0, 0.5]
+
+
+def test_processes_share_the_files_and_change_no_bit(main, files, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)  # it may be there from other tests
+    asked = ("good.txt", "half.txt", "half.txt", *REFS, "--metrics", "bleu-4,rouge-l", "--json")
+    alone = main("score", *asked, "--processes", "1")
+    shared = main("score", *asked, "--processes", "2")
+    assert shared.code == 0 and json.loads(shared.out) == json.loads(alone.out)
+    assert main("score", *asked, "--processes", "0").err.startswith("error: --processes is 0")
+
+
+def test_each_file_after_the_first_may_have_a_process_of_its_own(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    metrics = {
+        "process": (MetricEntry("process", "", "here:it"), lambda pairs: Score("process", os.getpid(), 1))
+    }
+    pairs = Pairs([(Example("a", {}, ("x",)), Prediction("a", "x", "x"))])
+    found = [scores["process"].value for scores in measure_all([pairs, pairs, pairs], metrics, 2)]
+    assert found[0] == os.getpid() and os.getpid() not in found[1:]
+    monkeypatch.setitem(sys.modules, "torch", object())
+    assert {scores["process"].value for scores in measure_all([pairs] * 3, metrics, 2)} == {os.getpid()}
+
+
+def test_a_process_that_is_lost_is_one_sentence(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    here = os.getpid()
+
+    def dies(pairs: Pairs) -> Score:
+        if os.getpid() != here:
+            os._exit(9)
+        return Score("dies", 1.0, 1)
+
+    pairs = Pairs([(Example("a", {}, ("x",)), Prediction("a", "x", "x"))])
+    with pytest.raises(LostProcess, match="scored one of the files is gone"):
+        measure_all([pairs, pairs, pairs], {"dies": (MetricEntry("dies", "", "here:it"), dies)}, 2)
 
 
 def test_every_other_definition_is_shown_with_its_source(main, files):

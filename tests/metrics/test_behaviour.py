@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import Example, Pairs, Prediction
-from harness.metrics import harness_metrics, meteor, ngrams
+from harness.metrics import harness_metrics, meteor, ngrams, tokens
 from harness.metrics.cards.__main__ import PAGE, page
 from harness.metrics.rows import make_pairs
 from tests.conftest import ROOT
@@ -278,3 +278,13 @@ def test_our_own_molecule_metrics_never_reward_an_empty_or_invalid_answer(name, 
     assert not CARDS[name].silence_wins
     score = metric(name)(make_pairs([answer, "CCO"], ["CCO", "CCO"]))
     assert score.per_example == (0.0, 1.0) and score.value == 0.5
+
+
+@pytest.mark.parametrize("name", ["words", "rouge", "split"])
+def test_texts_that_are_split_in_several_goes_have_the_same_tokens(name, monkeypatch):
+    texts = ("An ester.", "", "É 2-chloro", "a b a", "an ester")
+    whole = tokens.lexicon(name, make_pairs([], [])).encode(texts)
+    monkeypatch.setattr(tokens, "TEXTS", 2)
+    parts = tokens.lexicon(name, make_pairs([], [])).encode(texts)
+    assert whole.ids.tolist() == parts.ids.tolist() and whole.bounds.tolist() == parts.bounds.tolist()
+    assert tokens.lexicon(name, make_pairs([], [])).encode(()).bounds.tolist() == [0]

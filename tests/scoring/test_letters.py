@@ -61,4 +61,4 @@ def test_what_surrounds_a_bare_letter_changes_nothing(letter, before, after):
 
 def test_the_reading_says_by_which_rule():
     rules = {read_letters(answer, choices).rule for _, answer, choices in styles()}
-    assert rules == {"bare", "stated", "called right", "label", "choice", "apart", ""}
+    assert rules == {"bare", "stated", "called right", "verdicts", "label", "choice", "apart", ""}

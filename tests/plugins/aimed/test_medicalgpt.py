@@ -55,16 +55,16 @@ def train(files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     data = {**files, "ppo": files["sft"], "dpo": files["reward"]}
 
     def train(*stages: str, **more: Any) -> int:
-        settings = {f"stages={json.dumps(stages)}", "generate.max_new_tokens=8", "train.learning_rate=1e-3"}
+        settings = {"stages": json.dumps(stages), "generate.max_new_tokens": 8, "train.learning_rate": 1e-3}
         for stage in stages:
-            settings |= {f'stage.{stage}.tasks=["{STAGES[stage]}"]', f"stage.{stage}.data={data[stage]}"}
-            settings |= {f"stage.{stage}.max_steps=2", f"stage.{stage}.batch_size=4"}
-            settings |= {f"stage.{stage}.max_length=400"}
-            settings |= set() if stage == "ppo" else {f"stage.{stage}.eval_every=2"}
+            settings |= {f"stage.{stage}.tasks": f'["{STAGES[stage]}"]', f"stage.{stage}.data": data[stage]}
+            settings |= {f"stage.{stage}.max_steps": 2, f"stage.{stage}.batch_size": 4}
+            settings |= {f"stage.{stage}.max_length": 400}
+            settings |= {} if stage == "ppo" else {f"stage.{stage}.eval_every": 2}
         if "ppo" in stages:
-            settings |= {"stage.ppo.reward=reward", "stage.ppo.options.prompts=4"}
-        settings |= {f"{name.replace('__', '.')}={value}" for name, value in more.items()}
-        flags = [part for text in sorted(settings) for part in ("--set", text)]
+            settings |= {"stage.ppo.reward": "reward", "stage.ppo.options.prompts": 4}
+        settings |= {name.replace("__", "."): value for name, value in more.items()}
+        flags = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
         return main(["train", "--model", "aimed", "--task", "conversations", *TINY, *flags])
 
     return train
@@ -105,6 +105,16 @@ def test_every_stage_learns_from_the_files_and_tells_true_measures(train, capsys
         assert values["margin"] == pytest.approx(values["chosen"] - values["rejected"], abs=1e-6)
     rollouts = [row["rollout"] for row in told("ppo") if "rollout" in row]
     assert rollouts and all({"reward", "kl"} <= set(rollout) for rollout in rollouts)
+
+
+@pytest.mark.parametrize(
+    ("stage", "task", "name"),
+    [("sft", "conversations", "sample.jsonl"), ("pretrain", "ppl", "en_article_tail500.txt")],
+)
+def test_the_smaller_files_are_learned_from_as_they_are(train, test_data, capsys, stage, task, name):
+    file = {f"stage__{stage}__data": test_data / "medicalgpt" / name, f"stage__{stage}__tasks": f'["{task}"]'}
+    assert train(stage, **file) == 0, capsys.readouterr().err
+    assert 1 < held_out(stage)["perplexity"] < 2 * 600
 
 
 def test_adapters_are_merged_between_stages_or_gone_on_with(train, capsys):

@@ -87,6 +87,29 @@ def test_a_gbk_file_is_named_as_such_with_the_way_out(check):
     assert done.code == 4 and "is GBK, expected UTF-8" in done.out
 
 
+@pytest.mark.parametrize("text", ["Un café très noir ?", "Ménière: façade, naïve, Ångström"])
+def test_a_latin_1_file_is_not_called_gbk(check, text):
+    done = check(raw=json.dumps({**GOOD, "question": text}, ensure_ascii=False).encode("latin-1") + b"\n")
+    assert "GBK" not in done.out and json.loads(done.out)["counts"]["encoding"] == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {**GOOD, "options": {chr(ord(key) + 0xFEE0): text for key, text in OPTIONS.items()}},
+        {
+            "question": GOOD["question"],
+            "answer": "A",
+            **{chr(ord(k) + 0xFEE0): t for k, t in OPTIONS.items()},
+        },
+        {**GOOD, "answer": "Ａ"},
+    ],
+)
+def test_letters_of_full_width_are_read_and_named(check, row):
+    report = json.loads(check(row).out)
+    assert report["counts"] == {"full-width letters": 1} and report["rows"]["test"] == 1
+
+
 def test_of_mixed_encodings_the_foreign_row_is_named(check):
     rows = [json.dumps({**GOOD, "question": text}, ensure_ascii=False) for text in ("头痛？", "发热？")]
     done = check(raw=rows[0].encode() + b"\n" + rows[1].encode("gbk") + b"\n")
