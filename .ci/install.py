@@ -17,7 +17,8 @@ VENV = ROOT / ".venv"
 CONSTRAINTS = ROOT / "constraints.txt"
 EXTRAS = {
     "bench": "train",
-    "test": "train,deepspeed,quant,molecules,reference,retrieval,papers,gguf,chinese,serve,docs,dev",
+    "test": "train,deepspeed,quant,molecules,reference,retrieval,papers,gguf,chinese,serve,docs,ray,slurm"
+    ",dev",
     "release": "release",
 }
 INCLUDES = {"bench": ["bench"], "test": ["bench", "test"], "release": ["release"]}

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import runpy
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,13 +27,14 @@ def main(folder: Path) -> None:
     """Build, check, and say what there is."""
     told(__version__)
     promised()
-    shutil.rmtree(folder, ignore_errors=True)
+    for made in (*folder.glob("assay_bench-*"), folder / "SHA256SUMS"):
+        made.unlink(missing_ok=True)
     build(folder)
     with tempfile.TemporaryDirectory() as place:
         python = installed(folder, Path(place))
         works(python, Path(place))
         bills(folder, python, Path(place))
-    files = sorted(folder.iterdir())
+    files = sorted(folder.glob("assay_bench-*"))
     sums = "".join(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
     (folder / "SHA256SUMS").write_text(sums, encoding="utf-8")
     print(sums, end="")
@@ -60,7 +60,7 @@ def build(folder: Path) -> None:
     """Build the sdist and the wheel out of it, the same bytes for the same commit, and check both."""
     when = output("git", "log", "-1", "--format=%ct").strip()
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, SOURCE_DATE_EPOCH=when)
-    run(sys.executable, "-m", "twine", "check", "--strict", *sorted(folder.iterdir()))
+    run(sys.executable, "-m", "twine", "check", "--strict", *sorted(folder.glob("assay_bench-*")))
 
 
 def installed(folder: Path, place: Path) -> Path:

@@ -30,12 +30,18 @@ __all__ = [*__all__, "__version__"]
 if _TYPE_CHECKING:
     from .api import *  # noqa: F403
     from .program import load_run as load_run
+    from .program import open_model as open_model
     from .program import run as run
     from .program import score as score
 
 
 def __getattr__(name: str) -> _Any:
-    if name in ("run", "score", "load_run"):  # they need the engine, which a plugin must not load
+    if name in (
+        "run",
+        "score",
+        "load_run",
+        "open_model",
+    ):  # they need the engine, which a plugin must not load
         from . import program
 
         return getattr(program, name)

@@ -19,6 +19,7 @@ from harness.api import DataError, Example, Pairs, Prediction, RunRecord, Score,
 if TYPE_CHECKING:
     import pandas
 
+    from harness.api import ReadyModel
     from harness.notebook import Drawn
 
 
@@ -120,6 +121,29 @@ def run(
     assert outcome.record is not None
     assert outcome.directory is not None
     return Result(outcome.record, outcome.directory)
+
+
+def open_model(
+    model: str,
+    *,
+    checkpoint: str = "",
+    preset: str = "",
+    settings: Mapping[str, Any] | None = None,
+    plugins: Sequence[str] = (),
+) -> ReadyModel:
+    """Open a model to be asked as often as there is something to ask; close its session when that is done.
+
+    `settings` are what `--set` sets.
+    """
+    from harness.engine import opening
+    from harness.engine.config import check_keys
+    from harness.engine.plugin_manager import load_plugins
+    from harness.engine.registry import Registry
+
+    named = {"checkpoint": checkpoint, "preset": preset}
+    asked = {key: value for key, value in named.items() if value} | dict(settings or {})
+    check_keys(asked, "the call")
+    return opening.open_model(Registry(load_plugins(plugins)), model, asked)
 
 
 def score(

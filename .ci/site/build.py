@@ -80,7 +80,8 @@ CONFIGURATION: dict[str, Any] = {
 def build(folder: Path, *, boards: bool = True) -> Path:
     """Build the site below a folder and return where it lies; a link that leads nowhere is an error."""
     pages = folder / "pages"
-    shutil.rmtree(folder, ignore_errors=True)
+    for made in (pages, folder / "site"):  # and nothing else of a folder that somebody named
+        shutil.rmtree(made, ignore_errors=True)
     if boards:
         publish(pages / "boards")
     for page in found():

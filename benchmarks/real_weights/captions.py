@@ -42,7 +42,7 @@ def compare(data: Path, rows: int, kept: Path) -> None:
         {"": "change", **{name: shown(found.difference, found.interval) for name, found in change.items()}},
     ]
     write(
-        "real-weights-captions",
+        "real-weights",
         f"SmolLM2-135M before and after LoRA on {PAIRS} real pairs",
         table,
         command=f"python -m benchmarks.real_weights DATA --part captions --rows {rows}",

@@ -69,7 +69,8 @@ class Request:
 
     `messages` are the turns before the prompt, which a model lays out by its chat template; without a
     prompt they are all there is. `passages` are those the prompt shows as evidence. `tools` describes,
-    as JSON, what the model may call.
+    as JSON, what the model may call. With `exact` the prompt is a text that is continued as it stands: no
+    template is laid around it, and nothing comes between it and a choice.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Request:
     messages: tuple[Message, ...] = ()
     passages: tuple[Passage, ...] = ()
     tools: str = ""
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Completion:
     empty, as for an answer that declines; None where the model says nothing of it, and what it was shown
     counts. `log_likelihood` is that of the request's own text, where it was asked for, and `new_tokens` how
     many tokens it counts. `repeats` are the further answers to the same row, where it is asked several times.
+    `greedy` says of each choice of an exact request whether the likeliest tokens make just it; it is empty
+    where the model does not say.
     """
 
     request_id: str
@@ -105,6 +109,7 @@ class Completion:
     evidence: tuple[str, ...] | None = None
     log_likelihood: float | None = None
     repeats: tuple[Completion, ...] = ()
+    greedy: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class Prediction:
     `reasoning` is what stood between the tags of thinking aloud; it is never scored. `evidence` are the
     ids of the passages that the answer rests on. `log_likelihood` and `tokens` are those of the
     request's own text, where a model was asked how well it predicts it. `repeats` are the further answers
-    to the same row, each read alike.
+    to the same row, each read alike. `greedy` is the completion's, as `choice_scores` are.
     """
 
     example_id: str
@@ -126,6 +131,7 @@ class Prediction:
     log_likelihood: float | None = None
     tokens: int = 0
     repeats: tuple[Prediction, ...] = ()
+    greedy: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,13 @@ class Task(ABC):
     def examples(self, split: str) -> Iterator[Example]:
         """Yield the rows of a split in their fixed order."""
 
+    def opened(self, name: str) -> None:  # noqa: B027  most are told nothing new
+        """Take note of the name that an open task was asked for by, before anything else."""
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return settings of a run that an open task brings, such as `generate.stop`; users override them."""
+        return {}
+
     def splits(self) -> tuple[str, ...]:
         """Name the splits of the chosen source."""
         return ("train", "validation", "test")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.api.errors import UsageError
-from harness.bridges import inspect_ai, lm_eval
+from harness.bridges import inspect_ai
 from harness.bridges.croissant import write_croissant
+from harness.bridges.lm_eval import export as lm_eval
 from harness.bridges.rows import Asked, Facts, Split, write_split
 from harness.engine.data import TaskData
 from harness.engine.registry import Registry

@@ -32,6 +32,7 @@ VERBS = {
     "generate": "generate answers and stop before scoring",
     "score": "score saved answers: no model, no GPU",
     "resume": "continue a run from its directory",
+    "sweep": "carry out models × tasks × seeds × overrides, here, on Ray or on SLURM",
     "chat": "talk to a model in the terminal, or ask it once",
     "serve": "open models and answer over HTTP, as OpenAI's server does",
     "list": "list models, tasks, metrics, retrievers or stages",
@@ -45,7 +46,7 @@ VERBS = {
     "completion": "print what makes bash, zsh or fish complete names",
 }
 LONGEST = 500  # characters of a line of an error
-CONTINUED = ("run", "train", "generate", "resume")  # the verbs that keep what they have done
+CONTINUED = ("run", "train", "generate", "resume", "sweep")  # the verbs that keep what they have done
 
 
 def verbs() -> dict[str, str]:

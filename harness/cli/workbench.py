@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.api.metric import MetricEntry, Metrics
-from harness.api.notice import notice_of
 from harness.api.retrieval import Retriever
-from harness.api.run import Progress, RunContext
+from harness.api.run import Progress
 from harness.api.spec import DataSpec
 from harness.api.task import Task
 from harness.api.workbench import ReadyModel, TaskView
-from harness.engine.config import Asked, Setting
 from harness.engine.data import open_task, task_class
-from harness.engine.matrix import models_alone, plan
-from harness.engine.plugin_manager import LoadedPlugin, blamed
+from harness.engine.opening import open_model
+from harness.engine.plugin_manager import LoadedPlugin
 from harness.engine.progress import choose_progress
 from harness.engine.registry import Registry
-from harness.engine.stage import checkpoint_at, make_model
 
 from . import output
 from .tables import Table, print_table
@@ -100,21 +96,7 @@ class Desk:
         """Open a model as its preset and options say, for a task or as a chat asks it."""
         given = {**(settings or {}), **{f"model.{key}": value for key, value in (options or {}).items()}}
         given |= {"preset": preset} if preset else {}
-        layer = {key: Setting(value, "flag") for key, value in given.items()}
-        asked = Asked(models=(name,), tasks=(task,) if task else (), layers=[layer])
-        if task:
-            (cell,) = plan(self._registry, asked)
-            found, spec = cell.model, cell.spec
-        else:
-            ((found, resolved),) = models_alone(self._registry, asked)
-            spec = resolved.spec
-        if checkpoint is None and spec.checkpoint:  # a folder of weights that was named as the model
-            checkpoint = Path(spec.checkpoint)
-        model = make_model(found, spec.model_options)
-        run = RunContext(Path(), replace(spec, checkpoint=str(checkpoint or "")))
-        with blamed(f"model '{name}'"):
-            session = model.open(checkpoint_at(checkpoint) if checkpoint else None, run)
-        return ReadyModel(session, run, notice_of(spec, found.entry))
+        return open_model(self._registry, name, given, task=task, checkpoint=checkpoint)
 
     def render(self, table: Any, form: str) -> str | None:
         """Return a leaderboard's table in a form that a plugin brings, or None."""

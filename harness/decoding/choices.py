@@ -79,7 +79,7 @@ def choose(
                 for batch, scores in in_batches(together, lambda question: question.size, score, budget):
                     run.progress.advance(len(batch))
                     for question, row in zip(batch, scores, strict=True):
-                        yield _completion(question, row)
+                        yield _completion(question, *row)
     finally:
         run.progress.finish()
         run.event(
@@ -93,7 +93,7 @@ def choose(
         )
 
 
-def _completion(question: Question, scores: Sequence[float]) -> Completion:
+def _completion(question: Question, scores: Sequence[float], greedy: Sequence[bool]) -> Completion:
     best = max(range(len(scores)), key=scores.__getitem__)
     return Completion(
         question.request.id,
@@ -102,6 +102,7 @@ def _completion(question: Question, scores: Sequence[float]) -> Completion:
         len(question.prompt["input_ids"]),
         choice_scores=tuple(scores),
         notes=question.notes,
+        greedy=tuple(greedy),
     )
 
 
@@ -136,8 +137,8 @@ def _passes(questions: Sequence[Question], known: int) -> Iterator[Sequence[Ques
 
 def _score(
     lm: LanguageModel, questions: Sequence[Question], *, beginning: Beginning | None
-) -> list[list[float]]:
-    """Return the log-likelihoods of every question's choices."""
+) -> list[tuple[list[float], list[bool]]]:
+    """Return the log-likelihoods of every question's choices, and of exact ones whether each is greedy."""
     prompts = [question.prompt for question in questions]
     rows = read(lm, prompts, [[] for _ in questions], beginnings=[beginning for _ in questions])
     owner = [place for place, question in enumerate(questions) for _ in question.choices]
@@ -145,17 +146,25 @@ def _score(
     device = lm.device
     first = torch.tensor([choice["input_ids"][0] for choice in choices], device=device)
     logs = rows.logits.log_softmax(-1)[torch.tensor(owner, device=device), first].double()
+    asked = any(question.request.exact for question in questions)
+    greedy = rows.logits.argmax(-1)[torch.tensor(owner, device=device)] == first if asked else None
     longer = [place for place, choice in enumerate(choices) if len(choice["input_ids"]) > 1]
     if longer:
         rest = [choices[place] for place in longer]
         inputs = {name: [choice[name][:-1] for choice in rest] for name in rest[0]}
         logits = rows.kept([owner[place] for place in longer]).continued(inputs.pop("input_ids"), inputs)
-        logs[torch.tensor(longer, device=device)] += summed_logs(
-            logits, [choice["input_ids"][1:] for choice in rest]
+        targets = [choice["input_ids"][1:] for choice in rest]
+        logs[torch.tensor(longer, device=device)] += summed_logs(logits, targets)
+        if greedy is not None:
+            greedy[torch.tensor(longer, device=device)] &= likeliest(logits, targets)
+    scores, said = iter(logs.tolist()), iter([] if greedy is None else greedy.tolist())
+    return [
+        (
+            [next(scores) for _ in question.choices],
+            [] if greedy is None else [next(said) for _ in question.choices],
         )
-    flat: list[float] = logs.tolist()
-    scores = iter(flat)
-    return [[next(scores) for _ in question.choices] for question in questions]
+        for question in questions
+    ]
 
 
 def summed_logs(logits: torch.Tensor, targets: Sequence[Sequence[int]]) -> torch.Tensor:
@@ -166,6 +175,15 @@ def summed_logs(logits: torch.Tensor, targets: Sequence[Sequence[int]]) -> torch
         index = torch.tensor(wanted, device=logits.device)[:, None]
         total[row] = (scores.gather(1, index)[:, 0] - scores.logsumexp(-1)).double().sum()
     return total
+
+
+def likeliest(logits: torch.Tensor, targets: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Return of each row whether its targets are the likeliest tokens throughout."""
+    said = [
+        bool((logits[row, : len(wanted)].argmax(-1).cpu() == torch.tensor(wanted)).all())
+        for row, wanted in enumerate(targets)
+    ]
+    return torch.tensor(said, device=logits.device)
 
 
 def _questions(

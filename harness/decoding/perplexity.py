@@ -16,6 +16,7 @@ from harness.api.run import RunContext
 from harness.api.spec import GenerateSpec
 
 from .budget import Budget, in_batches
+from .jobs import first_token
 from .language_model import LanguageModel
 
 DEFAULT_WINDOW = 1024  # where the model itself names no limit
@@ -63,12 +64,23 @@ def perplexity(
 def log_likelihoods(
     model: Any, tokenizer: Any, requests: Sequence[Request], spec: GenerateSpec, run: RunContext
 ) -> Iterator[Completion]:
-    """Yield for each request the log-likelihood of its prompt, read as `perplexity` reads texts."""
+    """Yield for each request the log-likelihood of its prompt, read as `perplexity` reads texts.
+
+    The text of an exact request is counted from its very first token on, behind the one that begins a text,
+    and a window predicts as many tokens as the model holds: as other harnesses read running text.
+    """
     lm = _decoder_only(model, tokenizer)
     width, step = _sizes(lm, spec.window, spec.stride)
     windows: list[Window] = []
     for request in requests:
-        parts = strided(list(tokenizer(request.prompt)["input_ids"]), width, step)
+        if request.exact:
+            ids = [
+                first_token(lm, request),
+                *tokenizer(request.prompt, add_special_tokens=False)["input_ids"],
+            ]
+            parts = strided(ids, width + 1, width)
+        else:
+            parts = strided(list(tokenizer(request.prompt)["input_ids"]), width, step)
         if not parts:
             raise DataError(f"request '{request.id}' has a text of less than two tokens: nothing to predict")
         windows += [Window(*part, request.id) for part in parts]
@@ -152,9 +164,9 @@ def _logs(lm: LanguageModel, windows: Sequence[Window]) -> list[float]:
     width = max(len(ids) for ids, *_ in windows)
     padded = torch.tensor([[*ids, *[lm.pad] * (width - len(ids))] for ids, *_ in windows], device=lm.device)
     lengths = torch.tensor([len(ids) for ids, *_ in windows], device=lm.device)[:, None]
-    mask = torch.arange(width, device=lm.device) < lengths
+    mask = torch.arange(width - 1, device=lm.device) < lengths - 1  # nothing comes after the last token
     logits = lm.model(
-        input_ids=padded, attention_mask=None if bool(mask.all()) else mask, use_cache=False
+        input_ids=padded[:, :-1], attention_mask=None if bool(mask.all()) else mask, use_cache=False
     ).logits
     sums = []
     for row, (ids, new, _) in enumerate(windows):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from harness.api.errors import DataError, UsageError
 from harness.api.example import Completion, Example, Prediction, Request
@@ -21,6 +22,7 @@ from harness.scoring.alphabet import LETTERS
 from .shots import BY_SEED, Shots
 
 PLACE = "{choices}"  # where a format lists the choices
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Asking:
             completion.log_likelihood,
             completion.new_tokens,
             tuple(self.read(example, request, again, tags) for again in completion.repeats),
+            self._in_order(example, completion.greedy),
         )
 
     def _question(self, example: Example) -> str:
@@ -128,8 +131,8 @@ class Asking:
             return []
         return random.Random(f"{seed}/{example.id}").sample(range(len(example.choices)), len(example.choices))
 
-    def _in_order(self, example: Example, scores: Sequence[float]) -> tuple[float, ...]:
-        """Return scores of choices in the order of the data."""
+    def _in_order(self, example: Example, scores: Sequence[T]) -> tuple[T, ...]:
+        """Return what was said of each choice in the order of the data."""
         order = self._order(example)
         if not (order and len(scores) == len(order)):
             return tuple(scores)

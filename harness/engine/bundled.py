@@ -9,6 +9,7 @@ from harness.api.verb import VerbEntry
 
 FOLDERS = ("harness.plugins", "harness.tasks")
 MODULES = (
+    "harness.bridges",
     "harness.engine.launchers",
     "harness.leaderboards",
     "harness.metrics",
@@ -20,6 +21,7 @@ MODULES = (
 )
 # The first page of help lists verbs and loads no plugin but these, which are known to bring some.
 WITH_VERBS = (
+    "harness.bridges",
     "harness.retrieval",
     "harness.papers",
     "harness.leaderboards",

@@ -42,8 +42,8 @@ class Trained:
 def obtain(bench: Bench, prepared: Prepared) -> Trained:
     """Run the chain of stages or find it done; without stages, take the checkpoint that was named."""
     if not prepared.spec.train:
-        return _given(prepared)
-    last = _answering(bench, prepared)
+        return given(prepared)
+    last = answering(bench, prepared)
     stages = _train(bench, prepared)
     directory = stages[last][1]
     summaries = tuple(_summary(key, path) for key, path in stages)
@@ -59,7 +59,7 @@ def obtain(bench: Bench, prepared: Prepared) -> Trained:
     )
 
 
-def _answering(bench: Bench, prepared: Prepared) -> int:
+def answering(bench: Bench, prepared: Prepared) -> int:
     """Return the place of the stage whose model is asked: the last that leaves one that answers."""
     places = [place for place, way in enumerate(prepared.ways) if way.entry.answers]
     if not places and bench.until != "train":
@@ -113,7 +113,7 @@ def _launch_training(bench: Bench, training: Training, tasks: list[TaskData], di
     )
 
 
-def _given(prepared: Prepared) -> Trained:
+def given(prepared: Prepared) -> Trained:
     """Return the checkpoint named on the command line, after checking that it is one of this model."""
     if not prepared.spec.checkpoint:
         return Trained()

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
@@ -83,7 +84,8 @@ def schema() -> dict[str, Any]:
     return known
 
 
-def _flatten(kind: type, prefix: str) -> dict[str, Any]:
+@cache  # reading annotations takes long, and a sweep resolves thousands of cells
+def _flatten(kind: type, prefix: str) -> Mapping[str, Any]:
     found: dict[str, Any] = {}
     for name, hint in get_type_hints(kind).items():
         if is_dataclass(hint):
@@ -165,10 +167,19 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def ask(
-    flags: Mapping[str, Any], sets: Sequence[str], config: Path | None, environ: Mapping[str, str]
+    flags: Mapping[str, Any],
+    sets: Sequence[str],
+    config: Path | None,
+    environ: Mapping[str, str],
+    *,
+    beside: str = "",
 ) -> Asked:
-    """Gather the layers that do not depend on the chosen model; check every key."""
+    """Gather the layers that do not depend on the chosen model; check every key.
+
+    `beside` is a table of the file that another reads.
+    """
     file = read_file(config) if config is not None else {}
+    file.pop(beside, None)
     run = file.pop("run", {})
     if not isinstance(run, dict):
         raise UsageError(f"config {config}: run is {run!r}, it must be a table", hint="[run]")
@@ -288,14 +299,14 @@ def resolve(
     preset = str(asked.top("preset", entry.presets[0] if entry.presets else ""))
     merged, stages_of_recipe = _split_stages(recipe(entry, preset, tasks))
     for layer in asked.layers:
-        _lay(merged, layer)
+        lay(merged, layer)
     merged, _ = _split_stages(merged)
     _open_weights(merged, entry)
     if seed is not None:
-        _lay(merged, {"seed": Setting(seed, asked.named_by.get("seeds", "flag"))})
+        lay(merged, {"seed": Setting(seed, asked.named_by.get("seeds", "flag"))})
     asked_for: Settings = {}
     for layer in asked.layers:
-        _lay(asked_for, layer)
+        lay(asked_for, layer)
     explicit, stages_asked_for = _split_stages(asked_for)
     stages = _value(merged, "stages", tuple[str, ...], entry.stages and ("sft",))
     merged.pop("stages", None)
@@ -307,7 +318,7 @@ def resolve(
         chosen = dict(merged)
         own = (stages_of_recipe.get(stage, {}), stages_asked_for.get(stage, {}))
         for layer in (own[0], explicit, own[1]):
-            _lay(chosen, layer)
+            lay(chosen, layer)
         chosen["train.stage"] = Setting(stage, "stage")
         train.append(_section(TrainSpec, "train", chosen))
         mark = f" [{stage}]" if len(stages) > 1 else ""
@@ -376,7 +387,7 @@ def _split_stages(settings: Settings) -> tuple[Settings, dict[str, Settings]]:
     return rest, by_stage
 
 
-def _lay(merged: Settings, layer: Settings) -> None:
+def lay(merged: Settings, layer: Settings) -> None:
     """Lay a stronger layer over weaker ones; its seed is that of training and sampling too."""
     merged.update(layer)
     _one_length_of_training(merged, layer)

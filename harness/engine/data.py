@@ -29,6 +29,8 @@ from .registry import Registered, Registry
 from .shots import shots_of
 from .values import make_options
 
+PLACES = {"dir": "DIR"}  # how users write a source that is no name
+
 
 @dataclass(slots=True)
 class TaskData:
@@ -87,6 +89,8 @@ class TaskData:
             if split not in self.task.splits():
                 hint = nearest(split, self.task.splits())
                 options = self.task.options
+                if split == self.task.data.train_split and hasattr(options, "shares"):
+                    hint = f"--set task.shares=0.8,0.1,0.1 shares the rows out; {hint}"
                 if options.shots and split == options.shots_split:
                     hint = f"--set task.shots_split=NAME draws them from another split; {hint}"
                 elif split == self.task.data.train_split:
@@ -257,11 +261,16 @@ def open_task(
         raise DataError(f"there is no data at {data.source}", hint="--data takes sample, hub or a path")
     if kind.sources and data.source in ("sample", "hub") and data.source not in kind.sources:
         raise UsageError(
-            f"task '{name}' has no data source '{data.source}'", hint="it has: " + ", ".join(kind.sources)
+            f"task '{name}' has no data source '{data.source}'",
+            hint="; ".join(
+                f"--data {PLACES.get(place, place)}: {what}" for place, what in kind.sources.items()
+            ),
         )
     chosen = make_options(kind.Options, options, name, "task") if options else None
     with blamed(f"task '{name}'"):
         task = kind(data, chosen) if chosen is not None else kind(data)
+        if registered.entry.open:
+            task.opened(name)
     task.open_retriever = registry.retriever
     if task.options.reading == "auto" and model:
         task.reads_prose = task.prose_unasked and bool(registry.models.get(model).entry.known_by)

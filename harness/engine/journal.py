@@ -33,6 +33,8 @@ def request_key(request: Request) -> str:
         asked.append([[asdict(m) for m in request.messages], [asdict(p) for p in request.passages]])
     if request.tools:
         asked.append(request.tools)
+    if request.exact:
+        asked.append("exact")
     return digest(asked)
 
 
@@ -129,6 +131,7 @@ def _completion(request_id: str, row: Mapping[str, Any]) -> Completion:
         tuple(row.get("alternatives", ())),
         tuple(row["evidence"]) if "evidence" in row else None,
         row.get("log_likelihood"),
+        greedy=tuple(row.get("greedy", ())),
     )
 
 

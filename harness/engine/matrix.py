@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.api.errors import DataError, UsageError, nearest
 from harness.api.model import ModelEntry
 from harness.api.spec import RunSpec
-from harness.api.task import TaskEntry
+from harness.api.task import Task, TaskEntry
 
 from . import task_files
-from .config import Asked, Resolved, Setting, Settings, resolve
+from .config import Asked, Resolved, Setting, Settings, check_keys, resolve
+from .data import open_task, task_class
 from .graph import inputs_of
 from .registry import Registered, Registry
 from .values import listed
@@ -100,11 +102,29 @@ def _cells(
     for member, name in zip(members, names, strict=True):
         train_tasks = names if found.entry.multitask else [name]
         tables = list(dict.fromkeys([group.entry.name, member.entry.name]))
-        resolved = resolve(
-            asked, found.entry, registry.models.name_of(found), name, tables, train_tasks, seed
+        resolve_as = partial(
+            resolve,
+            entry=found.entry,
+            model=registry.models.name_of(found),
+            task=name,
+            tasks=tables,
+            train_tasks=train_tasks,
+            seed=seed,
         )
+        resolved = resolve_as(asked)
+        if settings := _of_task(registry, member, resolved.spec):
+            resolved = resolve_as(replace(asked, layers=[settings, *asked.layers]))
         _check_names(registry, found, member, resolved.spec)
         yield Cell(found, member, resolved, shown_beside)
+
+
+def _of_task(registry: Registry, task: Registered[TaskEntry], spec: RunSpec) -> Settings:
+    """Return the settings that an open task brings, which only a task that is opened knows."""
+    if not task.entry.open or task_class(task).settings is Task.settings:
+        return {}
+    brought = open_task(registry, task, spec.data, spec.model, spec.task_options).task.settings()
+    check_keys(brought, f"task '{task.entry.name}'")
+    return {key: Setting(value, "task") for key, value in brought.items()}
 
 
 def _model(registry: Registry, name: str) -> tuple[Registered[ModelEntry], Settings]:

@@ -32,6 +32,28 @@ INSTALL = {
 
 
 EVALUATE = "evaluate:"  # before the path of a module of Hugging Face evaluate, which is then a metric
+LM_EVAL, LM_EVAL_LOWER = "lm-eval:", "lm-eval-lower:"  # before a metric of a task of lm-evaluation-harness
+ELSEWHERE = {
+    EVALUATE: MetricEntry(
+        EVALUATE,
+        "a module of Hugging Face evaluate",
+        "harness.metrics.evaluate_bridge:metric",
+        requires=("evaluate",),
+        range=(None, None),
+        definition="What the module returns; of several numbers the first.",
+        edge_cases="The module's own. Taken to be better when higher.",
+    ),
+    LM_EVAL: MetricEntry(
+        LM_EVAL,
+        "a metric of a task of lm-evaluation-harness, by its own name there",
+        "harness.bridges.lm_eval.metric:metric",
+        range=(None, None),
+        reads=("references", "choice_scores"),
+        definition="What the task makes of each row's answer, brought together as the task says.",
+        edge_cases="The task's own.",
+    ),
+}
+ELSEWHERE[LM_EVAL_LOWER] = replace(ELSEWHERE[LM_EVAL], higher_is_better=False)
 
 
 @dataclass(slots=True)
@@ -63,7 +85,9 @@ class Registered(Generic[E]):
                 hint=line,
             )
         found = load_target(entry.target, f"'{entry.name}' of plugin '{self.plugin.name}'")
-        return found(entry.name.removeprefix(EVALUATE)) if entry.name.startswith(EVALUATE) else found
+        if outside := prefix_of(entry.name):
+            return found(entry.name.removeprefix(outside))
+        return found
 
 
 class Shelf(Generic[E]):
@@ -131,24 +155,21 @@ class TaskShelf(Shelf[TaskEntry]):
 
 
 class MetricShelf(Shelf[MetricEntry]):
-    """All metrics, and any module of Hugging Face evaluate by its path."""
+    """All metrics, any module of Hugging Face evaluate by its path, and those of tasks of lm-eval."""
 
     def get(self, name: str, *, near: LoadedPlugin | None = None) -> Registered[MetricEntry]:
-        """Find a metric by its name, or by `evaluate:PATH`."""
+        """Find a metric by its name, or by what stands behind the name of another program."""
         bridge = [item.plugin for item in self.items if item.plugin.source == "harness.metrics"][:1]
-        if not name.startswith(EVALUATE) or not bridge:
+        prefix = prefix_of(name)
+        if not prefix or not bridge:
             return super().get(name, near=near)
-        entry = MetricEntry(
-            name,
-            "a module of Hugging Face evaluate",
-            "harness.metrics.evaluate_bridge:metric",
-            requires=("evaluate",),
-            range=(None, None),
-            definition="What the module returns; of several numbers the first.",
-            edge_cases="The module's own. Taken to be better when higher.",
-            source=name.removeprefix(EVALUATE),
-        )
+        entry = replace(ELSEWHERE[prefix], name=name, source=name.removeprefix(prefix))
         return Registered(entry, bridge[0])
+
+
+def prefix_of(name: str) -> str:
+    """Return the part of a metric's name that says which other program has it, or nothing."""
+    return next((prefix for prefix in ELSEWHERE if name.startswith(prefix)), "")
 
 
 class Registry:

@@ -27,6 +27,7 @@ from harness.files.rows import read_rows
 from harness.files.writing import make_folder, remove_partial, sync
 
 SPEC, CHECKPOINT = "spec.json", "checkpoint.json"
+HELD = "is already working on this run"  # what is said of a run that another process writes to
 EVENTS, LOG = "events.jsonl", "log.txt"
 ROOM_MIB = 64  # less free space than this is refused before any work
 
@@ -55,7 +56,7 @@ def locked(parent: Path, key: str) -> Iterator[None]:
                 time.sleep(0.2)
                 continue
             raise RunLocked(
-                f"process {holder or 'unknown'} is already working on this run ({parent}, {key})",
+                f"process {holder or 'unknown'} {HELD} ({parent}, {key})",
                 hint="wait for it, or stop it; the same command then continues where it stopped",
             )
         file.truncate(0)
@@ -85,10 +86,10 @@ def is_alive(process: int) -> bool:
 
 def open_directory(parent: Path, key: str, *, fresh: bool, resume: bool = False) -> Path:
     """Return the newest directory of the run `key`, or a new one; with `resume` there must be one."""
-    found = sorted(path for path in parent.glob(f"*-{key}") if path.is_dir())
-    if found and not fresh:
-        remove_partial(found[-1])
-        return found[-1]
+    found = newest(parent, key)
+    if found is not None and not fresh:
+        remove_partial(found)
+        return found
     if resume:
         raise UsageError(
             f"there is no run of this command to resume in {parent}",
@@ -104,6 +105,11 @@ def open_directory(parent: Path, key: str, *, fresh: bool, resume: bool = False)
         except FileExistsError:  # two fresh runs within one second
             directory = parent / f"{stamp}.{attempt:02d}-{key}"
     raise DataError(f"{parent} already holds a hundred runs of this second")
+
+
+def newest(parent: Path, key: str) -> Path | None:
+    """Return the newest directory of the run `key`, if there is one."""
+    return max((path for path in parent.glob(f"*-{key}") if path.is_dir()), default=None)
 
 
 def check_output(output: Path) -> None:

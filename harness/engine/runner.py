@@ -145,7 +145,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         outcome.directory = directory = open_directory(
             parent, key, fresh=bench.wants_fresh(key), resume=bench.resume
         )
-        if bench.until == "score" and (record := _finished_record(directory, prepared)) is not None:
+        if bench.until == "score" and (record := finished_record(directory, prepared)) is not None:
             outcome.record, outcome.reused = record, True
             return
         with meter.measured("load"):
@@ -179,7 +179,7 @@ def _execute(bench: Bench, cell: Cell, outcome: Outcome) -> None:
         bench.notify("harness_run_finished", record=outcome.record, directory=directory)
 
 
-def _finished_record(directory: Path, prepared: Prepared) -> RunRecord | None:
+def finished_record(directory: Path, prepared: Prepared) -> RunRecord | None:
     """Return a finished run's record, unless it is damaged or the code that scores has changed since."""
     if not (directory / RECORD).exists():
         return None

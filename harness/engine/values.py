@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -108,9 +109,14 @@ def make_options(kind: type, values: Mapping[str, Any], owner: str, section: str
     return options
 
 
+@cache  # of our own classes: reading annotations takes long
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
 def from_mapping(kind: type[T], data: Mapping[str, Any]) -> T:
     """Build a (nested) dataclass out of what was read from JSON, which this program has written."""
-    hints = get_type_hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: _restored(hints[name], value) for name, value in data.items() if name in known})
 

@@ -79,6 +79,8 @@ class CausalCoder(_TokenizerCoder):
 
     def request(self, request: Request, answer: str = "") -> Mapping[str, list[int]]:
         """Encode a prompt up to where the answer begins, or up to the end of an answer that is given."""
+        if request.exact:
+            return {"input_ids": self.plain(request.prompt + answer)}
         parts = self.template.parts(conversation(request), request.tools)
         if answer and isinstance(self.template, PromptTemplate) and self.template.joint:
             # Nothing is laid out around it, so prompt and answer are one text, as other harnesses read it.

@@ -148,6 +148,7 @@ def place(tmp_path: Path, tiny_llama: Path) -> None:
     texts = {
         "my-task.toml": '[task]\nname = "capitals"\nfile = "capitals.csv"\nprompt = "{question}"\n'
         'answer = "answer"\nmetrics = ["exact-match"]\n',
+        "sweep.toml": '[run]\nmodel = ["toy"]\ntask = ["toy"]\nseeds = [0, 1]\n',
         "capitals.csv": CAPITALS,
         "train.csv": CAPITALS,
         "test.csv": CAPITALS,

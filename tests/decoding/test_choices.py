@@ -157,3 +157,22 @@ def test_an_unknown_option_is_refused_with_the_nearest(llama: Any, tokenizer: An
         with pytest.raises(UsageError, match="no option 'stop_token'") as caught:
             list(ask(llama, tokenizer, questions(1), spec, run))
         assert "stop_tokens" in caught.value.hint
+
+
+@torch.no_grad()
+def test_exact_requests_are_told_which_choice_is_greedy(llama: Any, tokenizer: Any, run: RunContext) -> None:
+    letters = tuple(map(chr, range(32, 127)))
+    choices = (*letters, *(letter + "a" for letter in letters), *("a" + letter for letter in letters))
+    asked = [Request(r.id, r.prompt, choices=choices, exact=True) for r in requests_of(12)]
+    said = {c.request_id: c for c in decoding.choose(llama, tokenizer, asked, GenerateSpec(), run)}
+    for request in asked:
+        prompt = tokenizer(request.prompt)["input_ids"][:-1]
+        wanted = []
+        for choice in choices:
+            ids = tokenizer(choice)["input_ids"][:-1]
+            logits = llama(input_ids=torch.tensor([[*prompt, *ids]])).logits[0, len(prompt) - 1 : -1]
+            wanted.append(logits.argmax(-1).tolist() == ids)
+        assert said[request.id].greedy == tuple(wanted)
+    assert any(any(completion.greedy) for completion in said.values())
+    plain = decoding.choose(llama, tokenizer, [replace(asked[0], exact=False)], GenerateSpec(), run)
+    assert next(iter(plain)).greedy == ()

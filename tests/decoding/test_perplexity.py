@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import DataError, UsageError, decoding
+from harness import DataError, GenerateSpec, Request, RunContext, UsageError, decoding
 from harness.decoding.perplexity import strided
 
 
@@ -79,3 +79,21 @@ def test_nothing_to_predict_is_an_error(llama: Any, tokenizer: Any) -> None:
 def test_encoder_decoders_are_refused(t5: Any, tokenizer: Any) -> None:
     with pytest.raises(UsageError, match="decoder-only"):
         decoding.perplexity(t5, tokenizer, ["CCO"])
+
+
+@torch.no_grad()
+def test_an_exact_text_is_counted_whole_in_windows_that_predict_all_they_hold(
+    llama: Any, tokenizer: Any, run: RunContext
+) -> None:
+    text = "a text about molecules " * 8
+    spec = GenerateSpec(window=32)
+    (found,) = decoding.log_likelihoods(llama, tokenizer, [Request("1", text, exact=True)], spec, run)
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    before, total = [tokenizer.eos_token_id, *ids], 0.0  # which has no token that begins a text
+    for end in range(32, len(ids) + 32, 32):
+        end = min(end, len(ids))
+        begin, done = max(0, end - 32), (end - 1) // 32 * 32
+        logs = llama(input_ids=torch.tensor([before[begin:end]])).logits[0].log_softmax(-1)
+        total += sum(float(logs[place - begin, ids[place]]) for place in range(done, end))
+    assert found.new_tokens == len(ids)
+    assert found.log_likelihood == pytest.approx(total, rel=1e-5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tokenizers.processors import TemplateProcessing
@@ -257,3 +259,13 @@ def test_choices_follow_the_laid_out_question(chat_tokenizer, tiny_llama, tmp_pa
         logs = model(torch.tensor([ids])).logits[0].log_softmax(-1).detach()
         alone = sum(float(logs[place - 1, ids[place]]) for place in range(len(prompt), len(ids)))
         assert score == pytest.approx(alone, abs=1e-5)
+
+
+def test_an_exact_request_is_read_as_it_stands(chat_tokenizer):
+    tokenizer = chat_tokenizer()
+    coder = CausalCoder(tokenizer, template=template_for("chatml", tokenizer))
+    asked = Request("1", "Hi", choices=("x", " y"), exact=True)
+    encode = coder.choices([asked])
+    assert encode(asked)["input_ids"] == coder.plain("Hi")
+    assert encode(replace(asked, prompt="Hix"))["input_ids"] == coder.plain("Hix")
+    assert coder.request(replace(asked, exact=False))["input_ids"] != coder.plain("Hi")

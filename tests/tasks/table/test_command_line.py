@@ -88,3 +88,13 @@ def test_a_table_is_looked_at_and_a_task_written_that_runs(main: Callable[..., A
     assert "count_from = 1" in written
     assert main("data", "check", "--task", "exam.toml").code == 0
     assert main("new-plugin", "exam", "--from", "exam.csv").code == 2
+
+
+def test_a_table_without_training_rows_is_told_how_to_get_some(
+    main: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("q,a\none,1\ntwo,2\n")
+    asked = ("--model", "toy", "--task", "csv:rows.csv", "--set", "task.prompt={q}", "--set", "task.answer=a")
+    done = main(*asked, "--quiet")
+    assert done.code == 2 and "no split 'train'" in done.err
+    assert "--set task.shares=0.8,0.1,0.1" in done.err and "--no-train" in done.err

@@ -11,10 +11,9 @@ from typing import Any
 import yaml
 
 from harness.api.errors import UsageError
+from harness.bridges.names import identifier
+from harness.bridges.rows import Facts, Split, check_answered
 from harness.files.writing import write
-
-from .names import identifier
-from .rows import Facts, Split, check_answered
 
 CHOOSE = {
     "output_type": "multiple_choice",
