@@ -6,7 +6,6 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,9 @@ from .heads import body_of
 from .identity import identity_of
 from .log import TrainLog, draw_curves, peak_memory_mib, tensorboard_writer
 from .meter import Meter
-from .modes import dropouts, learning, without_dropout
+from .modes import learning, without_dropout
 from .objectives import Objective
 from .schedule import Schedule
-from .settings import FitOptions
 from .signals import StopRequest, noted
 from .source import Source
 from .stage import Generate, Learner, Save, Stage, stage_of
@@ -167,7 +165,7 @@ class Training:
         body = body_of(stage.model)
         self.base = adapters.describe_base(body) if hasattr(body, "peft_config") else None
         torch.manual_seed(spec.seed + run.rank)
-        self.strategy = strategies.choose(stage.model, spec, self._options(), group)
+        self.strategy = strategies.choose(stage.model, spec, stage.options, group)
         self.apart: Within = self._keep_documents_apart() if spec.packing == "packed" else nullcontext
         self.total = rows.total_steps()
         self.schedule = Schedule(spec, self.total)
@@ -178,18 +176,6 @@ class Training:
         self.log_every = spec.log_every or max(1, self.total // 200)
         wanted = spec.tensorboard and run.is_main
         self.tensorboard = tensorboard_writer(run.directory / "tensorboard") if wanted else None
-
-    def _options(self) -> FitOptions:
-        """Return the options of the stage, with lanes only where threads cannot change what is learned."""
-        stage, spec, options = self.stage, self.spec, self.stage.options
-        alone = self.group.world_size == 1 and self.group.device.type == "cpu"
-        whole = settings.asked_strategy(spec.launch) == "ddp" and spec.packing != "packed"
-        plain = stage.divisible and self.objective == stage.loss and spec.precision != "fp16"
-        drawn = bool(spec.neftune_alpha) or (
-            stage.dropout and any(share for *_, share in dropouts(stage.model))
-        )
-        found: FitOptions = options if alone and whole and plain and not drawn else replace(options, lanes=1)
-        return found
 
     def collator(self, rows: EncodedRows) -> Collator:
         """Return what builds the batches of some rows."""
@@ -221,7 +207,7 @@ class Training:
         self.examples = TrainLog(log and log.with_name("examples.jsonl"), resume_step=self.position.step)
         self.run.progress.start("training", self.total, "steps", self.position.step)
         try:
-            with noted() as stop, learning(self.strategy.module, self.spec), self.strategy.lanes.open():
+            with noted() as stop, learning(self.strategy.module, self.spec):
                 self._train(stop)
         finally:
             self.rows.close()

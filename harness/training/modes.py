@@ -39,22 +39,17 @@ def learning(model: nn.Module, spec: TrainSpec) -> Iterator[None]:
 @contextmanager
 def without_dropout(model: nn.Module) -> Iterator[None]:
     """Turn off all dropout of a model for a while: of its layers, its adapters and its attention."""
-    before = list(dropouts(model))
-    for module, name, _ in before:
-        setattr(module, name, 0.0)
+    before: list[tuple[nn.Module, str, float]] = []
+    for module in model.modules():
+        for name in ("p",) if isinstance(module, nn.Dropout) else ("dropout", "attention_dropout"):
+            if isinstance(value := getattr(module, name, None), float):
+                before.append((module, name, value))
+                setattr(module, name, 0.0)
     try:
         yield
     finally:
         for module, name, value in before:
             setattr(module, name, value)
-
-
-def dropouts(model: nn.Module) -> Iterator[tuple[nn.Module, str, float]]:
-    """Yield where a model says how much it drops: a module, the name there, and the share."""
-    for module in model.modules():
-        for name in ("p",) if isinstance(module, nn.Dropout) else ("dropout", "attention_dropout"):
-            if isinstance(value := getattr(module, name, None), float):
-                yield module, name, value
 
 
 @contextmanager

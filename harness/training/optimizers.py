@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from harness.api import TrainSpec, UsageError
 
-from .lanes import Lanes
 from .muon import Muon
 from .settings import FitOptions
 
@@ -35,14 +34,15 @@ class OptimizerSet:
         for group in self.groups:
             group["lr"] = group["base_lr"] * factor
 
-    def step(self, lanes: Lanes, scaler: torch.amp.GradScaler | None = None) -> None:
+    def step(self, scaler: torch.amp.GradScaler | None = None) -> None:
         """Update the weights; with a scaler, skip the update where gradients overflowed."""
-        if scaler is None:
-            lanes.together([optimizer.step for optimizer in self.optimizers])
-            return
         for optimizer in self.optimizers:
-            scaler.step(optimizer)
-        scaler.update()
+            if scaler is None:
+                optimizer.step()
+            else:
+                scaler.step(optimizer)
+        if scaler is not None:
+            scaler.update()
 
     def zero_grad(self) -> None:
         """Drop all gradients."""
@@ -77,8 +77,8 @@ def _muon(model: nn.Module, named: Named, spec: TrainSpec, options: FitOptions) 
     chosen = {id(p) for _, p in matrices}
     rest = [(n, p) for n, p in named if id(p) not in chosen]
     optimizers: list[torch.optim.Optimizer] = []
-    for lane in range(min(options.lanes, len(matrices))):
-        groups = _decay_groups(matrices[lane :: options.lanes], spec, options)
+    if matrices:
+        groups = _decay_groups(matrices, spec, options)
         optimizers.append(Muon(groups, lr=spec.learning_rate, momentum=options.momentum))
     if rest:
         rate = options.rest_learning_rate or spec.learning_rate

@@ -29,12 +29,12 @@ def cpu_multiplies_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def autocast(precision: str, device: torch.device, *, cache: bool = True) -> AbstractContextManager[object]:
-    """Return the context that the forward pass runs in; threads cannot share its cache."""
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """Return the context that the forward pass runs in."""
     if precision == "fp32":
         return nullcontext()
     dtype = torch.bfloat16 if precision == "bf16" else torch.float16
-    return torch.autocast(device.type, dtype=dtype, cache_enabled=cache)
+    return torch.autocast(device.type, dtype=dtype)
 
 
 def scaler(precision: str, device: torch.device) -> torch.amp.GradScaler | None:

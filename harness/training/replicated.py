@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ from harness.api import TrainSpec
 
 from . import optimizers, precision
 from .distributed import Group, as_number
-from .lanes import Lanes
 from .settings import FitOptions
 from .state import random_state, restore_random_state
 
@@ -25,7 +24,6 @@ class Replicated:
 
     name = "ddp"
     whole = True  # whether each process can ask the model by itself
-    lanes = Lanes(1)
 
     def __init__(self, model: nn.Module, spec: TrainSpec, options: FitOptions, group: Group) -> None:
         self.group = group
@@ -35,7 +33,6 @@ class Replicated:
         self.scaler = precision.scaler(self.precision, group.device)
         self.callee: nn.Module = self._place()
         self.trainable = [p for p in self.module.parameters() if p.requires_grad]
-        self.lanes = Lanes(options.lanes)
         self.optimizer = optimizers.build(self.module, spec, options)
 
     def _place(self) -> nn.Module:
@@ -50,23 +47,13 @@ class Replicated:
 
     def forward_context(self) -> Any:
         """Return the number format of the forward pass."""
-        return precision.autocast(self.precision, self.group.device, cache=self.lanes.count == 1)
+        return precision.autocast(self.precision, self.group.device)
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradients of one piece of a step."""
         if self.scaler is not None:
             loss = self.scaler.scale(loss)
         loss.backward()  # type: ignore[no-untyped-call]
-
-    def gradients(self, loss: Tensor) -> Sequence[Tensor | None]:
-        """Return the gradients of one piece, for `add` to add when those before it are there."""
-        return torch.autograd.grad(loss, self.trainable, allow_unused=True)
-
-    def add(self, gradients: Sequence[Tensor | None]) -> None:
-        """Add what `gradients` returned."""
-        for weight, gradient in zip(self.trainable, gradients, strict=True):
-            if gradient is not None:
-                weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
 
     def accumulating(self, *, last: bool) -> Any:
         """Return the context of one piece; only the last one talks to the other processes."""
@@ -86,7 +73,7 @@ class Replicated:
         norm = as_number(nn.utils.clip_grad_norm_(self.trainable, limit))
         if self.scaler is not None or math.isfinite(norm):
             self.optimizer.set_factor(factor)
-            self.optimizer.step(self.lanes, self.scaler)
+            self.optimizer.step(self.scaler)
         self.optimizer.zero_grad()
         return norm
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
-from typing import Annotated
 
 from harness.api import LaunchSpec, MissingDependency, TrainSpec, UsageError, nearest
-from harness.api.bounds import Range, refuse_out_of_bounds
+from harness.api.bounds import refuse_out_of_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +17,7 @@ class FitOptions:
     `adam_epsilon`: Adam's epsilon. `momentum`: Muon's. `rest_learning_rate`: the AdamW rate for what
     Muon leaves (embeddings, head, vectors); None: the same rate. `no_decay`: weight decay skips
     parameters with one of these in their name; None: it skips everything that is not a matrix.
-    `window`: rows of a streamed corpus that are held and shuffled together. `lanes`: parts of a batch
-    that are learned side by side where one process trains on a CPU, without dropout or packed rows.
+    `window`: rows of a streamed corpus that are held and shuffled together.
     """
 
     adam_epsilon: float = 1e-8
@@ -27,7 +25,6 @@ class FitOptions:
     rest_learning_rate: float | None = None
     no_decay: Sequence[str] | None = None
     window: int = 8192
-    lanes: Annotated[int, Range(least=1)] = 1
 
 
 def check(spec: TrainSpec, kind: type[FitOptions] = FitOptions) -> FitOptions:

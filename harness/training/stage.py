@@ -72,7 +72,6 @@ class Stage:
     Options: type[settings.FitOptions] = settings.FitOptions
     dropout: bool = True  # whether the model's own dropout is on while it learns
     validates: bool = True  # whether the loss on validation rows says something
-    divisible: bool = False  # whether parts of a batch may be learned side by side, in threads
     learner: Learner
     model: nn.Module
     shape: Shape

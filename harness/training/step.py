@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness.api import LostProcess, StageError, TryAgain
 from harness.api.errors import ran_out_of_memory
 
 from .batching import Batch, EncodedRows, MicroBatch, Step, Unit, share
 from .distributed import lost_others
-from .lanes import twin
 from .objectives import Loss, Objective, precise
 from .replicated import Replicated
 from .stage import Collate
@@ -67,13 +65,6 @@ class Stepper:
         self.collate = collate
         self.directory = directory
         self.splits = 1
-        self.lanes = strategy.lanes
-
-    @cached_property
-    def models(self) -> list[nn.Module]:
-        """One a lane, copied when the first step is done: the model is set up for learning by then."""
-        model = self.strategy.callee
-        return [model, *(twin(model) for _ in range(self.lanes.count - 1))]
 
     def __call__(self, step: Step, factor: float, number: int, stop: bool) -> StepFacts:
         """Do one update at `factor` times the learning rate; `stop` is this process's wish to end."""
@@ -99,8 +90,15 @@ class Stepper:
     def _attempt(self, step: Step, factor: float, number: int, stop: bool) -> StepFacts:
         pieces = list(self._pieces(step))
         batches = [self._mine(step.rows, piece) for piece in pieces]
-        learn = self._one_by_one if self.lanes.count == 1 else self._side_by_side
-        sums = learn(batches, step.weight)
+        sums = Sums()
+        for index, batch in enumerate(batches):
+            with self.strategy.accumulating(last=index == len(batches) - 1):
+                inputs = {key: self._on_device(value) for key, value in batch.inputs.items()}
+                with self.strategy.forward_context():
+                    loss = self.objective(self.strategy.callee, inputs)
+                counts = not batch.weightless  # a process without a row of its own only keeps others company
+                self.strategy.backward(loss.sum * (self.group.world_size / step.weight if counts else 0.0))
+            sums.add(loss, counts=counts)
         losses = sums.of_batches()
         mine = [sum(column) for column in zip(*losses, strict=True)]
         self._require_weight(mine[1], sum(batch.weight for batch in batches))
@@ -117,36 +115,6 @@ class Stepper:
             raise self._refusal(what, step.rows, [unit for units in step.batches for unit in units], number)
         named = {name: value / (weight or 1.0) for name, value in zip(sums.names, facts, strict=True)}
         return StepFacts(loss_of_step, norm, int(all_tokens), stops > 0, named)
-
-    def _one_by_one(self, batches: Sequence[Batch], weight: float) -> Sums:
-        sums = Sums()
-        for index, batch in enumerate(batches):
-            with self.strategy.accumulating(last=index == len(batches) - 1):
-                loss = self._loss(self.strategy.callee, batch)
-                counts = not batch.weightless  # a process without a row of its own only keeps others company
-                self.strategy.backward(loss.sum * (self.group.world_size / weight if counts else 0.0))
-            sums.add(loss, counts=counts)
-        return sums
-
-    def _side_by_side(self, batches: Sequence[Batch], weight: float) -> Sums:
-        """Learn as many batches at a time as there are lanes, and add up in the order of the batches."""
-
-        def learn(model: nn.Module, batch: Batch) -> tuple[Loss, Sequence[Tensor | None]]:
-            loss = self._loss(model, batch)
-            return loss, self.strategy.gradients(loss.sum / weight)
-
-        sums = Sums()
-        for start in range(0, len(batches), self.lanes.count):
-            pairs = zip(self.models, batches[start : start + self.lanes.count], strict=False)
-            for loss, gradients in self.lanes.together([partial(learn, *pair) for pair in pairs]):
-                self.strategy.add(gradients)
-                sums.add(loss)
-        return sums
-
-    def _loss(self, model: nn.Module, batch: Batch) -> Loss:
-        inputs = {key: self._on_device(value) for key, value in batch.inputs.items()}
-        with self.strategy.forward_context():
-            return self.objective(model, inputs)
 
     @staticmethod
     def _require_weight(found: float, expected: float) -> None:
@@ -167,9 +135,7 @@ class Stepper:
         for units in step.batches:
             size = math.ceil(len(units) / self.group.world_size / self.splits) * self.group.world_size
             for start in range(0, len(units), size):
-                piece = units[start : start + size]
-                lanes = min(self.lanes.count, len(piece))
-                yield from (piece[lane::lanes] for lane in range(lanes))
+                yield units[start : start + size]
 
     def _mine(self, rows: EncodedRows, piece: MicroBatch) -> Batch:
         """Return this process's share of a piece."""

@@ -166,45 +166,6 @@ class RoutedFeedForward(nn.Module):
         return out_TH
 
 
-class _Normalised(torch.autograd.Function):
-    """x / rms(x) * weight, put into another number format, with few passes over memory on either way."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
-        scale = torch.rsqrt(x.square().mean(-1, keepdim=True) + eps)
-        unit = x * scale
-        ctx.save_for_backward(unit, scale, weight)
-        return (unit * weight).to(dtype)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        unit, scale, weight = ctx.saved_tensors
-        grad = grad.float()
-        of_weight = (grad * unit).flatten(0, -2).sum(0)
-        grad = grad * weight
-        of_x = (grad - unit * (grad * unit).mean(-1, keepdim=True)) * scale
-        return of_x, of_weight, None, None
-
-
-class SciMindRMSNorm(LlamaRMSNorm):
-    """LLaMA's norm; under autocast it says its result once in the format that three products want it in."""
-
-    def forward(self, hidden_states: Tensor) -> Tensor:
-        """Return the normalised states."""
-        lowered = _lowered(hidden_states)
-        if lowered == hidden_states.dtype or hidden_states.dtype != torch.float32:
-            out: Tensor = super().forward(hidden_states)
-            return out
-        normalised: Tensor = _Normalised.apply(hidden_states, self.weight, self.variance_epsilon, lowered)
-        return normalised
-
-
-def _lowered(tensor: Tensor) -> torch.dtype:
-    """Return the format of products with a tensor: autocast's where that is on, else its own."""
-    device = tensor.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else tensor.dtype
-
-
 class SciMindDecoderLayer(GradientCheckpointingLayer):
     """LLaMA's layer, with the modality of each token handed to the feed-forward."""
 
@@ -212,8 +173,8 @@ class SciMindDecoderLayer(GradientCheckpointingLayer):
         super().__init__()
         self.self_attn = LlamaAttention(config=config, layer_idx=layer_idx)
         self.mlp = RoutedFeedForward(config) if config.routing == "routed" else MaskedFeedForward(config)
-        self.input_layernorm = SciMindRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.post_attention_layernorm = SciMindRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.input_layernorm = LlamaRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.post_attention_layernorm = LlamaRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
     def forward(self, hidden_states: Tensor, modality_ids: Tensor, **kwargs: Any) -> Tensor:
         """Apply attention and feed-forward, each around its residual."""
@@ -267,7 +228,7 @@ class SciMindModel(SciMindPreTrainedModel):
         self.vocab_size = config.vocab_size
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size, self.padding_idx)
         self.layers = nn.ModuleList(SciMindDecoderLayer(config, i) for i in range(config.num_hidden_layers))
-        self.norm = SciMindRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.norm = LlamaRMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.rotary_emb = LlamaRotaryEmbedding(config=config)
         self.gradient_checkpointing = False
         self.post_init()
@@ -309,8 +270,7 @@ class SciMindModel(SciMindPreTrainedModel):
             position_ids=position_ids,
             **{CACHE: cache},
         )
-        rotations = self.rotary_emb(hidden_states, position_ids=position_ids)
-        position_embeddings = tuple(rotation.to(_lowered(hidden_states)) for rotation in rotations)
+        position_embeddings = self.rotary_emb(hidden_states, position_ids=position_ids)
         for layer in self.layers:
             hidden_states = layer(
                 hidden_states,

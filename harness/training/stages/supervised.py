@@ -9,13 +9,9 @@ from harness.training.stage import Stage
 class FineTuning(Stage):
     """Learns the wanted answers."""
 
-    divisible = True
-
 
 class Pretraining(Stage):
     """Learns documents whole, cut where they are longer than a line; an encoder-decoder learns pairs."""
-
-    divisible = True
 
     def shape_of(self, *, causal: bool) -> Shape:
         """Return rows that are cut; pairs of an encoder-decoder take turns between their directions."""
