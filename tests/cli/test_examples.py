@@ -27,6 +27,9 @@ NOT_RUN = {
     "run-bench weights convert ./chatglm3-6b ./glm": "needs a ChatGLM; tests/language_models makes one",
     "run-bench convert scimind.ckpt folder --like llama-2-7b": "needs the settings of Llama 2 from the hub; "
     "tests/plugins/scimind names a folder that has them",
+    "run-bench lm-eval run --model assay --model_args model=hf,checkpoint=./my --tasks arc_easy": "fetches "
+    "the rows of a task; tests/bridges asks one of a folder",
+    "run-bench lm-eval ls tasks": "needs lm-eval, whose own words follow; tests/bridges runs it where it is",
     "run-bench claims check --originals DIR": "needs answers that papers released; "
     "tests/leaderboards makes some",
 }
