@@ -86,8 +86,8 @@ def write(topic: str, command: str, stacks: Counter[Stack], seconds: float) -> N
         command=f"python -m benchmarks.flame {topic} -- {command}",
         method=(
             f"The main thread, looked at every {1000 * PAUSE:g} ms; {seconds:.0f} s of wall time in all. "
-            "Each look counts for the deepest function of the project. Other threads may work beside it, "
-            f"such as the lanes of training. All stacks: [{topic}.svg]({topic}.svg)."
+            "Each look counts for the deepest function of the project; other threads may work beside it. "
+            f"All stacks: [{topic}.svg]({topic}.svg)."
         ),
         packages=("torch", "transformers"),
     )
