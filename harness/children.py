@@ -1,4 +1,7 @@
-"""Python started again as a child: this package importable, nothing of the current folder executed."""
+"""Python started again as a child: this package importable, nothing of the current folder executed.
+
+And the cores that it shares with its children.
+"""
 
 from __future__ import annotations
 
@@ -19,3 +22,10 @@ def environment() -> dict[str, str]:
     found = dict(os.environ)
     paths = [str(PACKAGE.parent), *filter(None, found.get("PYTHONPATH", "").split(os.pathsep))]
     return found | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "PYTHONSAFEPATH": "1"}
+
+
+def available_cores() -> int:
+    """Count the cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

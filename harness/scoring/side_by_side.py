@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from harness.api.errors import LostProcess
 from harness.api.example import Pairs, Score
 from harness.api.metric import Metrics
+from harness.children import available_cores
 
 from .measure import measure
 
@@ -17,7 +18,7 @@ _held: tuple[Sequence[Pairs], Metrics] = ((), {})  # what forked processes find 
 
 def cores() -> int:
     """Count the cores that this process may run on; 1 where processes cannot be forked safely."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return available_cores() if hasattr(os, "sched_getaffinity") else 1
 
 
 def measure_all(files: Sequence[Pairs], metrics: Metrics, processes: int) -> list[dict[str, Score]]:

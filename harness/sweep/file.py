@@ -14,6 +14,8 @@ from harness.engine.config import Asked, Settings, ask, check_keys, flatten, lay
 from harness.engine.config_file import read_file
 from harness.engine.values import make_options, shown
 
+from .machine import MIB
+
 TABLE = "sweep"
 Axis = tuple[Mapping[str, Any], ...]  # settings of which one after the other is laid over all others
 
@@ -46,6 +48,11 @@ class Options:
     halving: Mapping[str, Any] = field(default_factory=dict)
     ray: Mapping[str, Any] = field(default_factory=dict)
     slurm: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def stated_mib(self) -> float:
+        """The memory that a cell was said to need, in MiB; 0 where nothing was said."""
+        return (self.memory_gb or 0) * 1000**3 / MIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 
 from harness.api.errors import UsageError
+from harness.children import available_cores
 
 from . import machine
 from .child import PATIENCE, Child
@@ -33,13 +34,13 @@ class Local:
                 hint="CUDA_VISIBLE_DEVICES says which of them may be used",
             )
         self._free = found
-        cores = machine.cores()
+        cores = available_cores()
         room = len(found) // self._gpus if self._gpus else max(1, cores // (options.cpus or CORES))
         self._workers = options.workers or room
         if self._gpus:
             self._workers = min(self._workers, room)
         self._threads = options.cpus or max(1, cores // self._workers)
-        self._stated = (options.memory_gb or 0) * 1000**3 / machine.MIB
+        self._stated = options.stated_mib
         total, free = machine.memory()
         self._reserve = RESERVE * total
         self._room = free - self._reserve

@@ -1,4 +1,4 @@
-"""What this machine has to share out: GPUs, cores, memory."""
+"""What this machine has to share out beside its cores: GPUs and memory."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ def gpus() -> list[str]:
     if visible is not None:
         return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
     return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
-
-
-def cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory() -> tuple[float, float]:

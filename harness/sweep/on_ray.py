@@ -49,7 +49,7 @@ class OnRay:
         self._address = os.environ.get("RAY_ADDRESS", own.address) if own.address == "auto" else own.address
         self._connect()
         self._each = {"CPU": float(options.cpus or 1), "GPU": float(self._gpus(options)), **own.resources}
-        self._stated = (options.memory_gb or 0) * 1000**3 / MIB
+        self._stated = options.stated_mib
         self._strategy = "SPREAD" if own.placement == "spread" else "DEFAULT"
         self._workers = options.workers or self._room()
         self._running: dict[int, Any] = {}

@@ -54,7 +54,7 @@ class OnSlurm:
         wanted |= {"name": "run-bench", "timeout_min": options.slurm.get("timeout_min", 24 * 60)}
         wanted |= {"gpus_per_node": options.gpus} if options.gpus else {}
         self._wanted = wanted | ({"cpus_per_task": options.cpus} if options.cpus else {})
-        self._stated = (options.memory_gb or 0) * 1000**3 / MIB
+        self._stated = options.stated_mib
         self._workers = options.workers or QUEUED
         self._running: dict[int, Any] = {}
         self._queue(0)  # what is wrong is said now

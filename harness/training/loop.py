@@ -185,9 +185,13 @@ class Training:
     def _keep_documents_apart(self) -> Within:
         (rows,), module = self.rows.sets, self.strategy.module
         collate = self.collator(rows)
-        line, _ = line_of_two(module, rows, collate)
+
+        def loss() -> float:
+            line, _ = line_of_two(module, rows, collate)
+            return loss_of(module, self.objective, line)
+
         with self.strategy.forward_context():
-            apart = within(module, lambda: loss_of(module, self.objective, line))
+            apart = within(module, loss)
             with apart():
                 require_documents_apart(module, rows, collate, self.objective)
         return apart

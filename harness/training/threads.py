@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import os
 
-
-def available_cores() -> int:
-    """Count the cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+from harness.children import available_cores
 
 
 def processes_here() -> int:

@@ -61,7 +61,7 @@ def free(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def say(total: float = 10_000, free: float = 9_000, cores: int = 8, gpus: tuple[str, ...] = ()) -> None:
         monkeypatch.setattr(machine, "memory", lambda: (total, free))
-        monkeypatch.setattr(machine, "cores", lambda: cores)
+        monkeypatch.setattr(local, "available_cores", lambda: cores)
         monkeypatch.setattr(machine, "gpus", lambda: list(gpus))
 
     return say
